@@ -1,0 +1,487 @@
+//! A registered application: identifier, credentials, redirect URI and endpoints, checked once.
+//!
+//! What never changes between calls (URIs, header values, the constant part of each body) is computed here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request, Uri};
+use zeroize::Zeroizing;
+
+use crate::answer::{Interpret, Question};
+use crate::call::{Body, Call};
+use crate::credentials::{BasicEncoding, Credentials};
+use crate::endpoints::{self, Endpoints};
+use crate::error::Operation;
+use crate::form::{self, Piece, Space};
+use crate::secret::SecretText;
+use crate::uri::{self, UriProblem};
+
+/// The query parameters of the authorization URL that the flow sets itself.
+const FLOW_PARAMETERS: [&str; 7] =
+    ["response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"];
+/// Those of other requests, most of them secret: none belongs into a URL.
+const FOREIGN_PARAMETERS: [&str; 7] =
+    ["grant_type", "code", "code_verifier", "client_secret", "refresh_token", "access_token", "token"];
+/// What a callback is read for: a redirect URI that has one of them already would have it twice.
+const CALLBACK_PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "scope"];
+/// No answer needs more, in bytes: 16 MiB.
+const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// True for a parameter that nobody but the flow may put into the authorization URL.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    FLOW_PARAMETERS.contains(&name) || FOREIGN_PARAMETERS.contains(&name)
+}
+
+/// A registered application. Cheap to clone; share it.
+///
+/// One method per step of the flow: [`login`](Self::login) (1 and 2), [`exchange`](Self::exchange) (3),
+/// [`refresh`](Self::refresh) (4), [`revoke`](Self::revoke) (5), and [`profile`](Self::profile).
+///
+/// ```
+/// use restream_oauth_core::Client;
+///
+/// let client = Client::builder("client-id")
+///     .secret("client-secret")
+///     .redirect_uri("https://app.example/callback")
+///     .build()?;
+/// # Ok::<(), restream_oauth_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    registration: Arc<Registration>,
+}
+
+impl Client {
+    /// Begins with the application's client identifier. Without a secret it is a public client (RFC 6749 §2.1).
+    pub fn builder(client_id: impl Into<String>) -> ClientBuilder {
+        ClientBuilder {
+            client_id: client_id.into(),
+            credentials: Credentials::Public,
+            redirect_uri: String::new(),
+            endpoints: Endpoints::restream(),
+            body_limit: DEFAULT_BODY_LIMIT,
+        }
+    }
+
+    /// The client identifier.
+    pub fn client_id(&self) -> &str {
+        &self.registration.client_id
+    }
+
+    /// The redirect URI, byte for byte as it was given.
+    pub fn redirect_uri(&self) -> &str {
+        &self.registration.redirect_uri
+    }
+
+    /// Where the authorization server answers.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.registration.endpoints
+    }
+
+    pub(crate) fn registration(&self) -> &Arc<Registration> {
+        &self.registration
+    }
+
+    /// A POST of a form to `endpoint`.
+    pub(crate) fn post<T>(
+        &self,
+        operation: Operation,
+        endpoint: &Uri,
+        authorization: Option<&HeaderValue>,
+        form: &[Piece<'_>],
+        interpret: Interpret<T>,
+    ) -> Call<T> {
+        let body = Bytes::from_owner(form::assemble(form, Space::Plus));
+        let mut request = Request::new(Body::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = endpoint.clone();
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        *request.headers_mut() = headers;
+        self.call(operation, request, body, interpret)
+    }
+
+    /// A GET of `endpoint` with a bearer token.
+    pub(crate) fn get<T>(
+        &self,
+        operation: Operation,
+        endpoint: &Uri,
+        authorization: HeaderValue,
+        interpret: Interpret<T>,
+    ) -> Call<T> {
+        let mut request = Request::new(Body::new(Bytes::new()));
+        *request.uri_mut() = endpoint.clone();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+        self.call(operation, request, Bytes::new(), interpret)
+    }
+
+    fn call<T>(&self, operation: Operation, request: Request<Body>, body: Bytes, interpret: Interpret<T>) -> Call<T> {
+        let question = Question::new(operation, &self.registration, &request, body);
+        Call::new(request, question, interpret)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Registration { client_id, credentials, redirect_uri, endpoints, body_limit, .. } = &*self.registration;
+        f.debug_struct("Client")
+            .field("client_id", client_id)
+            .field("credentials", credentials)
+            .field("redirect_uri", redirect_uri)
+            .field("endpoints", endpoints)
+            .field("body_limit", body_limit)
+            .finish()
+    }
+}
+
+/// An answer of this many bytes is read unless the builder says otherwise: 256 KiB.
+const DEFAULT_BODY_LIMIT: usize = 256 * 1024;
+
+/// Builds a [`Client`]: the only place where configuration is checked.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until build() is called"]
+pub struct ClientBuilder {
+    client_id: String,
+    credentials: Credentials,
+    redirect_uri: String,
+    endpoints: Endpoints,
+    body_limit: usize,
+}
+
+impl ClientBuilder {
+    /// The client secret, sent in a Basic header: the way that Restream recommends.
+    pub fn secret(self, secret: impl Into<String>) -> Self {
+        self.secret_encoded(secret, BasicEncoding::Form)
+    }
+
+    /// The client secret, sent in a Basic header with the given encoding.
+    pub fn secret_encoded(mut self, secret: impl Into<String>, encoding: BasicEncoding) -> Self {
+        self.credentials = Credentials::Basic { secret: SecretText::new(secret), encoding };
+        self
+    }
+
+    /// The client secret, sent with the identifier in the form body (RFC 6749 §2.3.1).
+    pub fn secret_in_body(mut self, secret: impl Into<String>) -> Self {
+        self.credentials = Credentials::Body { secret: SecretText::new(secret) };
+        self
+    }
+
+    /// One of the redirect URIs that are registered for the application. Required.
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = redirect_uri.into();
+        self
+    }
+
+    /// Other endpoints than Restream's.
+    pub fn endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
+    /// The longest answer that is read, in bytes, up to 16 MiB; 256 KiB unless set. Reading holds this much memory and
+    /// 64 KiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the value that cannot be used, and why.
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, ConfigError, UriProblem};
+    ///
+    /// let refused = Client::builder("id").redirect_uri("http://app.example/callback").build();
+    /// assert_eq!(refused.unwrap_err(), ConfigError::RedirectUri(UriProblem::PlainHttp));
+    /// ```
+    pub fn build(self) -> Result<Client, ConfigError> {
+        let Self { client_id, credentials, redirect_uri, endpoints, body_limit } = self;
+        check_client_id(&client_id, &credentials).map_err(ConfigError::ClientId)?;
+        credentials.secret().map_or(Ok(()), check_secret).map_err(ConfigError::ClientSecret)?;
+        let redirect = uri::redirect(&redirect_uri).map_err(ConfigError::RedirectUri)?;
+        if has_any(redirect.query, |name| CALLBACK_PARAMETERS.contains(&name)) {
+            return Err(ConfigError::RedirectUri(UriProblem::ReservedParameter));
+        }
+        if !(1..=LARGEST_BODY_LIMIT).contains(&body_limit) {
+            return Err(ConfigError::BodyLimit);
+        }
+        let token_uri = endpoints::request_uri("token", &endpoints.token)?;
+        let revocation_uri = endpoints::request_uri("revocation", &endpoints.revocation)?;
+        let profile_uri = endpoints::request_uri("profile", &endpoints.profile)?;
+        let authorization_prefix = authorization_prefix(&endpoints.authorization, &client_id, &redirect_uri)?;
+        let basic = match &credentials {
+            Credentials::Basic { .. } => {
+                let header = credentials.header(&client_id);
+                Some(header.ok_or(ConfigError::ClientSecret(TextProblem::TooLong))?)
+            }
+            Credentials::Body { .. } | Credentials::Public => None,
+        };
+        let exchange_prefix = form::assemble(
+            &[
+                Piece::Encoded("grant_type=authorization_code&redirect_uri="),
+                Piece::Plain(&redirect_uri),
+                Piece::Encoded("&code="),
+            ],
+            Space::Plus,
+        );
+        let form_suffix = credentials.form_suffix(&client_id);
+        Ok(Client {
+            registration: Arc::new(Registration {
+                client_id,
+                credentials,
+                redirect_uri: redirect_uri.into(),
+                endpoints,
+                body_limit,
+                token_uri,
+                revocation_uri,
+                profile_uri,
+                authorization_prefix,
+                basic,
+                exchange_prefix: exchange_prefix.to_string(),
+                form_suffix,
+            }),
+        })
+    }
+}
+
+/// A checked registration and what is computed from it.
+pub(crate) struct Registration {
+    pub(crate) client_id: String,
+    pub(crate) credentials: Credentials,
+    pub(crate) redirect_uri: Arc<str>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) body_limit: usize,
+    pub(crate) token_uri: Uri,
+    pub(crate) revocation_uri: Uri,
+    pub(crate) profile_uri: Uri,
+    /// The authorization URL up to and with `&state=`.
+    pub(crate) authorization_prefix: String,
+    pub(crate) basic: Option<HeaderValue>,
+    /// The exchange's form up to and with `&code=`.
+    pub(crate) exchange_prefix: String,
+    /// The client authentication of the form, or nothing.
+    pub(crate) form_suffix: Zeroizing<String>,
+}
+
+/// A value of the configuration that cannot be used, and why. It never prints the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The client identifier.
+    ClientId(TextProblem),
+    /// The client secret.
+    ClientSecret(TextProblem),
+    /// The redirect URI.
+    RedirectUri(UriProblem),
+    /// One of the endpoints: `authorization`, `token`, `revocation` or `profile`.
+    Endpoint {
+        /// Which one.
+        name: &'static str,
+        /// Why.
+        problem: UriProblem,
+    },
+    /// The limit of an answer's length is zero, or more than 16 MiB.
+    BodyLimit,
+    /// A further parameter of the authorization URL is empty, doubled, or one that the flow sets itself
+    /// (RFC 6749 §3.1: none may come twice).
+    Parameter {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientId(problem) => write!(f, "the client identifier cannot be used: {problem}"),
+            Self::ClientSecret(problem) => write!(f, "the client secret cannot be used: {problem}"),
+            Self::RedirectUri(problem) => write!(f, "the redirect URI cannot be used: {problem}"),
+            Self::Endpoint { name, problem } => write!(f, "the {name} URL cannot be used: {problem}"),
+            Self::BodyLimit => f.write_str("the limit of an answer's length must be from 1 byte to 16 MiB"),
+            Self::Parameter { name } => {
+                write!(f, "the parameter {name:?} cannot be added: it is empty, doubled, or set by the flow itself")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Why an identifier or a secret was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TextProblem {
+    /// Nothing was given.
+    Empty,
+    /// A control character, such as a line break that was copied along.
+    Control,
+    /// A space: anywhere in an identifier, at either end of a secret.
+    Space,
+    /// A quote in an identifier.
+    Quote,
+    /// A colon in an identifier that is sent with [`BasicEncoding::Raw`]: the server could not tell where it ends.
+    Colon,
+    /// Too long for a header.
+    TooLong,
+}
+
+impl fmt::Display for TextProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Control => "it holds a control character, such as a line break",
+            Self::Space => "it holds a space where none can be",
+            Self::Quote => "it holds a quote",
+            Self::Colon => "it holds a colon, which raw Basic encoding cannot carry",
+            Self::TooLong => "it is too long for a header",
+        })
+    }
+}
+
+fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), TextProblem> {
+    let raw = matches!(credentials, Credentials::Basic { encoding: BasicEncoding::Raw, .. });
+    match client_id {
+        "" => Err(TextProblem::Empty),
+        _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
+        _ if client_id.contains(char::is_whitespace) => Err(TextProblem::Space),
+        _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
+        _ if raw && client_id.contains(':') => Err(TextProblem::Colon),
+        _ => Ok(()),
+    }
+}
+
+fn check_secret(secret: &str) -> Result<(), TextProblem> {
+    match secret {
+        "" => Err(TextProblem::Empty),
+        _ if secret.contains(char::is_control) => Err(TextProblem::Control),
+        _ if secret.trim() != secret => Err(TextProblem::Space),
+        _ => Ok(()),
+    }
+}
+
+/// True if the query has a parameter of such a name; one that cannot be decoded counts as such.
+pub(crate) fn has_any(query: Option<&str>, is_such: impl Fn(&str) -> bool) -> bool {
+    let mut names = form::pairs(query.unwrap_or_default()).map(|(name, _)| form::decode(name));
+    names.any(|name| name.is_none_or(|name| is_such(&name)))
+}
+
+fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
+    let refuse = |problem| ConfigError::Endpoint { name: "authorization", problem };
+    let parts = uri::endpoint(endpoint).map_err(refuse)?;
+    if has_any(parts.query, is_reserved) {
+        return Err(refuse(UriProblem::ReservedParameter));
+    }
+    let separator = match parts.query {
+        None => "?",
+        Some(query) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    let prefix = form::assemble(
+        &[
+            Piece::Encoded(endpoint),
+            Piece::Encoded(separator),
+            Piece::Encoded("response_type=code&client_id="),
+            Piece::Plain(client_id),
+            Piece::Encoded("&redirect_uri="),
+            Piece::Plain(redirect_uri),
+            Piece::Encoded("&state="),
+        ],
+        Space::Percent,
+    );
+    Ok(prefix.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> ClientBuilder {
+        Client::builder("id").secret("secret").redirect_uri("https://app.example/callback")
+    }
+
+    fn refusal(builder: ClientBuilder) -> ConfigError {
+        builder.build().unwrap_err()
+    }
+
+    #[test]
+    fn wrong_identifiers_and_secrets_are_refused_with_the_reason() {
+        let cases = [
+            ("", TextProblem::Empty),
+            ("a\n", TextProblem::Control),
+            ("a b", TextProblem::Space),
+            ("\"a\"", TextProblem::Quote),
+        ];
+        for (id, problem) in cases {
+            let builder = Client::builder(id).redirect_uri("https://app.example/callback");
+            assert_eq!(refusal(builder), ConfigError::ClientId(problem), "{id:?}");
+        }
+        for (secret, problem) in
+            [("", TextProblem::Empty), ("a\r\nb", TextProblem::Control), (" a", TextProblem::Space)]
+        {
+            assert_eq!(refusal(builder().secret(secret)), ConfigError::ClientSecret(problem), "{secret:?}");
+            assert_eq!(refusal(builder().secret_in_body(secret)), ConfigError::ClientSecret(problem), "{secret:?}");
+        }
+        let raw = Client::builder("a:b").redirect_uri("https://a/").secret_encoded("s", BasicEncoding::Raw);
+        assert_eq!(refusal(raw), ConfigError::ClientId(TextProblem::Colon));
+    }
+
+    #[test]
+    fn every_endpoint_is_checked_and_named() {
+        let wrong = "http://api.restream.io/";
+        let good = Endpoints::restream();
+        let cases = [
+            ("authorization", Endpoints { authorization: wrong.into(), ..good.clone() }),
+            ("token", Endpoints { token: wrong.into(), ..good.clone() }),
+            ("revocation", Endpoints { revocation: wrong.into(), ..good.clone() }),
+            ("profile", Endpoints { profile: wrong.into(), ..good.clone() }),
+        ];
+        for (name, endpoints) in cases {
+            let expected = ConfigError::Endpoint { name, problem: UriProblem::PlainHttp };
+            assert_eq!(refusal(builder().endpoints(endpoints)), expected);
+        }
+    }
+
+    #[test]
+    fn rfc_6749_3_1_an_existing_query_of_the_authorization_endpoint_is_kept() {
+        for (authorization, begin) in [
+            ("https://a.example/login?x=1", "https://a.example/login?x=1&response_type=code&client_id=id&"),
+            ("https://a.example/login?", "https://a.example/login?response_type=code&"),
+            ("https://a.example/login", "https://a.example/login?response_type=code&"),
+        ] {
+            let endpoints = Endpoints { authorization: authorization.into(), ..Endpoints::restream() };
+            let client = builder().endpoints(endpoints).build().unwrap();
+            assert!(client.registration.authorization_prefix.starts_with(begin), "{authorization}");
+        }
+        for query in ["state=x", "a=b&client%5Fid=x", "scope"] {
+            let authorization = format!("https://a.example/login?{query}");
+            let endpoints = Endpoints { authorization, ..Endpoints::restream() };
+            let problem = UriProblem::ReservedParameter;
+            let expected = ConfigError::Endpoint { name: "authorization", problem };
+            assert_eq!(refusal(builder().endpoints(endpoints)), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_no_bytes_or_of_too_many_is_refused() {
+        for limit in [0, LARGEST_BODY_LIMIT + 1, usize::MAX] {
+            assert_eq!(refusal(builder().body_limit(limit)), ConfigError::BodyLimit);
+        }
+        assert!(builder().body_limit(LARGEST_BODY_LIMIT).build().is_ok());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?} {:?}", builder().secret("hunter2"), builder().secret("hunter2").build());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

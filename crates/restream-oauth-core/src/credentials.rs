@@ -1,0 +1,140 @@
+//! Client authentication (RFC 6749 §2.3): Basic header, form body, or none at all. One method per request, never
+//! a secret in a URI.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::form::{self, Piece, Space};
+use crate::secret::SecretText;
+
+/// How identifier and secret are written into the Basic header.
+///
+/// For letters, digits, `.`, `_` and `-`, which Restream's identifiers and secrets consist of, both are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// Percent-encoded first, as RFC 6749 §2.3.1 asks; a space becomes `%20`, which every decoder reads.
+    #[default]
+    Form,
+    /// As they are: what `curl --user` sends, for servers that skip the decoding.
+    Raw,
+}
+
+/// Which client authentication a registered application uses.
+#[derive(Clone)]
+pub(crate) enum Credentials {
+    Basic { secret: SecretText, encoding: BasicEncoding },
+    Body { secret: SecretText },
+    Public,
+}
+
+impl Credentials {
+    pub(crate) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Basic { secret, .. } | Self::Body { secret } => Some(secret.expose()),
+            Self::Public => None,
+        }
+    }
+
+    /// The value of the Authorization header, for Basic only.
+    pub(crate) fn header(&self, client_id: &str) -> Option<HeaderValue> {
+        let Self::Basic { secret, encoding } = self else { return None };
+        let secret = secret.expose();
+        let pieces = match encoding {
+            BasicEncoding::Form => [Piece::Plain(client_id), Piece::Encoded(":"), Piece::Plain(secret)],
+            BasicEncoding::Raw => [Piece::Encoded(client_id), Piece::Encoded(":"), Piece::Encoded(secret)],
+        };
+        let pair = form::assemble(&pieces, Space::Percent);
+        // Four characters for three bytes begun: `encode_string` never grows the buffer, so no copy is left.
+        let length = pair.len().div_ceil(3).saturating_mul(4).saturating_add("Basic ".len());
+        let mut value = Zeroizing::new(String::with_capacity(length));
+        value.push_str("Basic ");
+        STANDARD.encode_string(pair.as_bytes(), &mut value);
+        sensitive_header(value)
+    }
+
+    /// What the form body holds of the client, to be appended.
+    pub(crate) fn form_suffix(&self, client_id: &str) -> Zeroizing<String> {
+        let identifier = [Piece::Encoded("&client_id="), Piece::Plain(client_id)];
+        match self {
+            Self::Basic { .. } => Zeroizing::new(String::new()),
+            Self::Public => form::assemble(&identifier, Space::Plus),
+            Self::Body { secret } => {
+                let [name, value] = identifier;
+                let pieces = [name, value, Piece::Encoded("&client_secret="), Piece::Plain(secret.expose())];
+                form::assemble(&pieces, Space::Plus)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Basic { encoding: BasicEncoding::Form, .. } => "Basic(redacted)",
+            Self::Basic { encoding: BasicEncoding::Raw, .. } => "RawBasic(redacted)",
+            Self::Body { .. } => "Body(redacted)",
+            Self::Public => "Public",
+        })
+    }
+}
+
+/// A header value that owns wiped memory and is marked sensitive; `None` if the text cannot be a header.
+pub(crate) fn sensitive_header(text: Zeroizing<String>) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(secret: &str, encoding: BasicEncoding) -> Credentials {
+        Credentials::Basic { secret: SecretText::new(secret), encoding }
+    }
+
+    fn decoded(header: &HeaderValue) -> String {
+        let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rfc_6749_2_3_1_basic_encodes_identifier_and_secret_before_base64() {
+        let header = basic("p%+ é", BasicEncoding::Form).header("a:b").unwrap();
+        assert_eq!(decoded(&header), "a%3Ab:p%25%2B%20%C3%A9");
+        assert!(header.is_sensitive());
+    }
+
+    #[test]
+    fn raw_is_what_curl_sends() {
+        let header = basic("p%+ é", BasicEncoding::Raw).header("a").unwrap();
+        assert_eq!(decoded(&header), "a:p%+ é");
+    }
+
+    #[test]
+    fn both_encodings_agree_on_the_characters_of_restreams_credentials() {
+        let [form, raw] = [BasicEncoding::Form, BasicEncoding::Raw].map(|e| basic("Z_9.-", e).header("a-B_0."));
+        assert_eq!(form, raw);
+    }
+
+    #[test]
+    fn the_body_holds_the_client_only_when_the_header_does_not() {
+        let body = Credentials::Body { secret: SecretText::new("s &") };
+        assert_eq!(body.form_suffix("i d").as_str(), "&client_id=i+d&client_secret=s+%26");
+        assert_eq!(body.header("id"), None);
+        assert_eq!(Credentials::Public.form_suffix("id").as_str(), "&client_id=id");
+        assert_eq!(Credentials::Public.header("id"), None);
+        assert_eq!(basic("s", BasicEncoding::Form).form_suffix("id").as_str(), "");
+    }
+
+    #[test]
+    fn debug_names_the_method_only() {
+        assert_eq!(format!("{:?}", basic("hunter2", BasicEncoding::Raw)), "RawBasic(redacted)");
+    }
+}

@@ -1,0 +1,61 @@
+//! Where the authorization server answers: Restream's URLs by default.
+
+use http::Uri;
+
+use crate::client::ConfigError;
+use crate::uri;
+
+/// The four URLs of an authorization server and its profile call.
+///
+/// They are checked when a [`Client`](crate::Client) is built: `https`, or `http` on a literal loopback address
+/// (`127.0.0.1`, `[::1]`) for development. A query that the authorization URL already has is kept (RFC 6749 §3.1).
+///
+/// ```
+/// use restream_oauth_core::Endpoints;
+///
+/// assert_eq!(Endpoints::restream().token, "https://api.restream.io/oauth/token");
+/// let local = Endpoints { profile: "http://127.0.0.1:9000/me".into(), ..Endpoints::at("http://127.0.0.1:8000") };
+/// assert_eq!(local.revocation, "http://127.0.0.1:8000/oauth/revoke");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Step 1: where the browser is sent.
+    pub authorization: String,
+    /// Steps 3 and 4: code exchange and refresh.
+    pub token: String,
+    /// Step 5.
+    pub revocation: String,
+    /// The profile call.
+    pub profile: String,
+}
+
+impl Endpoints {
+    /// Restream's, as its developer site documents them.
+    pub fn restream() -> Self {
+        Self::at("https://api.restream.io")
+    }
+
+    /// Restream's paths at another base, such as a local sandbox. A `/` at the end of the base does not matter.
+    pub fn at(base_url: &str) -> Self {
+        let base = base_url.trim_end_matches('/');
+        Self {
+            authorization: format!("{base}/login"),
+            token: format!("{base}/oauth/token"),
+            revocation: format!("{base}/oauth/revoke"),
+            profile: format!("{base}/v2/user/profile"),
+        }
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self::restream()
+    }
+}
+
+/// A checked endpoint, ready for requests.
+pub(crate) fn request_uri(name: &'static str, text: &str) -> Result<Uri, ConfigError> {
+    let refuse = |problem| ConfigError::Endpoint { name, problem };
+    uri::endpoint(text).map_err(refuse)?;
+    text.parse().map_err(|_| refuse(uri::UriProblem::Character))
+}

@@ -1,0 +1,101 @@
+//! Restream's OAuth 2.0 flow as a pure function of bytes.
+//!
+//! This crate turns intent into an [`http::Request`] and the answer's bytes into a typed outcome. It opens no
+//! socket, reads no clock, draws no randomness and logs nothing: the caller passes in the time, the random bytes and
+//! the answer. Most programs take an adapter beside it, such as `restream-oauth-hyper`.
+//!
+//! ```text
+//! intent ──▶ Call ──▶ http::Request ─────▶ any HTTP stack ──▶ Restream
+//!              └────▶ Reader ◀── chunks ──────┘
+//!                       └──▶ Tokens, or an Error that says what to do now
+//! ```
+//!
+//! In scope: [`Client`] (a registered application) makes a [`Login`] (steps 1 and 2), and calls for code exchange
+//! and refresh ([`Tokens`], steps 3 and 4), revocation ([`Revoked`], step 5) and the [`Profile`]. Out of scope:
+//! connecting, TLS, time limits (an adapter's), storing tokens and refreshing in time (the program's).
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use restream_oauth_core::{Client, Entropy, Failure, FailureKind, Stage};
+//!
+//! # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+//! # struct MyStack;
+//! # impl MyStack {
+//! #     fn send(&self, _: http::Request<restream_oauth_core::Body>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #         Ok(http::Response::new(br#"{"access_token":"a1","refresh_token":"r1"}"#.to_vec()))
+//! #     }
+//! # }
+//! # let my_stack = MyStack;
+//! # let now = || SystemTime::UNIX_EPOCH;
+//! let client = Client::builder("client-id")
+//!     .secret("client-secret")
+//!     .redirect_uri("https://app.example/callback")
+//!     .build()?;
+//!
+//! // 1 and 2: the browser goes out to login.url() and comes back
+//! let mut login = client.login(Entropy::from(random_64_bytes()));
+//! # let state = login.state();
+//! # let uri_that_came_back = format!("https://app.example/callback?code=c0de&state={}", state.expose_secret());
+//! let code = login.read_callback(&uri_that_came_back)?; // state checked: the only door to a code
+//!
+//! // 3: the exchange, on any HTTP stack at all
+//! let (request, reader) = client.exchange(&code).into_parts();
+//! let sent_at = now();
+//! let tokens = match my_stack.send(request) {
+//!     Ok(response) => reader.read(response, sent_at),
+//!     Err(error) => reader.failed(Stage::AwaitingHead, Failure::from(error), sent_at),
+//! }?;
+//! assert_eq!(tokens.access_token().expose_secret(), "a1");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod answer;
+mod authorization;
+mod bearer;
+mod call;
+mod client;
+mod credentials;
+mod endpoints;
+mod error;
+mod form;
+mod json;
+mod profile;
+mod retry_after;
+mod revocation;
+mod saved;
+mod scope;
+mod secret;
+mod server_text;
+mod token;
+mod token_answer;
+mod uri;
+
+pub use answer::Answer;
+pub use authorization::{
+    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, Login, LoginOptions, State, state_of,
+};
+pub use bearer::{AccessToken, BearerError, Challenge, TokenType};
+pub use call::{Body, Call, Failure, FailureKind, Reader, Stage};
+pub use client::{Client, ClientBuilder, ConfigError, TextProblem};
+pub use credentials::BasicEncoding;
+pub use endpoints::Endpoints;
+pub use error::{Advice, Delivery, Error, ErrorCode, ErrorKind, Malformed, Operation, Salvaged};
+pub use profile::Profile;
+pub use revocation::{RevocableToken, Revoked};
+pub use saved::{Saved, SavedError};
+pub use scope::{InvalidScope, Scope, Scopes};
+pub use token::{Oddity, RefreshToken, Tokens};
+pub use uri::UriProblem;

@@ -1,0 +1,108 @@
+//! Step 5: revocation (RFC 7009).
+//!
+//! Restream's takes no client authentication, always answers 200 with an empty body, and kills both tokens of the
+//! pair, whichever was sent. Only that 200 means revoked: after a 503 the token still exists (RFC 7009 §2.2.1).
+
+use std::time::SystemTime;
+
+use http::StatusCode;
+
+use crate::answer::Received;
+use crate::bearer::AccessToken;
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Malformed, Operation};
+use crate::form::Piece;
+use crate::json::{self, Shape};
+use crate::token::RefreshToken;
+
+impl Client {
+    /// Step 5: revokes an access or refresh token, and says which of both it is (`token_type_hint`, RFC 7009 §2.1).
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, RefreshToken};
+    ///
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let call = client.revoke(&RefreshToken::new("9ca0e1e9"));
+    /// assert_eq!(call.request().body().as_ref(), b"token=9ca0e1e9&token_type_hint=refresh_token");
+    /// assert!(!call.request().headers().contains_key("authorization"));
+    /// # Ok::<(), restream_oauth_core::ConfigError>(())
+    /// ```
+    pub fn revoke<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
+        let token = token.into();
+        self.revocation(token, ["&token_type_hint=", token.hint()])
+    }
+
+    /// As [`revoke`](Self::revoke), without the hint.
+    pub fn revoke_without_hint<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
+        self.revocation(token.into(), ["", ""])
+    }
+
+    fn revocation(&self, token: RevocableToken<'_>, [name, hint]: [&str; 2]) -> Call<Revoked> {
+        let form = [Piece::Encoded("token="), Piece::Plain(token.text()), Piece::Encoded(name), Piece::Encoded(hint)];
+        self.post(Operation::Revoke, &self.registration().revocation_uri, None, &form, read)
+    }
+}
+
+/// A token that can be revoked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum RevocableToken<'a> {
+    /// An access token.
+    Access(&'a AccessToken),
+    /// A refresh token.
+    Refresh(&'a RefreshToken),
+}
+
+impl<'a> RevocableToken<'a> {
+    fn text(self) -> &'a str {
+        match self {
+            Self::Access(token) => token.expose_secret(),
+            Self::Refresh(token) => token.expose_secret(),
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Access(_) => "access_token",
+            Self::Refresh(_) => "refresh_token",
+        }
+    }
+}
+
+impl<'a> From<&'a AccessToken> for RevocableToken<'a> {
+    fn from(token: &'a AccessToken) -> Self {
+        Self::Access(token)
+    }
+}
+
+impl<'a> From<&'a RefreshToken> for RevocableToken<'a> {
+    fn from(token: &'a RefreshToken) -> Self {
+        Self::Refresh(token)
+    }
+}
+
+/// The server says that both tokens of the pair are dead, or never lived: forget them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked;
+
+/// A body is not expected. RFC 7009 §2.2 lets a client ignore it, but a page of HTML is not from the server, and an
+/// error is an error.
+fn read(received: Received, sent_at: SystemTime) -> Result<Revoked, Error> {
+    if received.status() != Some(StatusCode::OK) {
+        return Err(received.into_refusal(sent_at));
+    }
+    let text = received.text();
+    let empty = text.as_str().trim().is_empty();
+    let shape = if empty { Shape::Complete } else { json::members(text.as_str(), |_, _| {}) };
+    drop(text);
+    if !empty && received.read_refusal().is_error() {
+        return Err(received.into_refusal(sent_at));
+    }
+    if shape == Shape::Complete && !received.is_cut() {
+        return Ok(Revoked);
+    }
+    // Whatever it is, it is whole and not JSON.
+    Err(received.into_unusable(Malformed::NotEmpty, None, Shape::Complete, sent_at))
+}

@@ -1,0 +1,268 @@
+//! What an endpoint or a redirect URI may look like, decided once, when a client is built.
+//!
+//! Plain `http` is for loopback only (RFC 6749 §3.1.2.1 and §3.2, RFC 8252 §7.3, RFC 9700 §2.6), and loopback is
+//! recognised by parsing an address, never by comparing a prefix.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Why a URI was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UriProblem {
+    /// Nothing was given.
+    Empty,
+    /// Not of the form `scheme://host/…`.
+    NotAbsolute,
+    /// A scheme that is neither `https` nor `http`.
+    Scheme,
+    /// `http` to a host that is not a loopback address.
+    PlainHttp,
+    /// `user@` or `user:password@` before the host.
+    UserInformation,
+    /// A `#fragment` (RFC 6749 §3.1 and §3.1.2 forbid it).
+    Fragment,
+    /// A character that no URI contains: a space, a quote, a control, a letter beyond ASCII, a broken `%` escape.
+    Character,
+    /// No host, or one that cannot be read.
+    Host,
+    /// A port that is not a number from 1 to 65535.
+    Port,
+    /// A query parameter that the flow sets or reads itself (RFC 6749 §3.1: none may come twice).
+    ReservedParameter,
+    /// Longer than 65,534 bytes.
+    TooLong,
+}
+
+impl fmt::Display for UriProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::NotAbsolute => "it must be absolute: https://host/path",
+            Self::Scheme => "its scheme must be https (or http on loopback)",
+            Self::PlainHttp => "plain http is only for loopback: write https, or a literal 127.0.0.1 or [::1]",
+            Self::UserInformation => "it must not hold a user name or password",
+            Self::Fragment => "it must not have a fragment (#…)",
+            Self::Character => "it holds a character that must be percent-encoded",
+            Self::Host => "its host cannot be read",
+            Self::Port => "its port must be a number from 1 to 65535",
+            Self::ReservedParameter => "its query holds a parameter that belongs to the flow",
+            Self::TooLong => "it is longer than 65,534 bytes",
+        })
+    }
+}
+
+/// An absolute `http` or `https` URI, split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts<'a> {
+    pub(crate) https: bool,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+}
+
+impl Parts<'_> {
+    /// Same scheme, host, port and path. The query is left to the caller.
+    pub(crate) fn same_place(&self, other: &Parts<'_>) -> bool {
+        self.https == other.https
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port == other.port
+            && self.path == other.path
+    }
+}
+
+/// Checks an endpoint: `https`, or `http` on a literal loopback address. A name is not enough for plain `http`:
+/// secrets go there, and who answers for `localhost` is the resolver's choice.
+pub(crate) fn endpoint(text: &str) -> Result<Parts<'_>, UriProblem> {
+    let parts = split(text)?;
+    if !parts.https && !is_loopback_address(parts.host) {
+        return Err(UriProblem::PlainHttp);
+    }
+    Ok(parts)
+}
+
+/// Checks a redirect URI: `https`, or `http` on a literal loopback address or `localhost`, to which we send nothing.
+pub(crate) fn redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
+    let parts = split(text)?;
+    let local = is_loopback_address(parts.host) || parts.host.eq_ignore_ascii_case("localhost");
+    if !parts.https && !local {
+        return Err(UriProblem::PlainHttp);
+    }
+    Ok(parts)
+}
+
+/// Splits an absolute `http` or `https` URI (RFC 3986 §3) and refuses all that is not one.
+pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
+    if text.is_empty() {
+        return Err(UriProblem::Empty);
+    }
+    // `http::Uri` keeps lengths and offsets in 16 bits.
+    if text.len() >= usize::from(u16::MAX) {
+        return Err(UriProblem::TooLong);
+    }
+    check_characters(text)?;
+    let (scheme, rest) = text.split_once("://").ok_or(UriProblem::NotAbsolute)?;
+    let https = match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => true,
+        _ if scheme.eq_ignore_ascii_case("http") => false,
+        _ => return Err(UriProblem::Scheme),
+    };
+    let (authority, path_and_query) =
+        rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len())).unwrap_or((rest, ""));
+    if authority.contains('@') {
+        return Err(UriProblem::UserInformation);
+    }
+    let (host, port) = split_authority(authority)?;
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    };
+    let port = match port {
+        Some(port) => port,
+        None if https => 443,
+        None => 80,
+    };
+    // An empty path and `/` name the same place (RFC 3986 §6.2.3).
+    let path = if path.is_empty() { "/" } else { path };
+    Ok(Parts { https, host, port, path, query })
+}
+
+fn check_characters(text: &str) -> Result<(), UriProblem> {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'#' => return Err(UriProblem::Fragment),
+            b'%' => {
+                for _ in 0..2 {
+                    bytes.next().filter(u8::is_ascii_hexdigit).ok_or(UriProblem::Character)?;
+                }
+            }
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => return Err(UriProblem::Character),
+            b'!'..=b'~' => {}
+            _ => return Err(UriProblem::Character),
+        }
+    }
+    Ok(())
+}
+
+fn split_authority(authority: &str) -> Result<(&str, Option<u16>), UriProblem> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let (address, port) = bracketed.split_once(']').ok_or(UriProblem::Host)?;
+            address.parse::<Ipv6Addr>().map_err(|_| UriProblem::Host)?;
+            let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(UriProblem::Host)?) };
+            (address, port)
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
+    if host.is_empty() || !host.bytes().all(name) {
+        return Err(UriProblem::Host);
+    }
+    match port {
+        None => Ok((host, None)),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
+            Ok(port) if port != 0 => Ok((host, Some(port))),
+            _ => Err(UriProblem::Port),
+        },
+        Some(_) => Err(UriProblem::Port),
+    }
+}
+
+/// A literal IPv4 or IPv6 loopback address. IPv4-mapped IPv6 addresses are not loopback.
+fn is_loopback_address(host: &str) -> bool {
+    host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_split_into_its_parts() {
+        let parts = split("HTTPS://API.example:8443/a/b?x=1&y").unwrap();
+        let expected = Parts { https: true, host: "API.example", port: 8443, path: "/a/b", query: Some("x=1&y") };
+        assert_eq!(parts, expected);
+        let parts = split("http://[::1]?").unwrap();
+        assert_eq!(parts, Parts { https: false, host: "::1", port: 80, path: "/", query: Some("") });
+    }
+
+    #[test]
+    fn plain_http_is_accepted_on_loopback_addresses_only() {
+        for uri in ["http://127.0.0.1/", "http://127.8.9.1:80/", "http://[::1]:9/x", "http://[0:0:0:0:0:0:0:1]/"] {
+            assert!(endpoint(uri).is_ok(), "{uri}");
+        }
+        let hostile = [
+            "http://localhost.evil/",
+            "http://localhost./",
+            "http://127.0.0.1.evil.example/",
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://2130706433/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://0.0.0.0/",
+            "http://[::]/",
+            "http://evil.example/127.0.0.1",
+            "http://127.0.0.1./",
+            "http://1.127.0.0.1/",
+            "http://127.0.0.256/",
+            "http://localhost-evil/",
+            "http://xlocalhost/",
+            "http://127.0.0.1_/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/",
+            "http://api.restream.io/oauth/token",
+        ];
+        for uri in hostile {
+            assert_eq!(endpoint(uri), Err(UriProblem::PlainHttp), "{uri}");
+            assert_eq!(redirect(uri), Err(UriProblem::PlainHttp), "{uri}");
+        }
+    }
+
+    #[test]
+    fn localhost_by_name_may_be_redirected_to_but_is_no_endpoint() {
+        assert!(redirect("http://localhost:3000/callback").is_ok());
+        assert_eq!(endpoint("http://localhost:3000/token"), Err(UriProblem::PlainHttp));
+    }
+
+    #[test]
+    fn each_problem_has_its_name() {
+        let long = format!("https://a/{}", "x".repeat(70_000));
+        let cases = [
+            ("", UriProblem::Empty),
+            ("/callback", UriProblem::NotAbsolute),
+            ("https:/a", UriProblem::NotAbsolute),
+            ("ftp://a/", UriProblem::Scheme),
+            ("javascript://a/", UriProblem::Scheme),
+            ("https://user@a/", UriProblem::UserInformation),
+            ("http://localhost:x@evil/", UriProblem::UserInformation),
+            ("https://a/#f", UriProblem::Fragment),
+            ("https://a/b c", UriProblem::Character),
+            ("https://a/\"", UriProblem::Character),
+            ("https://a/\r\nX: y", UriProblem::Character),
+            ("https://a/é", UriProblem::Character),
+            ("https://a/%zz", UriProblem::Character),
+            ("https://a/%4", UriProblem::Character),
+            ("https:///path", UriProblem::Host),
+            ("https://[::1/", UriProblem::Host),
+            ("https://[fe80::1%25eth0]/", UriProblem::Host),
+            ("https://[::1]x/", UriProblem::Host),
+            ("https://a!b/", UriProblem::Host),
+            ("https://a:/", UriProblem::Port),
+            ("https://a:0/", UriProblem::Port),
+            ("https://a:65536/", UriProblem::Port),
+            ("https://a:+80/", UriProblem::Port),
+            ("https://::1/", UriProblem::Host),
+            (long.as_str(), UriProblem::TooLong),
+        ];
+        for (uri, problem) in cases {
+            assert_eq!(split(uri), Err(problem), "{uri:.40}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The way out to the browser: the URL that it opens, `state`, PKCE, scopes and further parameters.
+
+mod support;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use restream_oauth_core::{Client, ConfigError, Endpoints, Login, LoginOptions, Scope, UriProblem};
+use sha2::{Digest as _, Sha256};
+use support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form};
+
+fn state(login: &Login) -> String {
+    login.state().expose_secret().to_owned()
+}
+
+/// The parameters of the URL that the browser opens, by an independent decoder.
+fn asked(login: &Login) -> Vec<(String, String)> {
+    let (place, query) = login.url().as_str().split_once('?').unwrap();
+    assert_eq!(place, "https://api.restream.io/login");
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+fn value<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    assert!(parameters.iter().filter(|(one, _)| one == name).count() <= 1, "{name} comes twice");
+    parameters.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
+    let login = client().login(entropy(1));
+    let asked = asked(&login);
+    assert_eq!(value(&asked, "response_type"), Some("code"));
+    assert_eq!(value(&asked, "client_id"), Some(CLIENT_ID));
+    assert_eq!(value(&asked, "redirect_uri"), Some(REDIRECT_URI));
+    assert_eq!(value(&asked, "state"), Some(state(&login).as_str()));
+    // No scope was asked for, so none is sent: not even an empty one (RFC 6749 §3.1).
+    assert_eq!(value(&asked, "scope"), None);
+    let names: Vec<_> = asked.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method"]
+    );
+}
+
+#[test]
+fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
+    for seed in 0..50 {
+        let mut login = client().login(entropy(seed));
+        let asked = asked(&login);
+        assert_eq!(value(&asked, "code_challenge_method"), Some("S256"));
+        let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
+        let (request, _) = client().exchange(&code).into_parts();
+        let sent = form(&request);
+        let verifier = value(&sent, "code_verifier").unwrap();
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+        assert_eq!(value(&asked, "code_challenge"), Some(challenge.as_str()));
+        // RFC 7636 §4.1: 43 to 128 unreserved characters, and not those of `state`.
+        assert!((43..=128).contains(&verifier.len()));
+        assert!(verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)));
+        assert_ne!(Some(verifier), value(&asked, "state"));
+        assert!(!login.url().as_str().contains(verifier));
+    }
+}
+
+#[test]
+fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
+    let mut login = client().login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
+    let asked = asked(&login);
+    assert_eq!((value(&asked, "code_challenge"), value(&asked, "code_challenge_method")), (None, None));
+    assert!(value(&asked, "state").is_some());
+    let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
+    let (request, _) = client().exchange(&code).into_parts();
+    assert_eq!(value(&form(&request), "code_verifier"), None);
+}
+
+#[test]
+fn rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy() {
+    let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n * 3).unwrap());
+    let mut login = client().login(entropy.into());
+    let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
+    let (request, _) = client().exchange(&code).into_parts();
+    let mut decoded = URL_SAFE_NO_PAD.decode(state(&login)).unwrap();
+    decoded.extend(URL_SAFE_NO_PAD.decode(value(&form(&request), "code_verifier").unwrap()).unwrap());
+    assert_eq!(decoded, entropy);
+}
+
+#[test]
+fn rfc_6749_3_3_scopes_are_joined_by_spaces_and_an_empty_list_is_left_out() {
+    let with =
+        |scopes: Vec<Scope>| asked(&client().login_with(entropy(1), &LoginOptions::new().scopes(scopes)).unwrap());
+    assert_eq!(value(&with(vec![]), "scope"), None);
+    let both = with(vec![Scope::PROFILE_READ, Scope::new("a!#$%&'()*+,-./:;<=>?@[]^_`{|}~").unwrap()]);
+    assert_eq!(value(&both, "scope"), Some("profile.read a!#$%&'()*+,-./:;<=>?@[]^_`{|}~"));
+}
+
+#[test]
+fn rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own() {
+    let options = LoginOptions::new().parameter("prompt", "a b&c=d").unwrap().parameter("ui locales", "é").unwrap();
+    let asked = asked(&client().login_with(entropy(1), &options).unwrap());
+    assert_eq!((value(&asked, "prompt"), value(&asked, "ui locales")), (Some("a b&c=d"), Some("é")));
+    let own =
+        ["response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"];
+    for name in own.into_iter().chain(["", "prompt"]) {
+        assert!(options.clone().parameter(name, "x").is_err(), "{name}");
+    }
+}
+
+#[test]
+fn rfc_6749_3_1_a_query_of_the_authorization_endpoint_is_kept_and_a_fragment_is_refused() {
+    let with = |authorization: &str| {
+        let endpoints = Endpoints { authorization: authorization.into(), ..Endpoints::restream() };
+        builder().endpoints(endpoints).build()
+    };
+    for (endpoint, kept) in [
+        ("https://a.example/login?x=1&y=%20", &[("x", "1"), ("y", " ")][..]),
+        ("https://a.example/login?x=1&", &[("x", "1")]),
+        ("https://a.example/login?", &[]),
+        ("https://a.example", &[]),
+        ("https://a.example/oauth/authorize", &[]),
+    ] {
+        let login = with(endpoint).unwrap().login(entropy(1));
+        assert!(login.url().as_str().starts_with(endpoint), "{endpoint}");
+        let (_, query) = login.url().as_str().split_once('?').unwrap();
+        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        for (name, expected) in kept.iter().copied().chain([("response_type", "code"), ("client_id", CLIENT_ID)]) {
+            assert_eq!(value(&asked, name), Some(expected), "{endpoint}");
+        }
+        assert_eq!(asked.len(), kept.len() + 6, "{endpoint}");
+    }
+    let refused = |endpoint: &str| with(endpoint).unwrap_err();
+    let problem = |problem| ConfigError::Endpoint { name: "authorization", problem };
+    assert_eq!(refused("https://a.example/login#f"), problem(UriProblem::Fragment));
+    for own in ["state=x", "client_id=x", "a=1&scope=", "response%5Ftype=token"] {
+        assert_eq!(refused(&format!("https://a.example/login?{own}")), problem(UriProblem::ReservedParameter), "{own}");
+    }
+}
+
+#[test]
+fn every_value_comes_through_the_query_to_form_decoders_and_percent_decoders_alike() {
+    let redirect_uri = "https://app.example/c%20b?x=a+b&y=1";
+    let client = Client::builder("id+&=é~").redirect_uri(redirect_uri).build().unwrap();
+    let options = LoginOptions::new().parameter("p q", "a b+c").unwrap();
+    let login = client.login_with(entropy(1), &options).unwrap();
+    let asked = asked(&login);
+    assert_eq!(value(&asked, "client_id"), Some("id+&=é~"));
+    assert_eq!(value(&asked, "redirect_uri"), Some(redirect_uri));
+    assert_eq!(value(&asked, "p q"), Some("a b+c"));
+    // A space as `+` would be a plus to a percent decoder.
+    assert!(!login.url().as_str().contains('+'));
+    assert!(login.url().as_str().bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`<>\\^{|}".contains(&byte)));
+}
+
+#[test]
+fn rfc_6749_3_1_2_the_redirect_uri_is_absolute_without_a_fragment_and_safe() {
+    let cases = [
+        ("", UriProblem::Empty),
+        ("/callback", UriProblem::NotAbsolute),
+        ("https://app.example/#f", UriProblem::Fragment),
+        ("https://app.example/callback#", UriProblem::Fragment),
+        // RFC 9700 §2.6
+        ("http://app.example/callback", UriProblem::PlainHttp),
+        ("http://localhost.evil/callback", UriProblem::PlainHttp),
+        ("http://127.1/callback", UriProblem::PlainHttp),
+        ("http://[::ffff:127.0.0.1]/callback", UriProblem::PlainHttp),
+        ("https://user:password@app.example/", UriProblem::UserInformation),
+        ("http://localhost:x@evil.example/", UriProblem::UserInformation),
+        ("javascript:alert(1)", UriProblem::NotAbsolute),
+        ("https://app.example/a b", UriProblem::Character),
+        ("https://app.example/\r\nX: y", UriProblem::Character),
+        ("https:///callback", UriProblem::Host),
+    ];
+    for (redirect_uri, problem) in cases {
+        let refused = Client::builder(CLIENT_ID).redirect_uri(redirect_uri).build().unwrap_err();
+        assert_eq!(refused, ConfigError::RedirectUri(problem), "{redirect_uri}");
+    }
+    // RFC 8252 §7.3
+    for redirect_uri in ["http://127.0.0.1:49152/cb", "http://[::1]:49152/cb", "http://localhost:3000"] {
+        let client = Client::builder(CLIENT_ID).redirect_uri(redirect_uri).build().unwrap();
+        assert_eq!(client.redirect_uri(), redirect_uri);
+        assert_eq!(value(&asked(&client.login(entropy(1))), "redirect_uri"), Some(redirect_uri));
+    }
+}

@@ -1,0 +1,273 @@
+//! The way back from the browser: a code is only reachable through a callback whose `state` is right, once.
+
+mod support;
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use restream_oauth_core::{
+    AuthorizationCode, CallbackError, Client, Endpoints, ErrorCode, Login, LoginOptions, SavedError, Scope, state_of,
+};
+use sha2::{Digest as _, Sha256};
+use support::{CLIENT_ID, CODE, REDIRECT_URI, builder, client, entropy, form};
+
+fn login() -> Login {
+    client().login(entropy(1))
+}
+
+fn state(login: &Login) -> String {
+    login.state().expose_secret().to_owned()
+}
+
+/// A refusal leaves the login open: the right callback is still accepted, and only once.
+fn still_open(login: &mut Login) {
+    let right = format!("/callback?code={CODE}&state={}", state(login));
+    assert_eq!(login.read_callback(&right).unwrap().expose_secret(), CODE);
+    assert_eq!(login.read_callback(&right).unwrap_err(), CallbackError::AlreadyUsed);
+}
+
+fn refused(query: &str) -> CallbackError {
+    let mut login = login();
+    let query = query.replace("STATE", &state(&login));
+    let error = login.read_callback(&query).expect_err(&query);
+    still_open(&mut login);
+    error
+}
+
+fn accepted(uri: &str) -> AuthorizationCode {
+    let mut login = login();
+    let uri = uri.replace("STATE", &state(&login));
+    login.read_callback(&uri).unwrap_or_else(|error| panic!("{error}: {uri}"))
+}
+
+#[test]
+fn the_documented_redirect_gives_the_code_in_every_form_in_which_it_reaches_a_program() {
+    let uris = [
+        "https://app.example/callback?code=c4nary-code&scope=profile.read+chat.read&state=STATE",
+        "https://app.example/callback?state=STATE&code=c4nary-code",
+        "https://app.example:443/callback?code=c4nary-code&state=STATE",
+        "HTTPS://APP.example/callback?code=c4nary-code&state=STATE",
+        "https://app.example/callback?code=c4nary-code&state=STATE#",
+        "https://app.example/callback?code=c4nary-code&state=STATE#_=_",
+        "/callback?code=c4nary-code&state=STATE",
+        "?code=c4nary-code&state=STATE",
+        "code=c4nary-code&state=STATE",
+        "&&code=c4nary%2dcode&&st%61te=STATE&",
+    ];
+    for uri in uris {
+        assert_eq!(accepted(uri).expose_secret(), CODE, "{uri}");
+    }
+    assert_eq!(accepted(uris[0]).scopes().unwrap().as_str(), "profile.read chat.read");
+    assert_eq!(accepted(uris[1]).scopes(), None);
+    assert_eq!(accepted("code=%2B+%26%C3%A9%00&state=STATE").expose_secret(), "+ &é\0");
+}
+
+#[test]
+fn rfc_6749_10_12_a_state_that_is_not_byte_equal_is_refused() {
+    let right = state(&login());
+    let swapped: String = right
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+        .collect();
+    assert_ne!(swapped, right);
+    let mut wrong = vec![
+        "x".to_owned(),
+        swapped,
+        right.to_ascii_uppercase(),
+        right[1..].to_owned(),
+        right[..right.len() - 1].to_owned(),
+        format!("{right}x"),
+        format!("{right}%00"),
+        format!("{right}+"),
+        format!("%20{right}"),
+        format!("{right}%3D"),
+        right.replace(['-', '_'], "%2B") + "x",
+        state(&client().login(entropy(2))),
+    ];
+    for position in 0..right.len() {
+        let mut bytes = right.clone().into_bytes();
+        bytes[position] ^= 1;
+        wrong.push(form_urlencoded::byte_serialize(&bytes).collect());
+    }
+    for state in wrong {
+        assert_eq!(refused(&format!("/callback?code=c&state={state}")), CallbackError::StateMismatch, "{state}");
+        let error = refused(&format!("/callback?error=access_denied&state={state}"));
+        assert_eq!(error, CallbackError::StateMismatch, "{state}");
+    }
+}
+
+#[test]
+fn a_callback_that_is_not_right_is_refused_by_name_and_the_login_stays_open() {
+    let cases = [
+        ("code=c", CallbackError::StateMissing),
+        ("code=c&state=", CallbackError::StateMissing),
+        ("code=c&state", CallbackError::StateMissing),
+        ("code=c&STATE=STATE&State=STATE", CallbackError::StateMissing),
+        ("error=access_denied", CallbackError::StateMissing),
+        ("code=c&state=STATE&state=STATE", CallbackError::Doubled("state")),
+        ("code=c&state=STATE&state=x", CallbackError::Doubled("state")),
+        ("code=c&state=x&st%61te=STATE", CallbackError::Doubled("state")),
+        ("code=c&state=&state=STATE", CallbackError::Doubled("state")),
+        ("code=c&code=c&state=STATE", CallbackError::Doubled("code")),
+        ("code=c&code=d&state=STATE", CallbackError::Doubled("code")),
+        ("error=a&error=b&state=STATE", CallbackError::Doubled("error")),
+        ("code=c&error=access_denied&state=STATE", CallbackError::CodeAndError),
+        ("state=STATE", CallbackError::CodeMissing),
+        ("code=&state=STATE", CallbackError::CodeMissing),
+        ("code&state=STATE", CallbackError::CodeMissing),
+        ("CODE=c&state=STATE", CallbackError::CodeMissing),
+        ("code=%ff&state=STATE", CallbackError::Unreadable("code")),
+        ("code=c%2&state=STATE", CallbackError::Unreadable("code")),
+        ("code=c&state=%FF%FE", CallbackError::Unreadable("state")),
+    ];
+    for (query, expected) in cases {
+        for uri in [query.to_owned(), format!("/callback?{query}"), format!("{REDIRECT_URI}?{query}")] {
+            assert_eq!(refused(&uri), expected, "{uri}");
+        }
+    }
+}
+
+#[test]
+fn a_denied_login_keeps_waiting_for_the_real_callback() {
+    // Restream says no without any parameter; so can anyone else.
+    for uri in ["", "?", "/callback", "/callback?", REDIRECT_URI, "https://app.example/callback?", "/callback?utm=x"] {
+        assert_eq!(refused(uri), CallbackError::NoParameters, "{uri}");
+        assert_eq!(state_of(uri).unwrap_err(), CallbackError::NoParameters, "{uri}");
+    }
+    // A fragment never reaches a server, and is not read.
+    assert_eq!(refused("/callback#code=c&state=STATE"), CallbackError::NoParameters);
+}
+
+#[test]
+fn rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal() {
+    let codes = [
+        ("access_denied", ErrorCode::AccessDenied),
+        ("invalid_request", ErrorCode::InvalidRequest),
+        ("unauthorized_client", ErrorCode::UnauthorizedClient),
+        ("unsupported_response_type", ErrorCode::UnsupportedResponseType),
+        ("invalid_scope", ErrorCode::InvalidScope),
+        ("server_error", ErrorCode::ServerError),
+        ("temporarily_unavailable", ErrorCode::TemporarilyUnavailable),
+        ("odd", ErrorCode::Other("odd".into())),
+    ];
+    for (name, code) in codes {
+        let message = Some(r"no\u{1b}[31m\u{202e}".into());
+        let error = refused(&format!("error={name}&error_description=no%1B[31m%E2%80%AE&state=STATE"));
+        assert_eq!(error, CallbackError::Refused { code: code.clone(), message });
+        assert_eq!(refused(&format!("error={name}&state=STATE")), CallbackError::Refused { code, message: None });
+    }
+}
+
+#[test]
+fn another_place_than_the_redirect_uri_is_refused() {
+    let places = [
+        "http://app.example/callback",
+        "https://app.example:8443/callback",
+        "https://app.example:80/callback",
+        "https://app.example.evil/callback",
+        "https://evil.example/callback",
+        "https://app.example@evil.example/callback",
+        "https://evil@app.example/callback",
+        "https://app.example/callback/",
+        "https://app.example/Callback",
+        "https://app.example/",
+        "https://app.example",
+        "https://app.example/callback/..",
+        "https://app.example/%63allback",
+        "https://app.example./callback",
+        "ftp://app.example/callback",
+        "/",
+        "/callback/",
+        "/callback2",
+        "//app.example/callback",
+        "//evil.example/callback",
+    ];
+    for place in places {
+        let error = refused(&format!("{place}?code=c&state=STATE"));
+        assert_eq!(error, CallbackError::WrongPlace, "{place}");
+    }
+}
+
+#[test]
+fn rfc_6749_4_1_2_five_hundred_unknown_parameters_change_nothing() {
+    let mut query = String::new();
+    for index in 0_u64..500 {
+        // A small generator, so that the names are any and the run is always the same.
+        let hash = Sha256::digest(index.to_le_bytes());
+        let name = URL_SAFE_NO_PAD.encode(&hash[..9]);
+        let value: String = form_urlencoded::byte_serialize(&hash[9..]).collect();
+        write!(query, "{name}={value}&x{index}&={index}&").unwrap();
+        if index == 250 {
+            query.push_str("code=c4nary-code&state=STATE&iss=%ff&scope=&");
+        }
+    }
+    assert_eq!(accepted(&query).expose_secret(), CODE);
+    assert_eq!(accepted(&format!("/callback?{query}")).expose_secret(), CODE);
+}
+
+#[test]
+fn rfc_9700_4_2_4_a_login_accepts_once() {
+    let mut login = login();
+    let uri = format!("/callback?code=c&state={}", state(&login));
+    assert!(login.read_callback(&uri).is_ok());
+    for again in [uri.clone(), uri.replace("code=c", "code=other"), uri.replace("code=c", "error=access_denied")] {
+        assert_eq!(login.read_callback(&again).unwrap_err(), CallbackError::AlreadyUsed, "{again}");
+    }
+    assert_eq!(login.read_callback("/callback?code=c&state=x").unwrap_err(), CallbackError::StateMismatch);
+}
+
+#[test]
+fn a_callback_of_one_login_is_refused_by_another() {
+    let (mut first, mut second) = (client().login(entropy(1)), client().login(entropy(2)));
+    let callback = |login: &Login, code: &str| format!("/callback?code={code}&state={}", state(login));
+    let [of_first, of_second] = [callback(&first, "a"), callback(&second, "b")];
+    assert_eq!(second.read_callback(&of_first).unwrap_err(), CallbackError::StateMismatch);
+    assert_eq!(first.read_callback(&of_second).unwrap_err(), CallbackError::StateMismatch);
+    assert_eq!(first.read_callback(&of_first).unwrap().expose_secret(), "a");
+    assert_eq!(second.read_callback(&of_second).unwrap().expose_secret(), "b");
+}
+
+#[test]
+fn the_state_of_a_callback_finds_its_login() {
+    let login = login();
+    for uri in ["code=c&state=STATE", "/any?state=STATE&error=x", "https://app.example/callback?state=STATE&code=c"] {
+        let found = state_of(&uri.replace("STATE", &state(&login))).unwrap();
+        assert_eq!(found, login.state(), "{uri}");
+    }
+    assert_eq!(state_of("code=c").unwrap_err(), CallbackError::StateMissing);
+    assert_eq!(state_of("code=c&state=a&state=b").unwrap_err(), CallbackError::Doubled("state"));
+}
+
+#[test]
+fn a_restored_login_is_the_saved_one() {
+    for options in [LoginOptions::new(), LoginOptions::new().without_pkce().scopes([Scope::CHAT_READ])] {
+        let original = client().login_with(entropy(5), &options).unwrap();
+        let saved = original.to_saved();
+        let mut restored = client().restore_login(saved.expose_secret()).unwrap();
+        assert_eq!(restored.url().as_str(), original.url().as_str());
+        assert_eq!(restored.state(), original.state());
+        let error = restored.read_callback("code=c&state=forged").unwrap_err();
+        assert_eq!(error, CallbackError::StateMismatch);
+        let [from_original, from_restored] = [original, restored].map(|mut login| {
+            let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
+            form(client().exchange(&code).request())
+        });
+        assert_eq!(from_original, from_restored);
+    }
+}
+
+#[test]
+fn rfc_9700_4_4_a_login_is_restored_by_its_own_client_only() {
+    let saved = client().login(entropy(5)).to_saved();
+    let other_endpoints = Endpoints::at("https://other.example");
+    let others: [(&str, Client); 3] = [
+        ("client_id", Client::builder("other").redirect_uri(REDIRECT_URI).build().unwrap()),
+        ("redirect_uri", Client::builder(CLIENT_ID).redirect_uri("https://app.example/other").build().unwrap()),
+        ("token_endpoint", builder().endpoints(other_endpoints).build().unwrap()),
+    ];
+    for (name, other) in others {
+        let error = other.restore_login(saved.expose_secret()).unwrap_err();
+        assert_eq!(error, SavedError::OtherClient(name));
+    }
+}

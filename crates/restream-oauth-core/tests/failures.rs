@@ -1,0 +1,292 @@
+//! What a refused step says: what happened, whether the server acted, what to do now. One table, judged by what a
+//! refresh under rotation can survive.
+
+mod support;
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use restream_oauth_core::{Advice, Delivery, ErrorCode, ErrorKind, FailureKind, Malformed, Operation};
+use support::{DOCUMENTED, Ending, Reply, STEPS, error_of, outcome};
+
+const RETRY: Advice = Advice::Retry { after: None };
+const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";
+
+/// In doubt: a code is used once, a refresh is sent once more by one caller, the rest does no harm twice.
+fn in_doubt(after: Option<Duration>) -> [Advice; 4] {
+    [Advice::Reauthorize, Advice::Replay, Advice::Retry { after }, Advice::Retry { after }]
+}
+
+/// Restream's own error body, as documented for its REST API and seen from its token endpoint.
+fn nested(status: u16, name: &str, message: &str) -> String {
+    format!(
+        r#"{{"error":{{"statusCode":{status},"status":{status},"code":{status},"message":"{message}","name":"{name}"}}}}"#
+    )
+}
+
+/// RFC 6749 §5.2.
+fn flat(code: &str, description: &str) -> String {
+    format!(r#"{{"error":"{code}","error_description":"{description}"}}"#)
+}
+
+fn html(status: u16) -> Reply {
+    Reply::of(status, HTML).header(CONTENT_TYPE, "text/html")
+}
+
+fn after(seconds: u64) -> Advice {
+    Advice::Retry { after: Some(Duration::from_secs(seconds)) }
+}
+
+/// For exchange, refresh, revocation and profile call, in this order.
+fn check(reply: &Reply, kind: &ErrorKind, delivery: Delivery, advice: [Advice; 4]) {
+    for (step, advice) in STEPS.into_iter().zip(advice) {
+        let error = error_of(step, reply);
+        let shown = format!("{step}, {}, {}", reply.status, String::from_utf8_lossy(&reply.body));
+        assert_eq!(error.kind(), kind, "{shown}");
+        assert_eq!(error.delivery(), delivery, "{shown}");
+        assert_eq!(error.advice(), advice, "{shown}");
+        assert_eq!(error.operation(), step);
+        assert_eq!(error.status(), Some(reply.status), "{shown}");
+    }
+}
+
+#[test]
+fn a_gateway_error_leaves_everything_in_doubt() {
+    for status in [500, 502, 504, 503, 520, 522, 599] {
+        let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
+        let message = Reply::of(status, r#"{"message":"upstream request timeout"}"#);
+        for reply in [html(status), Reply::of(status, ""), message.clone()] {
+            check(&reply, &kind, Delivery::Unknown, in_doubt(None));
+        }
+        assert_eq!(error_of(Operation::Refresh, &message).server_message(), Some("upstream request timeout"));
+    }
+}
+
+#[test]
+fn rfc_9110_10_2_3_a_503_that_names_a_time_has_not_acted() {
+    let kind = ErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE);
+    let cases = [
+        ("30", 30),
+        ("0", 0),
+        ("3600", 3600),
+        ("86400", 3600),
+        ("99999999999999999999999999", 3600),
+        // The tests send at 14 November 2023, 22:13:20.
+        ("Tue, 14 Nov 2023 22:14:00 GMT", 40),
+        ("Tuesday, 14-Nov-23 22:14:00 GMT", 40),
+        ("Tue Nov 14 22:14:00 2023", 40),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0),
+        ("Wed, 15 Nov 2023 22:00:00 GMT", 3600),
+    ];
+    for (text, seconds) in cases {
+        check(&html(503).header(RETRY_AFTER, text), &kind, Delivery::Refused, [after(seconds); 4]);
+    }
+    // With the server's own clock beside it, ours does not matter.
+    let by_its_own_clock =
+        html(503).header(RETRY_AFTER, "Thu, 01 Jan 2015 00:00:50 GMT").header(DATE, "Thu, 01 Jan 2015 00:00:00 GMT");
+    check(&by_its_own_clock, &kind, Delivery::Refused, [after(50); 4]);
+    for garbage in ["soon", "", "-5", "1.5", "99 Foo 1970", "é"] {
+        check(&html(503).header(RETRY_AFTER, garbage), &kind, Delivery::Unknown, in_doubt(None));
+    }
+}
+
+#[test]
+fn a_server_error_may_have_revoked_the_old_pair_even_if_it_names_a_time() {
+    let kind = ErrorKind::Refused(ErrorCode::ServerError);
+    let seven = Some(Duration::from_secs(7));
+    for status in [500, 503] {
+        for body in [nested(status, "server_error", "oops"), flat("server_error", "oops")] {
+            check(&Reply::of(status, &body), &kind, Delivery::Unknown, in_doubt(None));
+            let timed = Reply::of(status, &body).header(RETRY_AFTER, "7");
+            check(&timed, &kind, Delivery::Unknown, in_doubt(seven));
+            assert_eq!(error_of(Operation::Refresh, &timed).retry_after(), seven);
+        }
+    }
+}
+
+#[test]
+fn rate_limits_and_slow_requests_have_not_acted() {
+    for status in [429, 408, 425] {
+        let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
+        for reply in [html(status), Reply::of(status, ""), Reply::of(status, r#"{"message":"slow down"}"#)] {
+            check(&reply, &kind, Delivery::Refused, [RETRY; 4]);
+            check(&reply.header(RETRY_AFTER, "90"), &kind, Delivery::Refused, [after(90); 4]);
+        }
+    }
+    // A rate limit stays one, whatever it is called.
+    for body in [nested(429, "too_many_requests", "x"), flat("invalid_request", "x"), flat("slow_down", "x")] {
+        for step in STEPS {
+            let error = error_of(step, &Reply::of(429, &body));
+            assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, RETRY), "{step} {body}");
+        }
+    }
+}
+
+#[test]
+fn rfc_9700_4_12_no_redirect_is_ever_followed() {
+    for status in [300, 301, 302, 303, 304, 305, 307, 308, 399] {
+        let kind = ErrorKind::Redirected(StatusCode::from_u16(status).unwrap());
+        for body in ["", HTML, DOCUMENTED] {
+            let reply = Reply::of(status, body).header(LOCATION, "https://evil.example/?c4nary");
+            check(&reply, &kind, Delivery::Refused, [Advice::FixConfiguration; 4]);
+            let error = error_of(Operation::Exchange, &reply);
+            assert!(!format!("{error} {error:?}").contains("c4nary"));
+        }
+        // The reader has seen enough.
+        let (_, mut reader) = support::refresh().into_parts();
+        assert!(reader.head(StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new()).is_break());
+    }
+}
+
+#[test]
+fn rfc_6749_5_2_the_error_code_decides_in_either_form() {
+    let fix = Advice::FixConfiguration;
+    let cases = [
+        ("invalid_request", ErrorCode::InvalidRequest, fix),
+        ("invalid_client", ErrorCode::InvalidClient, fix),
+        ("invalid_grant", ErrorCode::InvalidGrant, Advice::Reauthorize),
+        ("unauthorized_client", ErrorCode::UnauthorizedClient, fix),
+        ("unsupported_grant_type", ErrorCode::UnsupportedGrantType, fix),
+        ("invalid_scope", ErrorCode::InvalidScope, fix),
+        // RFC 7009 §2.2.1
+        ("unsupported_token_type", ErrorCode::UnsupportedTokenType, fix),
+    ];
+    for (name, code, advice) in cases {
+        for status in [400, 401] {
+            for body in [nested(status, name, "why"), flat(name, "why"), format!(r#"{{"error":"{name}"}}"#)] {
+                let reply = Reply::of(status, &body).header(WWW_AUTHENTICATE, "Basic realm=\"Service\"");
+                check(&reply, &ErrorKind::Refused(code.clone()), Delivery::Refused, [advice; 4]);
+                let message = error_of(Operation::Refresh, &reply).server_message().map(str::to_owned);
+                assert_eq!(message.as_deref(), body.contains("why").then_some("why"), "{body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_several_words_for_people_those_of_the_oauth_error_are_kept() {
+    for body in [
+        r#"{"error":"invalid_grant","error_description":"own","message":"other"}"#,
+        r#"{"message":"other","error_description":"own","error":"invalid_grant"}"#,
+        r#"{"message":"other","error":{"name":"invalid_grant","message":"own"}}"#,
+    ] {
+        let error = error_of(Operation::Refresh, &Reply::of(400, body));
+        assert_eq!(error.server_message(), Some("own"), "{body}");
+    }
+}
+
+#[test]
+fn the_two_answers_that_were_seen_from_the_token_endpoint_are_a_dead_grant() {
+    for message in ["Invalid grant: authorization code is invalid", "Invalid grant: refresh token is invalid"] {
+        let reply = Reply::of(400, nested(400, "invalid_grant", message));
+        for step in [Operation::Exchange, Operation::Refresh] {
+            let error = error_of(step, &reply);
+            assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant));
+            assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Reauthorize));
+            assert_eq!(error.server_message(), Some(message));
+            assert_eq!(error.salvaged(), None);
+        }
+    }
+}
+
+#[test]
+fn a_code_that_nobody_knows_is_kept_as_text_and_its_status_counts() {
+    for body in [nested(400, "odd_thing", "m"), flat("odd_thing", "m")] {
+        let kind = ErrorKind::Refused(ErrorCode::Other("odd_thing".into()));
+        for (status, delivery) in [(400, Delivery::Refused), (500, Delivery::Unknown), (503, Delivery::Unknown)] {
+            for step in STEPS {
+                let error = error_of(step, &Reply::of(status, &body));
+                assert_eq!((error.kind(), error.delivery()), (&kind, delivery), "{step} {status}");
+            }
+        }
+        let timed = Reply::of(503, &body).header(RETRY_AFTER, "5");
+        check(&timed, &kind, Delivery::Refused, [after(5); 4]);
+    }
+}
+
+#[test]
+fn a_refusal_without_a_code_is_judged_by_its_status() {
+    let bodies =
+        ["", HTML, r#"{"message":"Forbidden"}"#, "[]", "\"no\"", r#"{"error":null}"#, r#"{"error":5}"#, "{\"er"];
+    for status in [400, 403, 404, 405, 409, 413, 418, 451, 499] {
+        let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
+        for body in bodies {
+            for step in STEPS {
+                let error = error_of(step, &Reply::of(status, body));
+                assert_eq!((error.kind(), error.delivery()), (&kind, Delivery::Refused), "{step} {status} {body}");
+                // A firewall's page is no proof that the grant is dead.
+                assert_ne!(error.advice(), Advice::Reauthorize, "{step} {status} {body}");
+                assert_ne!(error.advice(), Advice::Replay, "{step} {status} {body}");
+            }
+        }
+    }
+    // Restream's form without a name.
+    let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":{"statusCode":400,"message":"Bad"}}"#));
+    assert_eq!((error.kind(), error.server_message()), (&ErrorKind::Status(StatusCode::BAD_REQUEST), Some("Bad")));
+}
+
+#[test]
+fn rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes() {
+    let documented = nested(401, "invalid_token", "Invalid token: access token is invalid");
+    let challenge = "Bearer realm=\"r\", error=\"invalid_token\", error_description=\"expired\"";
+    let replies = [
+        Reply::of(401, &documented),
+        Reply::of(401, "").header(WWW_AUTHENTICATE, challenge),
+        html(401).header(WWW_AUTHENTICATE, challenge),
+    ];
+    for reply in &replies {
+        let error = error_of(Operation::Profile, reply);
+        assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidToken));
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Refresh));
+    }
+    for bare in [Reply::of(401, ""), html(401), Reply::of(401, "").header(WWW_AUTHENTICATE, "Bearer")] {
+        let error = error_of(Operation::Profile, &bare);
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Refresh));
+    }
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"profile.read\"";
+    let replies = [
+        Reply::of(403, nested(403, "insufficient_scope", "x")),
+        Reply::of(403, "").header(WWW_AUTHENTICATE, challenge),
+        html(403),
+    ];
+    for reply in &replies {
+        let error = error_of(Operation::Profile, reply);
+        assert_eq!(error.delivery(), Delivery::Refused);
+        // A refresh would give a token of the same scopes.
+        assert_ne!(error.advice(), Advice::Refresh);
+    }
+}
+
+#[test]
+fn rfc_7009_2_2_only_a_200_means_revoked() {
+    for body in ["", " \n", "{}", r#"{"ok":true}"#] {
+        let revoked = outcome(Operation::Revoke, Some(&Reply::ok(body)), Ending::Finish);
+        assert!(revoked.is_ok(), "{body:?} {revoked:?}");
+    }
+    for status in [201, 204, 301, 400, 401, 404, 500, 503] {
+        error_of(Operation::Revoke, &Reply::of(status, ""));
+    }
+    // A captive portal's page is not from the server; an error is one, whatever its status.
+    let error = error_of(Operation::Revoke, &html(200));
+    assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::NotEmpty));
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, RETRY));
+    let error = error_of(Operation::Revoke, &Reply::ok(flat("unsupported_token_type", "x")));
+    assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::UnsupportedTokenType));
+}
+
+#[test]
+fn a_refusal_whose_body_broke_off_is_judged_by_what_arrived() {
+    let whole = nested(400, "invalid_grant", "why");
+    for cut in 0..whole.len() {
+        let reply = Reply::of(400, &whole[..cut]);
+        for ending in [Ending::Finish, Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Timeout)] {
+            let error = outcome(Operation::Refresh, Some(&reply), ending).unwrap_err();
+            assert_eq!((error.status(), error.delivery()), (Some(StatusCode::BAD_REQUEST), Delivery::Refused), "{cut}");
+        }
+    }
+    let timed = Reply::of(429, "{\"err").header(RETRY_AFTER, "9");
+    let failed = Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Interrupted);
+    let error = outcome(Operation::Refresh, Some(&timed), failed).unwrap_err();
+    assert_eq!(error.advice(), after(9));
+}

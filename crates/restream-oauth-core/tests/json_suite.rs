@@ -1,0 +1,131 @@
+//! The public measure of JSON parsers, nst/JSONTestSuite, wrapped as one more member of a token answer.
+//!
+//! The answer has no refresh token, so that salvage cannot make a success of broken JSON. Bytes stay as they are: some
+//! files are no UTF-8. The files stand in `json_suite/`, with their licence.
+
+mod support;
+
+use std::path::Path;
+
+use restream_oauth_core::{Delivery, Error, Oddity, Salvaged, Tokens};
+use support::{ACCESS, Reply, SENT_REFRESH, exchange, oddities, pair, refresh};
+
+/// Files that must be refused alone but are valid as a member. There is none: none begins with a value and ends in what
+/// the object around it could complete.
+const VALID_AS_MEMBER: [&str; 0] = [];
+/// Files that must be refused, and close the answer's object themselves when they are its last member. The answer is
+/// then a whole object with something after it, which says nothing about the object: an oddity, no error.
+const CLOSE_THE_ANSWER: [&str; 1] = [
+    // `{}}`: the second brace is the answer's, and the answer's own is left over.
+    "n_structure_object_followed_by_closing_object.json",
+];
+
+#[test]
+fn what_every_parser_must_accept_costs_nothing() {
+    for (name, bytes) in files("y_") {
+        for body in [last(&bytes), first(&bytes)] {
+            let tokens = Reply::ok(&body).finish(exchange()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(pair(&tokens), (ACCESS, None), "{name}");
+            assert_eq!(oddities(&tokens), [Oddity::LifetimeAssumed, Oddity::TokenTypeMissing], "{name}");
+            let tokens = Reply::ok(&body).finish(refresh()).unwrap();
+            assert_eq!(pair(&tokens), (ACCESS, Some(SENT_REFRESH)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_every_parser_must_refuse_is_an_error_that_gives_the_access_token_if_it_closed_before() {
+    for (name, bytes) in files("n_") {
+        if VALID_AS_MEMBER.contains(&name.as_str()) {
+            continue;
+        }
+        if CLOSE_THE_ANSWER.contains(&name.as_str()) {
+            let tokens = Reply::ok(last(&bytes)).finish(exchange()).unwrap();
+            assert_eq!(pair(&tokens), (ACCESS, None), "{name}");
+            assert!(oddities(&tokens).contains(&Oddity::BrokenJson), "{name}");
+            refused(&name, Reply::ok(first(&bytes)).finish(exchange()));
+            continue;
+        }
+        for call in [exchange(), refresh()] {
+            let error = refused(&name, Reply::ok(last(&bytes)).finish(call));
+            let Some(Salvaged::AccessToken(token)) = error.salvaged() else { panic!("{name}: {error:?}") };
+            assert_eq!((token.expose_secret(), error.delivery()), (ACCESS, Delivery::Completed), "{name}");
+        }
+        refused(&name, Reply::ok(first(&bytes)).finish(exchange()));
+    }
+}
+
+#[test]
+fn what_parsers_are_free_to_do_has_an_outcome_that_holds_the_access_token() {
+    for (name, bytes) in files("i_") {
+        match Reply::ok(last(&bytes)).finish(refresh()) {
+            Ok(tokens) => assert_eq!(pair(&tokens), (ACCESS, Some(SENT_REFRESH)), "{name}"),
+            Err(error) => assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(_))), "{name}"),
+        }
+        // Before the token, what a parser refuses hides it.
+        let _ = Reply::ok(first(&bytes)).finish(refresh());
+    }
+}
+
+#[test]
+fn alone_they_are_no_token_answers() {
+    for prefix in ["y_", "n_", "i_"] {
+        for (name, bytes) in files(prefix) {
+            for status in [200, 400] {
+                let error = refused(&name, Reply::of(status, &bytes).finish(refresh()));
+                assert_eq!(error.salvaged(), None, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wrapping_keeps_the_meaning() {
+    // A reader that is not ours is the judge: what it makes of the file alone, it makes of the wrapped one.
+    let accepts = |bytes: &[u8]| serde_json::from_slice::<serde_core::de::IgnoredAny>(bytes).is_ok();
+    for (prefix, accepted) in [("y_", true), ("n_", false)] {
+        for (name, bytes) in files(prefix) {
+            assert_eq!(accepts(&bytes), accepted, "{name}");
+            let expected = accepted || VALID_AS_MEMBER.contains(&name.as_str());
+            assert_eq!([accepts(&last(&bytes)), accepts(&first(&bytes))], [expected; 2], "{name}");
+        }
+    }
+}
+
+/// Name and bytes of each file whose name begins so.
+#[expect(clippy::disallowed_methods, reason = "a test reads its data")]
+fn files(prefix: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/json_suite");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
+        .filter(|(name, _)| name.starts_with(prefix))
+        .map(|(name, path)| (name, std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    let all = match prefix {
+        "y_" => 95,
+        "n_" => 188,
+        _ => 35,
+    };
+    assert_eq!(files.len(), all, "files {prefix}");
+    files
+}
+
+/// The file as the last member, after the access token.
+fn last(bytes: &[u8]) -> Vec<u8> {
+    [format!(r#"{{"access_token":"{ACCESS}","x":"#).as_bytes(), bytes, b"}"].concat()
+}
+
+/// The file as the first member, before the access token.
+fn first(bytes: &[u8]) -> Vec<u8> {
+    [br#"{"x":"#, bytes, format!(r#","access_token":"{ACCESS}"}}"#).as_bytes()].concat()
+}
+
+fn refused(name: &str, outcome: Result<Tokens, Error>) -> Error {
+    match outcome {
+        Ok(tokens) => panic!("{name}: {tokens:?}"),
+        Err(error) => error,
+    }
+}

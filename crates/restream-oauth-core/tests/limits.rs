@@ -1,0 +1,176 @@
+//! The limit of an answer: memory is bounded, reading stops, and a pair that closed before it is kept.
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use http::header::CONTENT_LENGTH;
+use restream_oauth_core::{
+    Advice, Call, Client, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Reader, RefreshToken,
+    Salvaged, Stage, Tokens,
+};
+use support::{
+    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, SENT_REFRESH, builder, oddities, pair, refresh, sent_at,
+};
+
+const DEFAULT_LIMIT: usize = 256 * 1024;
+const CHUNKS: [usize; 5] = [1, 7, 4096, 65_537, usize::MAX];
+
+/// A client whose limit is so many bytes.
+fn limited(limit: usize) -> Client {
+    builder().secret(SECRET).body_limit(limit).build().unwrap()
+}
+
+fn refresh_with(client: &Client) -> Call<Tokens> {
+    client.refresh(&RefreshToken::new(SENT_REFRESH))
+}
+
+/// The documented members and a filler that brings the answer to a length.
+fn padded(length: usize, filler_first: bool) -> String {
+    let body = |filler: &str| {
+        let raw = format!("\"{filler}\"");
+        let documented = Json::documented();
+        if filler_first { documented.push_front("x", &raw).text() } else { documented.push("x", &raw).text() }
+    };
+    let padded = body(&"x".repeat(length - body("").len()));
+    assert_eq!(padded.len(), length);
+    padded
+}
+
+/// Feeds an endless body in chunks and says after how many bytes the reader said stop.
+fn feed_forever(reader: &mut Reader<Tokens>, chunk: &[u8]) -> usize {
+    let mut fed = 0;
+    while fed < 64 * DEFAULT_LIMIT {
+        fed += chunk.len();
+        if reader.chunk(chunk) == ControlFlow::Break(()) {
+            return fed;
+        }
+    }
+    panic!("still reading after {fed} bytes");
+}
+
+fn too_large(outcome: Result<Tokens, Error>, limit: usize) -> Error {
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::TooLarge { limit });
+    error
+}
+
+#[test]
+fn an_answer_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
+    for limit in [1000, 65_536, DEFAULT_LIMIT] {
+        for size in CHUNKS {
+            let call = || refresh_with(&limited(limit)).into_parts().1;
+            let tokens = Reply::ok(padded(limit, true)).feed(call(), size).finish(sent_at()).unwrap();
+            assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)), "{limit} {size}");
+            assert_eq!(oddities(&tokens), [], "{limit} {size}");
+            // The tokens come last, so with the limit at the end of the filler none of them arrives.
+            let error = too_large(Reply::ok(padded(2 * limit, true)).feed(call(), size).finish(sent_at()), limit);
+            assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{limit} {size}");
+        }
+    }
+}
+
+#[test]
+fn the_default_limit_is_256_kib() {
+    let tokens = Reply::ok(padded(DEFAULT_LIMIT, true)).finish(refresh()).unwrap();
+    assert_eq!(oddities(&tokens), []);
+    too_large(Reply::ok(padded(2 * DEFAULT_LIMIT, true)).finish(refresh()), DEFAULT_LIMIT);
+}
+
+#[test]
+fn a_pair_that_closed_before_the_limit_is_a_truncated_success() {
+    for size in CHUNKS {
+        let tokens = Reply::ok(padded(DEFAULT_LIMIT + 1, false)).feed(refresh().into_parts().1, size).finish(sent_at());
+        let tokens = tokens.unwrap();
+        assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
+        assert_eq!(oddities(&tokens), [Oddity::Truncated]);
+    }
+}
+
+#[test]
+fn a_token_that_closed_before_the_limit_is_salvaged() {
+    let at = DOCUMENTED.find("\"expires\"").unwrap();
+    let (_, reader) = refresh_with(&limited(at)).into_parts();
+    let error = too_large(Reply::ok(DOCUMENTED).feed(reader, 10).finish(sent_at()), at);
+    assert_eq!(error.delivery(), Delivery::Completed);
+    assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == ACCESS));
+}
+
+#[test]
+fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
+    for (limit, client) in [(DEFAULT_LIMIT, builder().secret(SECRET).build().unwrap()), (5000, limited(5000))] {
+        for chunk in [&b"x"[..], b"[[[[[[[", &[b' '; 4096], &vec![0; 100_000]] {
+            let (_, mut reader) = refresh_with(&client).into_parts();
+            assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
+            let fed = feed_forever(&mut reader, chunk);
+            assert!(fed > limit && fed <= limit + chunk.len(), "stopped after {fed} of {limit}");
+            // It goes on saying so, and keeps no more.
+            assert!(reader.chunk(chunk).is_break());
+            assert!(reader.chunk(b"").is_break());
+            let answer = reader.end();
+            assert_eq!((answer.expose_body().len(), answer.is_whole()), (limit, false));
+            let error = answer.read(sent_at()).unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::TooLarge { limit });
+            assert_eq!(error.delivery(), Delivery::Unknown);
+        }
+    }
+}
+
+#[test]
+fn an_endless_answer_after_a_whole_pair_keeps_it() {
+    let (_, mut reader) = refresh().into_parts();
+    assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
+    assert!(reader.chunk(DOCUMENTED.as_bytes()).is_continue());
+    feed_forever(&mut reader, b" \r\n");
+    let tokens = reader.finish(sent_at()).unwrap();
+    assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
+    assert_eq!(oddities(&tokens), [Oddity::Truncated]);
+}
+
+#[test]
+fn a_stack_that_fails_after_the_reader_said_stop_changes_nothing() {
+    let (_, reader) = refresh_with(&limited(1000)).into_parts();
+    let reader = Reply::ok(padded(2000, true)).feed(reader, 64);
+    let error = reader.failed(Stage::ReadingBody, Failure::new(FailureKind::Timeout), sent_at()).unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (&ErrorKind::TooLarge { limit: 1000 }, Delivery::Unknown));
+}
+
+#[test]
+fn a_content_length_beyond_the_limit_reserves_no_memory_for_it() {
+    for promised in ["18446744073709551615", "9999999999999"] {
+        let reply = Reply::ok(DOCUMENTED).header(CONTENT_LENGTH, promised);
+        let tokens = reply.finish(refresh()).unwrap();
+        assert_eq!(oddities(&tokens), [Oddity::Truncated]);
+    }
+}
+
+#[test]
+fn a_refusal_beyond_the_limit_is_still_that_refusal() {
+    let body = format!(r#"{{"error":"invalid_grant","error_description":"{}"}}"#, "x".repeat(DEFAULT_LIMIT));
+    let error = Reply::of(400, body).finish(refresh()).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Refused(restream_oauth_core::ErrorCode::InvalidGrant));
+    assert_eq!(error.advice(), Advice::Reauthorize);
+}
+
+#[test]
+fn two_tokens_of_64_kib_in_both_spellings_are_read_although_the_whole_is_longer_than_the_limit() {
+    let [access, refresh_token] = ["a", "r"].map(|letter| letter.repeat(64 * 1024));
+    let raw = |text: &str| format!("\"{text}\"");
+    let body = Json::documented()
+        .set("access_token", &raw(&access))
+        .set("accessToken", &raw(&access))
+        .set("refresh_token", &raw(&refresh_token))
+        .set("refreshToken", &raw(&refresh_token));
+    assert!(body.text().len() > DEFAULT_LIMIT);
+    let tokens = Reply::ok(body.text()).finish(refresh()).unwrap();
+    assert_eq!(pair(&tokens), (access.as_str(), Some(refresh_token.as_str())));
+}
+
+#[test]
+fn the_smallest_limit_reads_an_empty_answer_only() {
+    let client = limited(1);
+    let error = Reply::ok("").finish(refresh_with(&client)).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::Empty));
+    too_large(Reply::ok("{}").finish(refresh_with(&client)), 1);
+    assert!(builder().body_limit(0).build().is_err());
+}

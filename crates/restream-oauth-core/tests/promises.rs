@@ -1,0 +1,208 @@
+//! What the crate promises about itself: its types, its dependencies, and what its sources never do.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::marker::PhantomPinned;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use restream_oauth_core::{
+    AccessToken, Advice, Answer, AuthorizationCode, AuthorizationUrl, Body, Call, Challenge, Client, ClientBuilder,
+    CodeVerifier, Delivery, Entropy, Error, ErrorKind, Failure, Login, LoginOptions, Profile, Reader, RefreshToken,
+    Revoked, Saved, Scopes, State, Tokens,
+};
+use support::{client, exchange, refresh};
+
+/// The targets of the adapters: servers, desktops, browsers.
+const TARGETS: [&str; 4] =
+    ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc", "aarch64-apple-darwin", "wasm32-unknown-unknown"];
+/// Ours included.
+const MOST_CRATES: usize = 24;
+
+const fn goes_anywhere<T: Send + Sync + Unpin + 'static>() {}
+const fn is_an_error<T: std::error::Error + Send + Sync + 'static>() {}
+const fn can_be_cloned<T: Clone>() {}
+
+/// Not thread-safe, not to be pinned, without any trait: `T` of a call carries no bound.
+struct Odd(PhantomPinned);
+
+// Checked when this file compiles.
+const _: () = {
+    goes_anywhere::<Call<Tokens>>();
+    goes_anywhere::<Call<Revoked>>();
+    goes_anywhere::<Call<Profile>>();
+    goes_anywhere::<Reader<Tokens>>();
+    goes_anywhere::<Reader<Odd>>();
+    goes_anywhere::<Call<*const Odd>>();
+    goes_anywhere::<Answer<Tokens>>();
+    goes_anywhere::<Answer<*const Odd>>();
+    goes_anywhere::<Tokens>();
+    goes_anywhere::<Error>();
+    goes_anywhere::<Failure>();
+    goes_anywhere::<Client>();
+    goes_anywhere::<ClientBuilder>();
+    goes_anywhere::<(Login, LoginOptions, AuthorizationCode, AuthorizationUrl, Entropy, Body)>();
+    goes_anywhere::<(AccessToken, RefreshToken, State, CodeVerifier, Saved, Scopes, Challenge)>();
+    goes_anywhere::<(ErrorKind, Delivery, Advice)>();
+    is_an_error::<Error>();
+    is_an_error::<restream_oauth_core::ConfigError>();
+    is_an_error::<restream_oauth_core::CallbackError>();
+    is_an_error::<restream_oauth_core::SavedError>();
+    is_an_error::<restream_oauth_core::BearerError>();
+    is_an_error::<restream_oauth_core::InvalidScope>();
+    can_be_cloned::<Client>();
+    can_be_cloned::<Tokens>();
+    assert!(size_of::<Error>() == size_of::<usize>());
+    assert!(size_of::<Result<(), Error>>() == size_of::<usize>());
+};
+
+#[test]
+fn a_body_becomes_bytes_for_free() {
+    for call in [exchange(), refresh()] {
+        let body = call.into_parts().0.into_body();
+        let (place, length) = (body.as_ref().as_ptr(), body.len());
+        let bytes = Bytes::from(body);
+        assert_eq!((bytes.as_ptr(), bytes.len()), (place, length));
+    }
+}
+
+#[test]
+fn calls_of_one_client_are_the_same_request_each_time() {
+    let printed = |call: Call<Tokens>| {
+        let (request, _) = call.into_parts();
+        (request.uri().clone(), request.headers().clone(), request.into_body().as_ref().to_owned())
+    };
+    assert_eq!(printed(exchange()), printed(exchange()));
+    let shared = client();
+    let token = RefreshToken::new("r");
+    assert_eq!(printed(shared.refresh(&token)), printed(shared.clone().refresh(&token)));
+}
+
+/// The crates that are compiled into a program for `target`, without those for tests and build scripts.
+fn normal_tree(target: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--no-dedupe"])
+        .args(["--package", env!("CARGO_PKG_NAME"), "--target", target])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo must run here");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    printed.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_tree_of_dependencies_is_small_and_runs_no_code_of_others_at_compile_time() {
+    for target in TARGETS {
+        let tree = normal_tree(target);
+        assert!(tree.iter().any(|line| line.starts_with("restream-oauth-core v")), "{target}: {tree:?}");
+        assert!(tree.iter().any(|line| line.starts_with("http v")), "{target}: {tree:?}");
+        assert!(tree.len() <= MOST_CRATES, "{target}: {} crates: {tree:#?}", tree.len());
+        let names: Vec<&str> = tree.iter().filter_map(|line| line.split(' ').next()).collect();
+        for line in &tree {
+            assert!(!line.contains("(proc-macro)"), "{target}: {line}");
+        }
+        for refused in
+            ["openssl", "native-tls", "rand", "getrandom", "tokio", "log", "tracing", "serde", "url", "chrono"]
+        {
+            assert!(!names.contains(&refused), "{target}: {refused}");
+        }
+        let distinct: BTreeSet<&str> = names.iter().copied().collect();
+        assert_eq!(distinct.len(), names.len(), "{target}: a crate comes in two versions: {names:?}");
+    }
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs").exists());
+}
+
+/// Each source file with its code: without comments, and without what stands below the first unit test.
+fn sources() -> Vec<(PathBuf, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(path.is_file(), "a folder in src is not scanned: {}", path.display());
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let code = lines.collect::<Vec<_>>().join("\n");
+        assert!(code.contains("use ") || code.contains("mod "), "{}", path.display());
+        files.push((path, code));
+    }
+    assert!(files.len() > 10, "{files:?}");
+    files
+}
+
+#[test]
+fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing() {
+    let refused = [
+        "SystemTime::now",
+        "Instant",
+        ".elapsed(",
+        "chrono",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "std::os",
+        "ToSocketAddrs",
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "std::io::std",
+        "print!(",
+        "println!(",
+        "eprint!(",
+        "eprintln!(",
+        "dbg!(",
+        "log::",
+        "tracing::",
+        "rand::",
+        "getrandom",
+        "RandomState",
+        "HashMap",
+        "HashSet",
+        "unsafe ",
+        "unsafe{",
+        "extern \"",
+        "panic!(",
+        "todo!(",
+        "unimplemented!(",
+        ".unwrap()",
+        ".expect(",
+        "static mut",
+    ];
+    for (path, code) in sources() {
+        for word in refused {
+            assert!(!code.contains(word), "{word} in {}", path.display());
+        }
+    }
+    // What the scan must find is found: a test of the scan itself.
+    let all: String = sources().into_iter().map(|(_, code)| code).collect();
+    for present in ["SystemTime", "std::net::{Ipv4Addr", "#![forbid(unsafe_code)]"] {
+        assert!(all.contains(present), "{present}");
+    }
+}
+
+#[test]
+fn nothing_that_holds_a_secret_can_be_serialized_or_displayed() {
+    for (path, code) in sources() {
+        for word in ["derive(Serialize", "Serialize for", ", Serialize", "impl fmt::Display for AccessToken"] {
+            assert!(!code.contains(word), "{word} in {}", path.display());
+        }
+        for secret in [
+            "AccessToken",
+            "RefreshToken",
+            "State",
+            "CodeVerifier",
+            "Saved",
+            "SecretText",
+            "AuthorizationUrl",
+            "Tokens",
+        ] {
+            let display = format!("Display for {secret} ");
+            assert!(!code.contains(&display), "{display}in {}", path.display());
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The saved form of tokens: it round-trips everything, refuses what is not whole, and says what is wrong.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use http::header::CONTENT_TYPE;
+use restream_oauth_core::{Oddity, SavedError, Tokens};
+use serde_json::value::RawValue;
+use support::{
+    DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, client, entropy, exchange, oddities, pair, refresh, tokens,
+};
+
+fn round_trip(tokens: &Tokens) {
+    let saved = tokens.to_saved();
+    let loaded = Tokens::from_saved(saved.expose_secret()).unwrap();
+    assert_eq!(&loaded, tokens);
+    // Equality is not all: each answer must be the same.
+    assert_eq!(pair(&loaded), pair(tokens));
+    assert_eq!(loaded.token_type(), tokens.token_type());
+    assert_eq!(loaded.scopes(), tokens.scopes());
+    assert_eq!((loaded.sent_at(), loaded.lifetime()), (tokens.sent_at(), tokens.lifetime()));
+    assert_eq!((loaded.expires_at(), loaded.refresh_expires_at()), (tokens.expires_at(), tokens.refresh_expires_at()));
+    assert_eq!(loaded.server_expires_at(), tokens.server_expires_at());
+    assert_eq!(loaded.server_refresh_expires_at(), tokens.server_refresh_expires_at());
+    assert_eq!(oddities(&loaded), oddities(tokens));
+    // One line of JSON, for independent readers too.
+    assert!(!saved.expose_secret().contains(['\n', '\r']));
+    let document: serde_json::Value = serde_json::from_str(saved.expose_secret()).unwrap();
+    assert_eq!(document["access_token"], tokens.access_token().expose_secret());
+    assert_eq!(saved, loaded.to_saved());
+}
+
+/// A saved document, split by an independent reader; values stay as they were written.
+type Document = BTreeMap<String, Box<RawValue>>;
+
+fn saved() -> Document {
+    serde_json::from_str(tokens(DOCUMENTED).to_saved().expose_secret()).unwrap()
+}
+
+fn with(name: &str, raw: &str) -> Document {
+    let mut document = saved();
+    document.insert(name.to_owned(), RawValue::from_string(raw.to_owned()).unwrap());
+    document
+}
+
+fn load(document: &Document) -> Result<Tokens, SavedError> {
+    Tokens::from_saved(&serde_json::to_string(document).unwrap())
+}
+
+#[test]
+fn the_documented_tokens_come_back() {
+    round_trip(&tokens(DOCUMENTED));
+}
+
+#[test]
+fn a_pair_with_everything_odd_in_it_comes_back() {
+    let body = format!(
+        "\u{FEFF}{}",
+        Json::documented()
+            .set("access_token", r#""a\u0000\n\"\\\u202e🦀""#)
+            .set("accessToken", "7")
+            .set("refresh_token", r#""\ud83e\udd80 \u007f ' ""#)
+            .set("expires_in", "\"60.5\"")
+            .set("refreshTokenExpiresIn", "-1")
+            .set("scope", "\"a,b,\\\"c\"")
+            .set("token_type", "\"mac\"")
+            .set("expires", "1")
+            .push("error", "\"x\"")
+            .push("scope", "[\"a\",\"b\"]")
+            .text()
+    );
+    let reply = Reply::of(203, body).header(CONTENT_TYPE, "text/html");
+    let tokens = reply.break_off(refresh()).unwrap();
+    assert!(oddities(&tokens).len() > 8, "{:?}", oddities(&tokens));
+    round_trip(&tokens);
+}
+
+#[test]
+fn what_an_answer_did_not_say_is_not_said_by_the_saved_form_either() {
+    // No refresh token and no scopes: `None`, not empty.
+    let read = Reply::ok(r#"{"access_token":"a"}"#).finish(exchange()).unwrap();
+    assert_eq!((read.refresh_token(), read.scopes(), read.server_expires_at()), (None, None, None));
+    round_trip(&read);
+    // The one that was kept.
+    let read = tokens(r#"{"access_token":"a","expires_in":60}"#);
+    assert_eq!(pair(&read), ("a", Some(SENT_REFRESH)));
+    assert!(oddities(&read).contains(&Oddity::RefreshTokenKept));
+    round_trip(&read);
+}
+
+#[test]
+fn rfc_6749_5_1_tokens_of_any_size_come_back() {
+    let long = "x".repeat(120 * 1024);
+    for text in ["a", &long] {
+        round_trip(&tokens(format!(r#"{{"access_token":"{text}","refresh_token":"{text}"}}"#)));
+    }
+}
+
+#[test]
+fn any_time_that_a_clock_shows_comes_back() {
+    let epoch = SystemTime::UNIX_EPOCH;
+    let times = [
+        epoch,
+        epoch + Duration::new(1, 1),
+        epoch + Duration::new(1_700_000_000, 999_999_999),
+        epoch + Duration::from_secs(1 << 40),
+        epoch - Duration::from_nanos(1),
+        epoch - Duration::new(1, 500_000_000),
+        epoch - Duration::from_secs(1 << 40),
+    ];
+    for sent_at in times {
+        let (_, reader) = refresh().into_parts();
+        let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish(sent_at).unwrap();
+        assert_eq!(tokens.sent_at(), sent_at);
+        round_trip(&tokens);
+    }
+}
+
+#[test]
+fn a_saved_form_that_is_cut_is_refused_at_every_byte() {
+    let saved = tokens(DOCUMENTED).to_saved();
+    let text = saved.expose_secret();
+    for cut in 0..text.len() {
+        assert_eq!(Tokens::from_saved(&text[..cut]).unwrap_err(), SavedError::NotJson, "{cut}");
+    }
+    for text in [String::new(), "null".into(), "[]".into(), format!("{text}{text}"), format!("{text}x")] {
+        assert_eq!(Tokens::from_saved(&text).unwrap_err(), SavedError::NotJson, "{text}");
+    }
+    // An editor's line break at the end is no damage.
+    assert!(Tokens::from_saved(&format!("{text}\n")).is_ok());
+}
+
+#[test]
+fn another_kind_of_document_is_named() {
+    let login = client().login(entropy(1)).to_saved();
+    assert_eq!(Tokens::from_saved(login.expose_secret()).unwrap_err(), SavedError::OtherKind { expected: "tokens" });
+    let error = client().restore_login(tokens(DOCUMENTED).to_saved().expose_secret()).unwrap_err();
+    assert_eq!(error, SavedError::OtherKind { expected: "login" });
+    // The server's own answer is not a saved form.
+    assert_eq!(Tokens::from_saved(DOCUMENTED).unwrap_err(), SavedError::OtherKind { expected: "tokens" });
+    assert_eq!(Tokens::from_saved("{}").unwrap_err(), SavedError::OtherKind { expected: "tokens" });
+}
+
+#[test]
+fn another_version_is_refused_and_not_guessed_at() {
+    for version in ["2", "0", "\"1\"", "null", "[1]"] {
+        assert_eq!(load(&with("version", version)).unwrap_err(), SavedError::UnknownVersion, "{version}");
+    }
+    let mut document = saved();
+    document.remove("version");
+    assert_eq!(load(&document).unwrap_err(), SavedError::UnknownVersion);
+}
+
+#[test]
+fn a_missing_or_damaged_member_is_named() {
+    for name in ["access_token", "token_type", "sent_at", "expires_in", "refresh_expires_in", "oddities"] {
+        let mut document = saved();
+        assert!(document.remove(name).is_some(), "{name}");
+        assert_eq!(load(&document).unwrap_err(), SavedError::Damaged(name));
+    }
+    for name in saved().into_keys().filter(|name| name != "version" && name != "kind") {
+        for damage in ["{}", "[1]", "true", "null"] {
+            let error = load(&with(&name, damage)).unwrap_err();
+            assert!(matches!(error, SavedError::Damaged(damaged) if damaged == name), "{name} {damage}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn values_that_no_saved_form_has_are_damage() {
+    let cases = [
+        ("sent_at", "1e400"),
+        ("sent_at", "99999999999999999999999.000000000"),
+        ("sent_at", "-18446744073709551615.999999999"),
+        ("sent_at", "1.0000000000"),
+        ("server_expires_at", "\"tomorrow\""),
+        ("expires_in", "-1"),
+        ("expires_in", "18446744073709551616"),
+        ("refresh_expires_in", "1e400"),
+        ("oddities", "\"no_such_oddity\""),
+        ("scope", "\"a\\\"b\""),
+        ("access_token", r#""\ud800""#),
+        ("refresh_token", "5"),
+    ];
+    for (name, raw) in cases {
+        let error = load(&with(name, raw)).unwrap_err();
+        assert!(matches!(error, SavedError::Damaged(damaged) if damaged == name), "{name} {raw}: {error:?}");
+    }
+}
+
+#[test]
+fn the_longest_lifetime_that_can_be_written_has_an_answer_for_every_question() {
+    let longest = load(&with("expires_in", "18446744073709551615")).unwrap();
+    assert_eq!(longest.expires_at(), longest.sent_at());
+    assert!(!longest.is_fresh(longest.sent_at(), Duration::from_nanos(1)));
+    round_trip(&longest);
+}
+
+#[test]
+fn members_that_a_later_writer_adds_are_ignored() {
+    let loaded = load(&with("note", r#"{"a": [1, "x"]}"#)).unwrap();
+    assert_eq!(loaded, tokens(DOCUMENTED));
+}
+
+#[test]
+fn errors_of_a_saved_form_print_nothing_of_it() {
+    let error = load(&with("sent_at", &format!("\"{REFRESH}\""))).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(REFRESH));
+}
+
+#[test]
+fn a_saved_login_that_is_damaged_is_refused_and_the_reason_is_named() {
+    let saved = client().login(entropy(1)).to_saved();
+    let text = saved.expose_secret();
+    for cut in 0..text.len() {
+        assert_eq!(client().restore_login(&text[..cut]).unwrap_err(), SavedError::NotJson, "{cut}");
+    }
+    let document: Document = serde_json::from_str(text).unwrap();
+    let restore = |document: &Document| client().restore_login(&serde_json::to_string(document).unwrap());
+    assert!(restore(&document).is_ok());
+    for name in ["client_id", "redirect_uri", "token_endpoint", "url", "state"] {
+        let mut document = document.clone();
+        assert!(document.remove(name).is_some(), "{name}");
+        assert_eq!(restore(&document).unwrap_err(), SavedError::Damaged(name));
+    }
+    for name in ["state", "code_verifier"] {
+        // Too short, too long, of other characters, empty: such a state could be guessed.
+        let long = "a".repeat(44);
+        for damage in ["a", &long, &long[..42], &"a ".repeat(22)[..43], ""] {
+            let mut document = document.clone();
+            document.insert(name.to_owned(), RawValue::from_string(format!("\"{damage}\"")).unwrap());
+            assert_eq!(restore(&document).unwrap_err(), SavedError::Damaged(name), "{damage}");
+        }
+    }
+    let mut other = document.clone();
+    other.insert("version".to_owned(), RawValue::from_string("2".to_owned()).unwrap());
+    assert_eq!(restore(&other).unwrap_err(), SavedError::UnknownVersion);
+}

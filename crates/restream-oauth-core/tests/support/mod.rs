@@ -1,0 +1,254 @@
+//! What every test here starts from: a client, one call for each step, the documented answer, and a stack that feeds.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, StatusCode};
+use restream_oauth_core::{
+    AccessToken, AuthorizationCode, Body, Call, Client, ClientBuilder, CodeVerifier, Entropy, Error, Failure,
+    FailureKind, Login, Oddity, Operation, Profile, Reader, RefreshToken, Stage, Tokens,
+};
+
+/// The page's answer to a code exchange, byte for byte.
+pub(crate) const DOCUMENTED: &str = include_str!("../documents/code-exchange.json");
+/// The tokens in it.
+pub(crate) const ACCESS: &str = "2a407cfcfdf8920242fd6dc7e5f83c86374ef925";
+pub(crate) const REFRESH: &str = "9ca0e1e99ae3eae136a2bd98fc9c1534ea928ed3";
+
+pub(crate) const CLIENT_ID: &str = "client-id";
+pub(crate) const SECRET: &str = "c4nary-client-secret";
+pub(crate) const REDIRECT_URI: &str = "https://app.example/callback";
+pub(crate) const CODE: &str = "c4nary-code";
+pub(crate) const VERIFIER: &str = "c4nary-verifier-c4nary-verifier-c4nary-veri";
+pub(crate) const SENT_REFRESH: &str = "c4nary-refresh-token";
+pub(crate) const SENT_ACCESS: &str = "c4nary-access-token";
+
+/// The time at which everything is sent.
+pub(crate) fn sent_at() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+pub(crate) fn builder() -> ClientBuilder {
+    Client::builder(CLIENT_ID).redirect_uri(REDIRECT_URI)
+}
+
+pub(crate) fn client() -> Client {
+    builder().secret(SECRET).build().unwrap()
+}
+
+pub(crate) fn entropy(seed: u8) -> Entropy {
+    Entropy::from(std::array::from_fn(|n| u8::try_from(n).unwrap().wrapping_mul(7) ^ seed))
+}
+
+/// The code that a right callback to `login` gives.
+pub(crate) fn code_of(login: &mut Login) -> AuthorizationCode {
+    let query = format!("code={CODE}&state={}", login.state().expose_secret());
+    login.read_callback(&query).unwrap()
+}
+
+/// A code with a verifier, both known.
+pub(crate) fn known_code() -> AuthorizationCode {
+    AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER)))
+}
+
+pub(crate) fn exchange() -> Call<Tokens> {
+    client().exchange(&known_code())
+}
+
+pub(crate) fn refresh() -> Call<Tokens> {
+    client().refresh(&RefreshToken::new(SENT_REFRESH))
+}
+
+/// The header's bytes, or nothing.
+pub(crate) fn header(request: &Request<Body>, name: HeaderName) -> Option<&[u8]> {
+    request.headers().get(name).map(HeaderValue::as_bytes)
+}
+
+/// The form of a request, read by an independent decoder.
+pub(crate) fn form(request: &Request<Body>) -> Vec<(String, String)> {
+    form_urlencoded::parse(request.body().as_ref()).into_owned().collect()
+}
+
+pub(crate) fn oddities(tokens: &Tokens) -> Vec<Oddity> {
+    tokens.oddities().collect()
+}
+
+/// Both tokens as text.
+pub(crate) fn pair(tokens: &Tokens) -> (&str, Option<&str>) {
+    (tokens.access_token().expose_secret(), tokens.refresh_token().map(RefreshToken::expose_secret))
+}
+
+/// A JSON object as text, member by member, in order; values are raw, so that they can be anything.
+#[derive(Clone)]
+pub(crate) struct Json(pub(crate) Vec<(String, String)>);
+
+impl Json {
+    pub(crate) const SNAKE: [&str; 6] =
+        ["access_token", "expires", "expires_in", "refresh_token", "scope", "token_type"];
+
+    /// The documented answer.
+    pub(crate) fn documented() -> Self {
+        let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(DOCUMENTED).unwrap();
+        Self(document.into_iter().map(|(key, value)| (key, value.to_string())).collect())
+    }
+
+    /// Its members with the names of RFC 6749, and `expires`.
+    pub(crate) fn snake_half() -> Self {
+        Self::documented().only(|key| Self::SNAKE.contains(&key))
+    }
+
+    /// Its camelCase members.
+    pub(crate) fn camel_half() -> Self {
+        Self::documented().only(|key| !Self::SNAKE.contains(&key))
+    }
+
+    pub(crate) fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|(key, _)| keep(key));
+        self
+    }
+
+    pub(crate) fn without(self, names: &[&str]) -> Self {
+        self.only(|key| !names.contains(&key))
+    }
+
+    /// Changes a member where it stands.
+    pub(crate) fn set(mut self, name: &str, raw: &str) -> Self {
+        let member = self.0.iter_mut().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no member {name}"));
+        raw.clone_into(&mut member.1);
+        self
+    }
+
+    /// Adds a member at the end, whether there is one of this name or not.
+    pub(crate) fn push(mut self, name: &str, raw: &str) -> Self {
+        self.0.push((name.to_owned(), raw.to_owned()));
+        self
+    }
+
+    /// Adds a member at the beginning.
+    pub(crate) fn push_front(mut self, name: &str, raw: &str) -> Self {
+        self.0.insert(0, (name.to_owned(), raw.to_owned()));
+        self
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let members: Vec<_> = self.0.iter().map(|(key, raw)| format!("\"{key}\": {raw}")).collect();
+        format!("{{\n  {}\n}}", members.join(",\n  "))
+    }
+}
+
+/// An answer as an HTTP stack hands it over.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// 200, JSON.
+    pub(crate) fn ok(body: impl AsRef<[u8]>) -> Self {
+        Self::of(200, body)
+    }
+
+    /// JSON with some status.
+    pub(crate) fn of(status: u16, body: impl AsRef<[u8]>) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Self { status: StatusCode::from_u16(status).unwrap(), headers, body: body.as_ref().to_owned() }
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self
+    }
+
+    pub(crate) fn without_header(mut self, name: &HeaderName) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    /// Feeds head and body in chunks of `size` until the reader says stop.
+    pub(crate) fn feed<T>(&self, mut reader: Reader<T>, size: usize) -> Reader<T> {
+        if reader.head(self.status, &self.headers).is_continue() {
+            let _ = self.body.chunks(size.max(1)).find(|chunk| reader.chunk(chunk).is_break());
+        }
+        reader
+    }
+
+    /// The answer ends as it should.
+    pub(crate) fn finish<T>(&self, call: Call<T>) -> Result<T, Error> {
+        self.feed(call.into_parts().1, usize::MAX).finish(sent_at())
+    }
+
+    /// The stack fails after the last byte.
+    pub(crate) fn break_off<T>(&self, call: Call<T>) -> Result<T, Error> {
+        let failure = Failure::new(FailureKind::Interrupted);
+        self.feed(call.into_parts().1, usize::MAX).failed(Stage::ReadingBody, failure, sent_at())
+    }
+}
+
+/// Tokens from a success answer to a refresh.
+pub(crate) fn tokens(body: impl AsRef<[u8]>) -> Tokens {
+    let body = body.as_ref();
+    let read = Reply::ok(body).finish(refresh());
+    read.unwrap_or_else(|error| {
+        panic!("{error}: {}", String::from_utf8_lossy(body).chars().take(300).collect::<String>())
+    })
+}
+
+/// What any step gave.
+#[derive(Debug)]
+pub(crate) enum Got {
+    Tokens(Box<Tokens>),
+    Revoked,
+    Profile(Profile),
+}
+
+pub(crate) const STEPS: [Operation; 4] =
+    [Operation::Exchange, Operation::Refresh, Operation::Revoke, Operation::Profile];
+
+/// How the answer to a call ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Finish,
+    Failed(Stage, FailureKind),
+}
+
+/// Does one step with the known credentials; without a reply, not even a head comes.
+pub(crate) fn outcome(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
+    outcome_in_chunks(step, reply, ending, usize::MAX)
+}
+
+/// As [`outcome`], with the body in chunks of `size`.
+pub(crate) fn outcome_in_chunks(
+    step: Operation,
+    reply: Option<&Reply>,
+    ending: Ending,
+    size: usize,
+) -> Result<Got, Error> {
+    fn end<T>(call: Call<T>, (reply, ending, size): (Option<&Reply>, Ending, usize)) -> Result<T, Error> {
+        let (_, reader) = call.into_parts();
+        let reader = match reply {
+            Some(reply) => reply.feed(reader, size),
+            None => reader,
+        };
+        match ending {
+            Ending::Finish => reader.finish(sent_at()),
+            Ending::Failed(stage, kind) => reader.failed(stage, Failure::new(kind), sent_at()),
+        }
+    }
+    let answer = (reply, ending, size);
+    let access = AccessToken::new(SENT_ACCESS);
+    match step {
+        Operation::Exchange => end(exchange(), answer).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Refresh => end(refresh(), answer).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Revoke => end(client().revoke(&access), answer).map(|_| Got::Revoked),
+        Operation::Profile => end(client().profile(&access).unwrap(), answer).map(Got::Profile),
+        other => panic!("no call for {other}"),
+    }
+}
+
+/// The error that a whole answer gives.
+pub(crate) fn error_of(step: Operation, reply: &Reply) -> Error {
+    outcome(step, Some(reply), Ending::Finish).expect_err("this answer is no success")
+}

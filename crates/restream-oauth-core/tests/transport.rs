@@ -1,0 +1,147 @@
+//! Failures of the HTTP stack: how far it came decides whether anything was sent; what caused it is kept.
+
+mod support;
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+
+use restream_oauth_core::{Advice, Delivery, ErrorKind, Failure, FailureKind, Oddity, Operation, Stage};
+use support::{
+    ACCESS, DOCUMENTED, Ending, Got, REFRESH, Reply, STEPS, exchange, oddities, outcome, pair, refresh, sent_at,
+};
+
+const RETRY: Advice = Advice::Retry { after: None };
+const KINDS: [FailureKind; 6] = [
+    FailureKind::Connect,
+    FailureKind::Tls,
+    FailureKind::Timeout,
+    FailureKind::Interrupted,
+    FailureKind::Protocol,
+    FailureKind::Other,
+];
+
+/// In doubt, for exchange, refresh, revocation and profile call.
+const IN_DOUBT: [Advice; 4] = [Advice::Reauthorize, Advice::Replay, RETRY, RETRY];
+
+#[test]
+fn nothing_was_sent_only_if_the_stack_had_not_asked_for_the_body() {
+    for kind in KINDS {
+        for step in STEPS {
+            let error = outcome(step, None, Ending::Failed(Stage::BeforeBody, kind)).unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Transport(kind));
+            // A call without a body never has it asked for, so that proves nothing.
+            let expected = if step == Operation::Profile { Delivery::Unknown } else { Delivery::NotSent };
+            assert_eq!((error.delivery(), error.advice()), (expected, RETRY), "{step} {kind}");
+            assert_eq!((error.operation(), error.status(), error.salvaged()), (step, None, None));
+        }
+    }
+}
+
+#[test]
+fn from_the_first_byte_of_the_body_on_everything_is_in_doubt_whatever_the_error_is_called() {
+    for kind in KINDS {
+        for stage in [Stage::AwaitingHead, Stage::ReadingBody] {
+            for (step, advice) in STEPS.into_iter().zip(IN_DOUBT) {
+                let error = outcome(step, None, Ending::Failed(stage, kind)).unwrap_err();
+                assert_eq!(error.kind(), &ErrorKind::Transport(kind));
+                assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, advice), "{step} {kind} {stage:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_after_a_head_of_success_is_in_doubt() {
+    for kind in KINDS {
+        for (step, advice) in STEPS.into_iter().zip(IN_DOUBT) {
+            for body in ["", "{", "{\"acc", "<html>"] {
+                let failed = Ending::Failed(Stage::ReadingBody, kind);
+                let error = outcome(step, Some(&Reply::ok(body)), failed).unwrap_err();
+                assert_eq!(error.kind(), &ErrorKind::Transport(kind), "{step} {body}");
+                assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, advice), "{step} {body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_fails_after_the_whole_answer_does_not_lose_it() {
+    // Such as a TLS connection that is closed without saying so.
+    for call in [exchange(), refresh()] {
+        let tokens = Reply::ok(DOCUMENTED).break_off(call).unwrap();
+        assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
+        assert_eq!(oddities(&tokens), [Oddity::Truncated]);
+    }
+    let profile = Reply::ok(r#"{"id":7,"username":"u","email":"e@x"}"#);
+    let failed = Ending::Failed(Stage::ReadingBody, FailureKind::Interrupted);
+    assert!(
+        matches!(outcome(Operation::Profile, Some(&profile), failed), Ok(Got::Profile(profile)) if profile.id() == "7")
+    );
+}
+
+#[test]
+fn the_cause_is_kept_and_only_its_kind_is_printed() {
+    let failure = || Failure::from(io::Error::new(io::ErrorKind::TimedOut, "the cause"));
+    for stage in [Stage::BeforeBody, Stage::AwaitingHead, Stage::ReadingBody] {
+        let error = refresh().into_parts().1.failed(stage, failure(), sent_at()).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
+        let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+        assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, "the cause"));
+        // Each error of a chain prints itself only, so that a report does not repeat.
+        assert!(!error.to_string().contains("the cause"), "{error}");
+    }
+    // Also when the answer was judged by its head, or by its limit.
+    for reply in [Reply::of(500, "x"), Reply::of(400, "x"), Reply::of(302, ""), Reply::ok("{\"a")] {
+        let reader = reply.feed(refresh().into_parts().1, 1);
+        let error = reader.failed(Stage::ReadingBody, failure(), sent_at()).unwrap_err();
+        assert!(error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>), "{error}");
+    }
+    assert!(refresh().into_parts().1.finish(sent_at()).unwrap_err().source().is_none());
+}
+
+/// An error of some stack, around another.
+#[derive(Debug)]
+struct Around(Option<Box<dyn std::error::Error + Send + Sync>>);
+
+impl fmt::Display for Around {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the stack failed")
+    }
+}
+
+impl std::error::Error for Around {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.as_deref().map(|source| source as _)
+    }
+}
+
+#[test]
+fn the_kind_of_a_failure_is_found_in_the_chain_of_its_causes() {
+    use io::ErrorKind;
+    let cases = [
+        (ErrorKind::ConnectionRefused, FailureKind::Connect),
+        (ErrorKind::HostUnreachable, FailureKind::Connect),
+        (ErrorKind::TimedOut, FailureKind::Timeout),
+        (ErrorKind::ConnectionReset, FailureKind::Interrupted),
+        (ErrorKind::ConnectionAborted, FailureKind::Interrupted),
+        (ErrorKind::BrokenPipe, FailureKind::Interrupted),
+        (ErrorKind::UnexpectedEof, FailureKind::Interrupted),
+        (ErrorKind::OutOfMemory, FailureKind::Other),
+    ];
+    for (io, kind) in cases {
+        assert_eq!(Failure::from(io::Error::from(io)).kind(), kind, "{io}");
+        let around = Around(Some(Box::new(Around(Some(Box::new(io::Error::from(io)))))));
+        assert_eq!(Failure::from(around).kind(), kind, "{io}");
+    }
+    assert_eq!(Failure::from(Around(None)).kind(), FailureKind::Other);
+    assert_eq!(Failure::new(FailureKind::Tls).with_source("bad certificate").kind(), FailureKind::Tls);
+}
+
+#[test]
+fn an_io_error_alone_never_proves_that_nothing_was_sent() {
+    // A refused connection looks like proof, but only the stage is one.
+    let failure = Failure::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+    let error = refresh().into_parts().1.failed(Stage::AwaitingHead, failure, sent_at()).unwrap_err();
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
+}

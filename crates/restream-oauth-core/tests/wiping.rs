@@ -1,0 +1,129 @@
+//! Secrets in freed memory: an allocator looks at every block that is given back.
+#![allow(unsafe_code, reason = "an allocator cannot be written without")]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use restream_oauth_core::{AccessToken, Client, Entropy, RefreshToken, Tokens};
+use support::sent_at;
+
+/// Every secret of this test begins with it.
+const CANARY: &[u8] = b"c4nary-";
+
+#[global_allocator]
+static ALLOCATOR: Scanner = Scanner;
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+struct Scanner;
+
+// SAFETY: every call is passed on to the system's allocator, unchanged; the block is only read, before it is freed,
+// and zeroed when it is made, so that all of it may be read.
+unsafe impl GlobalAlloc for Scanner {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if WATCHING.load(Ordering::Relaxed) {
+            // SAFETY: the block is still ours, `size` bytes long, and was zeroed at first.
+            let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+            if bytes.windows(CANARY.len()).any(|window| window == CANARY) {
+                FOUND.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// How many freed blocks held a secret while `work` ran.
+fn leaks(work: impl FnOnce()) -> usize {
+    FOUND.store(0, Ordering::Relaxed);
+    WATCHING.store(true, Ordering::Relaxed);
+    work();
+    WATCHING.store(false, Ordering::Relaxed);
+    FOUND.load(Ordering::Relaxed)
+}
+
+/// One test, because the allocator is everybody's.
+#[test]
+fn no_freed_block_of_the_core_holds_a_secret() {
+    assert_eq!(leaks(|| drop("c4nary-".to_owned())), 1, "the allocator does look");
+    assert_eq!(leaks(whole_flow), 0);
+    assert_eq!(leaks(failures), 0);
+}
+
+/// Secrets come in as borrowed text, so that no copy is the test's own.
+fn client() -> Client {
+    Client::builder("id").secret("c4nary-secret").redirect_uri("https://app.example/callback").build().unwrap()
+}
+
+fn whole_flow() {
+    for client in [client(), client_with_secret_in_body()] {
+        let mut login = client.login(Entropy::from([7; 64]));
+        let saved = login.to_saved();
+        let mut restored = client.restore_login(saved.expose_secret()).unwrap();
+        // The state of this login is no canary; the code is.
+        let state = login.state();
+        let mut callback = zeroize::Zeroizing::new(String::with_capacity(256));
+        callback.push_str("/callback?code=c4nary-code&state=");
+        callback.push_str(state.expose_secret());
+        let code = login.read_callback(&callback).unwrap();
+        drop(restored.read_callback(&callback).unwrap());
+
+        let tokens = read(client.exchange(&code), ANSWER).unwrap();
+        let saved = tokens.to_saved();
+        let tokens = Tokens::from_saved(saved.expose_secret()).unwrap();
+        drop(tokens.bearer_header().unwrap());
+        drop(client.profile(tokens.access_token()).unwrap());
+        let refreshed = read(client.refresh(tokens.refresh_token().unwrap()), ESCAPED_ANSWER).unwrap();
+        let kept = read(client.refresh(refreshed.refresh_token().unwrap()), ACCESS_ONLY).unwrap();
+        drop(kept.clone());
+        drop(client.revoke(kept.access_token()));
+        drop(client.revoke_without_hint(kept.refresh_token().unwrap()));
+    }
+}
+
+/// Errors, and answers that come in small pieces, in odd encodings, or cut.
+fn failures() {
+    let client = client();
+    let refresh = || client.refresh(&RefreshToken::new("c4nary-refresh"));
+    for body in [
+        &br#"{"error":{"name":"c4nary-refresh","message":"c4nary-refresh and c4nary-secret"}}"#[..],
+        br#"{"access_token":"c4nary-access","expires_in":36"#,
+        br#"{"refresh_token":"c4nary-new","access_token":""}"#,
+        b"{\"access_token\":\"c4nary-access\",\"x\":\"\xE9\",\"refresh_token\":\"c4nary-new\"}",
+        b"c4nary- is not JSON",
+    ] {
+        for size in [1, 7, body.len()] {
+            let (_, mut reader) = refresh().into_parts();
+            let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
+            for chunk in body.chunks(size) {
+                let _ = reader.chunk(chunk);
+            }
+            let outcome = reader.finish(sent_at());
+            // What is printed holds no secret, so that its memory holds none.
+            drop(format!("{outcome:?}"));
+        }
+    }
+    drop(AccessToken::new("c4nary-\n").bearer_header());
+}
+
+const ANSWER: &str = r#"{"access_token":"c4nary-access","refresh_token":"c4nary-refresh","expires_in":3600}"#;
+const ESCAPED_ANSWER: &str = r#"{"access_token":"c4nary-\u0061ccess","refreshToken":"c4nary-\/refresh"}"#;
+const ACCESS_ONLY: &str = r#"{"access_token":"c4nary-access"}"#;
+
+fn client_with_secret_in_body() -> Client {
+    Client::builder("id").secret_in_body("c4nary-secret").redirect_uri("https://app.example/callback").build().unwrap()
+}
+
+/// Feeds the answer from constant memory.
+fn read(call: restream_oauth_core::Call<Tokens>, body: &'static str) -> Result<Tokens, restream_oauth_core::Error> {
+    let (request, reader) = call.into_parts();
+    drop(request);
+    reader.read(http::Response::new(body), sent_at())
+}
