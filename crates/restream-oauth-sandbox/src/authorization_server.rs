@@ -1,0 +1,373 @@
+//! What Restream remembers and decides: codes, grants, rotation, revocation (RFC 6749, 7009 and 7636).
+//!
+//! A pure state machine. Time and fresh random strings come in as arguments; nothing here knows HTTP
+//! beyond the parameters of a request.
+//!
+//! ```text
+//! approve ──▶ code ──exchange──▶ pair ──refresh──▶ pair ──refresh──▶ …
+//!               │                 │ revoke          │
+//!               └─ used twice ─▶ dead ◀─────────────┘ the pair before is dead at once
+//! ```
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::form::Form;
+use crate::ledger::Tally;
+use crate::refusal::Refusal;
+
+/// The registered application and the rules that it lives under.
+pub(crate) struct Settings {
+    pub(crate) client_id: String,
+    /// `None`: a public client.
+    pub(crate) client_secret: Option<String>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) code_lifetime: Duration,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) refresh_token_lifetime: Duration,
+    /// Whether a dead refresh token also kills the living pair of its grant (RFC 9700 section 4.14.2).
+    pub(crate) revoke_grant_on_reuse: bool,
+}
+
+/// Codes and tokens, dead ones included: only who remembers a dead token notices its reuse.
+#[derive(Default)]
+pub(crate) struct AuthorizationServer {
+    codes: HashMap<String, Code>,
+    tokens: HashMap<String, Token>,
+    grants: u64,
+    tally: Tally,
+}
+
+struct Code {
+    redirect_uri: String,
+    challenge: Option<String>,
+    scopes: Vec<String>,
+    expires_at: Duration,
+    /// The grant that this code became.
+    used_for: Option<Grant>,
+}
+
+/// One consent of the user; its pairs follow each other.
+type Grant = u64;
+
+struct Token {
+    grant: Grant,
+    kind: TokenKind,
+    scopes: Vec<String>,
+    expires_at: Duration,
+    alive: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TokenKind {
+    Access,
+    Refresh,
+}
+
+/// Two unused random strings.
+pub(crate) struct FreshPair {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+}
+
+/// A pair that was just issued.
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+impl AuthorizationServer {
+    /// What has happened so far.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The user agrees: a new code, and the address that the browser goes to.
+    pub(crate) fn approve(
+        &mut self,
+        settings: &Settings,
+        asked: AuthorizationRequest,
+        code: String,
+        now: Duration,
+    ) -> String {
+        let scope = settings.scopes.join(" ");
+        let location = asked.location(&[("code", &code), ("scope", &scope)]);
+        self.tally.codes_issued += 1;
+        self.codes.insert(
+            code,
+            Code {
+                redirect_uri: asked.redirect_uri,
+                challenge: asked.code_challenge,
+                scopes: settings.scopes.clone(),
+                expires_at: now.saturating_add(settings.code_lifetime),
+                used_for: None,
+            },
+        );
+        location
+    }
+
+    /// A token request of an authenticated client (RFC 6749 sections 4.1.3 and 6).
+    pub(crate) fn token(
+        &mut self,
+        settings: &Settings,
+        form: &Form,
+        fresh: FreshPair,
+        now: Duration,
+    ) -> Result<Issued, Refusal> {
+        match required(form, "grant_type")? {
+            "authorization_code" => self.exchange(settings, form, fresh, now),
+            "refresh_token" => self.refresh(settings, form, fresh, now),
+            _ => Err(Refusal::unsupported_grant_type()),
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        settings: &Settings,
+        form: &Form,
+        fresh: FreshPair,
+        now: Duration,
+    ) -> Result<Issued, Refusal> {
+        let presented = required(form, "code")?;
+        let redirect_uri = required(form, "redirect_uri")?;
+        let invalid = || Refusal::invalid_grant("Invalid grant: authorization code is invalid");
+        let code = self.codes.get_mut(presented).ok_or_else(invalid)?;
+
+        // RFC 6749 section 4.1.2: a second use also ends what the first one got.
+        if let Some(grant) = code.used_for {
+            self.tally.codes_replayed += 1;
+            self.kill(grant);
+            return Err(invalid());
+        }
+        if now >= code.expires_at {
+            return Err(Refusal::invalid_grant("Invalid grant: authorization code has expired"));
+        }
+        if code.redirect_uri != redirect_uri {
+            return Err(Refusal::invalid_grant("Invalid grant: `redirect_uri` is not the one of the code"));
+        }
+        check_code_verifier(code.challenge.as_deref(), form.value("code_verifier"))?;
+
+        self.grants += 1;
+        code.used_for = Some(self.grants);
+        let scopes = code.scopes.clone();
+        self.tally.exchanges += 1;
+        Ok(self.issue(settings, self.grants, scopes, fresh, now))
+    }
+
+    fn refresh(
+        &mut self,
+        settings: &Settings,
+        form: &Form,
+        fresh: FreshPair,
+        now: Duration,
+    ) -> Result<Issued, Refusal> {
+        let presented = required(form, "refresh_token")?;
+        let invalid = || Refusal::invalid_grant("Invalid grant: refresh token is invalid");
+        let token = self.tokens.get(presented).ok_or_else(invalid)?;
+        if token.kind != TokenKind::Refresh {
+            return Err(invalid());
+        }
+        if !token.alive {
+            let grant = token.grant;
+            self.tally.dead_refresh_tokens_used += 1;
+            if settings.revoke_grant_on_reuse {
+                self.kill(grant);
+            }
+            return Err(invalid());
+        }
+        if now >= token.expires_at {
+            return Err(Refusal::invalid_grant("Invalid grant: refresh token has expired"));
+        }
+        let scopes = narrowed(&token.scopes, form.value("scope"))?;
+
+        // "The previous access and refresh token are dead from that moment."
+        let grant = token.grant;
+        self.kill(grant);
+        self.tally.refreshes += 1;
+        Ok(self.issue(settings, grant, scopes, fresh, now))
+    }
+
+    /// Kills the pair that this token belongs to, if there is one; nobody is told (RFC 7009 section 2.2).
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if let Some(Token { grant, alive: true, .. }) = self.tokens.get(token) {
+            self.tally.revocations += 1;
+            self.kill(*grant);
+        }
+    }
+
+    /// Whether an access token opens the API.
+    pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), Refusal> {
+        match self.tokens.get(token) {
+            Some(Token { kind: TokenKind::Access, alive: false, .. }) => {
+                self.tally.dead_access_tokens_used += 1;
+                Err(Refusal::invalid_token("Invalid token: access token is invalid"))
+            }
+            Some(found) if found.kind == TokenKind::Access => {
+                if now < found.expires_at {
+                    Ok(())
+                } else {
+                    Err(Refusal::invalid_token("Invalid token: access token has expired"))
+                }
+            }
+            _ => Err(Refusal::invalid_token("Invalid token: access token is invalid")),
+        }
+    }
+
+    fn issue(
+        &mut self,
+        settings: &Settings,
+        grant: Grant,
+        scopes: Vec<String>,
+        fresh: FreshPair,
+        now: Duration,
+    ) -> Issued {
+        let FreshPair { access_token, refresh_token } = fresh;
+        for (token, kind, lifetime) in [
+            (&access_token, TokenKind::Access, settings.access_token_lifetime),
+            (&refresh_token, TokenKind::Refresh, settings.refresh_token_lifetime),
+        ] {
+            let expires_at = now.saturating_add(lifetime);
+            let scopes = scopes.clone();
+            self.tokens.insert(token.clone(), Token { grant, kind, scopes, expires_at, alive: true });
+        }
+        Issued { access_token, refresh_token, scopes }
+    }
+
+    fn kill(&mut self, grant: Grant) {
+        for token in self.tokens.values_mut().filter(|token| token.grant == grant) {
+            token.alive = false;
+        }
+    }
+}
+
+/// A request that may be shown to the user: client and redirect URI are known.
+pub(crate) struct AuthorizationRequest {
+    redirect_uri: String,
+    state: Option<String>,
+    code_challenge: Option<String>,
+}
+
+/// Why there is no page to show.
+pub(crate) enum AuthorizationRefusal {
+    /// Who asks, or where the answer goes, is in doubt: nobody is redirected (RFC 6749 section 4.1.2.1).
+    Page(Refusal),
+    /// The client is told at its redirect URI.
+    Redirect(String),
+}
+
+impl AuthorizationRequest {
+    /// Reads the query of step 1. `scope` is read over: Restream takes scopes from the application's
+    /// settings.
+    pub(crate) fn read(settings: &Settings, query: &Form) -> Result<Self, AuthorizationRefusal> {
+        Self::check_client(settings, query).map_err(AuthorizationRefusal::Page)?;
+        let asked = Self {
+            redirect_uri: query.value("redirect_uri").unwrap_or_default().to_owned(),
+            state: query.value("state").map(str::to_owned),
+            code_challenge: query.value("code_challenge").map(str::to_owned),
+        };
+        let refused = |error, description| {
+            let parameters = [("error", error), ("error_description", description)];
+            Err(AuthorizationRefusal::Redirect(asked.location(&parameters)))
+        };
+        match query.value("response_type") {
+            Some("code") => {}
+            Some(_) => {
+                return refused("unsupported_response_type", "`response_type` is not `code`");
+            }
+            None => return refused("invalid_request", "`response_type` is missing"),
+        }
+        // RFC 7636 section 4.3: without a method it would be `plain`, which protects nothing here.
+        match (&asked.code_challenge, query.value("code_challenge_method")) {
+            (None, None) => {}
+            (Some(challenge), Some("S256")) if is_sha256_base64url(challenge) => {}
+            (Some(_), Some("S256")) => {
+                return refused("invalid_request", "`code_challenge` is malformed");
+            }
+            _ => return refused("invalid_request", "transform algorithm not supported"),
+        }
+        Ok(asked)
+    }
+
+    fn check_client(settings: &Settings, query: &Form) -> Result<(), Refusal> {
+        if let Some(name) = query.repeated() {
+            return Err(Refusal::invalid_request(format!("Invalid request: `{name}` is repeated")));
+        }
+        if query.value("client_id") != Some(&settings.client_id) {
+            return Err(Refusal::invalid_client(false));
+        }
+        // Byte for byte, port included: Restream registers fixed addresses.
+        match query.value("redirect_uri") {
+            Some(uri) if settings.redirect_uris.iter().any(|registered| registered == uri) => Ok(()),
+            _ => Err(Refusal::invalid_request("Invalid request: `redirect_uri` is not registered")),
+        }
+    }
+
+    /// Where the answer goes.
+    pub(crate) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The user declines: Restream redirects without any parameter.
+    pub(crate) fn deny(self) -> String {
+        self.redirect_uri
+    }
+
+    /// The redirect URI with parameters after whatever query it has.
+    fn location(&self, parameters: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parameters);
+        if let Some(state) = &self.state {
+            query.append_pair("state", state);
+        }
+        let separator = if self.redirect_uri.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{}", self.redirect_uri, query.finish())
+    }
+}
+
+fn required<'form>(form: &'form Form, name: &str) -> Result<&'form str, Refusal> {
+    form.value(name).ok_or_else(|| Refusal::invalid_request(format!("Missing parameter: `{name}`")))
+}
+
+/// RFC 7636 section 4.6, and RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade.
+fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Refusal> {
+    match (challenge, verifier) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(Refusal::invalid_grant("Invalid grant: `code_verifier` without a challenge")),
+        (Some(_), None) => Err(Refusal::invalid_grant("Missing parameter: `code_verifier`")),
+        (Some(challenge), Some(verifier)) => {
+            let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            let well_formed = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
+            if well_formed && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge {
+                Ok(())
+            } else {
+                Err(Refusal::invalid_grant("Invalid grant: code verifier is invalid"))
+            }
+        }
+    }
+}
+
+fn is_sha256_base64url(challenge: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|digest| digest.len() == 32)
+}
+
+/// RFC 6749 section 6: a refresh may ask for less, never for more.
+fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, Refusal> {
+    let Some(asked) = asked else {
+        return Ok(granted.to_vec());
+    };
+    let asked: Vec<String> = asked.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    if asked.iter().all(|scope| granted.contains(scope)) {
+        Ok(asked)
+    } else {
+        Err(Refusal::invalid_scope("Invalid scope: Requested scope is invalid"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! The rules of codes, grants, rotation and revocation, one sentence each.
+
+use super::*;
+
+const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
+/// RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// A server with one client, at a time of its own, and fresh tokens that say which pair they are of.
+struct Scenario {
+    settings: Settings,
+    server: AuthorizationServer,
+    now: Duration,
+    pairs: u32,
+    codes: u32,
+}
+
+impl Scenario {
+    fn new() -> Self {
+        let settings = Settings {
+            client_id: "id".to_owned(),
+            client_secret: Some("secret".to_owned()),
+            redirect_uris: vec![REDIRECT_URI.to_owned(), format!("{REDIRECT_URI}?app=1")],
+            scopes: vec!["profile.read".to_owned(), "chat.read".to_owned()],
+            code_lifetime: Duration::from_secs(60),
+            access_token_lifetime: Duration::from_secs(3600),
+            refresh_token_lifetime: Duration::from_secs(31_536_000),
+            revoke_grant_on_reuse: false,
+        };
+        let now = Duration::from_secs(1_520_280_067);
+        Self { settings, server: AuthorizationServer::default(), now, pairs: 0, codes: 0 }
+    }
+
+    fn approved(query: &str) -> (Self, String) {
+        let mut scenario = Self::new();
+        let code = scenario.approve(query);
+        (scenario, code)
+    }
+
+    fn granted() -> (Self, Issued) {
+        let (mut scenario, code) = Self::approved("");
+        let issued = scenario.exchange(&code).map_err(|it| it.message().to_owned()).unwrap();
+        (scenario, issued)
+    }
+
+    fn read(&self, query: &str) -> Result<AuthorizationRequest, AuthorizationRefusal> {
+        let query = format!("response_type=code&client_id=id&redirect_uri={REDIRECT_URI}&state=xyz{query}");
+        AuthorizationRequest::read(&self.settings, &Form::parse(query.as_bytes()))
+    }
+
+    fn approve(&mut self, query: &str) -> String {
+        let Ok(asked) = self.read(query) else { panic!("{query} is refused") };
+        self.codes += 1;
+        let code = format!("code-{}", self.codes);
+        self.server.approve(&self.settings, asked, code.clone(), self.now);
+        code
+    }
+
+    fn token(&mut self, form: &str) -> Result<Issued, Refusal> {
+        self.pairs += 1;
+        let fresh = FreshPair {
+            access_token: format!("access-{}", self.pairs),
+            refresh_token: format!("refresh-{}", self.pairs),
+        };
+        self.server.token(&self.settings, &Form::parse(form.as_bytes()), fresh, self.now)
+    }
+
+    fn exchange(&mut self, code: &str) -> Result<Issued, Refusal> {
+        self.token(&format!("grant_type=authorization_code&redirect_uri={REDIRECT_URI}&code={code}"))
+    }
+
+    fn refresh(&mut self, refresh_token: &str) -> Result<Issued, Refusal> {
+        self.token(&format!("grant_type=refresh_token&refresh_token={refresh_token}"))
+    }
+
+    fn is_alive(&mut self, access_token: &str) -> bool {
+        self.server.check_access_token(access_token, self.now).is_ok()
+    }
+}
+
+fn name(outcome: Result<Issued, Refusal>) -> &'static str {
+    outcome.err().map_or("issued", |refusal| refusal.name())
+}
+
+#[test]
+fn approval_comes_back_with_code_scope_and_state_in_that_order() {
+    let mut scenario = Scenario::new();
+    let Ok(asked) = scenario.read("") else { panic!() };
+    let location = scenario.server.approve(&scenario.settings, asked, "c".to_owned(), scenario.now);
+    assert_eq!(location, format!("{REDIRECT_URI}?code=c&scope=profile.read+chat.read&state=xyz"));
+}
+
+#[test]
+fn denial_comes_back_with_no_parameters_at_all() {
+    let Ok(asked) = Scenario::new().read("") else { panic!() };
+    assert_eq!(asked.deny(), REDIRECT_URI);
+}
+
+#[test]
+fn parameters_follow_the_query_that_a_redirect_uri_has() {
+    let mut scenario = Scenario::new();
+    let query = "response_type=code&client_id=id&redirect_uri=http%3A//127.0.0.1:8976/callback%3Fapp%3D1";
+    let asked = AuthorizationRequest::read(&scenario.settings, &Form::parse(query.as_bytes()));
+    let Ok(asked) = asked else { panic!() };
+    let location = scenario.server.approve(&scenario.settings, asked, "c".to_owned(), scenario.now);
+    assert!(location.starts_with(&format!("{REDIRECT_URI}?app=1&code=c&scope=")));
+    assert!(!location.contains("state"), "none was sent");
+}
+
+#[test]
+fn nobody_is_redirected_unless_client_and_redirect_uri_are_known() {
+    let settings = Scenario::new().settings;
+    for query in [
+        "response_type=code&redirect_uri=http://127.0.0.1:8976/callback",
+        "response_type=code&client_id=other&redirect_uri=http://127.0.0.1:8976/callback",
+        "response_type=code&client_id=id",
+        "response_type=code&client_id=id&redirect_uri=http://127.0.0.1:8977/callback",
+        "response_type=code&client_id=id&redirect_uri=http://127.0.0.1:8976/callback/",
+        "response_type=code&client_id=id&client_id=id&redirect_uri=http://127.0.0.1:8976/callback",
+    ] {
+        let refusal = AuthorizationRequest::read(&settings, &Form::parse(query.as_bytes())).err();
+        assert!(matches!(refusal, Some(AuthorizationRefusal::Page(_))), "{query}");
+    }
+}
+
+#[test]
+fn other_mistakes_are_told_to_the_client_with_its_state() {
+    let settings = Scenario::new().settings;
+    let known = format!("client_id=id&state=xyz&redirect_uri={REDIRECT_URI}");
+    for (query, error) in [
+        ("", "invalid_request"),
+        ("&response_type=token", "unsupported_response_type"),
+        (&format!("&response_type=code&code_challenge={CHALLENGE}"), "invalid_request"),
+        (&format!("&response_type=code&code_challenge={CHALLENGE}&code_challenge_method=plain"), "invalid_request"),
+        ("&response_type=code&code_challenge=short&code_challenge_method=S256", "invalid_request"),
+        ("&response_type=code&code_challenge_method=S256", "invalid_request"),
+    ] {
+        let query = format!("{known}{query}");
+        match AuthorizationRequest::read(&settings, &Form::parse(query.as_bytes())) {
+            Err(AuthorizationRefusal::Redirect(location)) => {
+                assert!(location.starts_with(&format!("{REDIRECT_URI}?error={error}&")), "{location}");
+                assert!(location.ends_with("&state=xyz"), "{location}");
+            }
+            _ => panic!("{query}"),
+        }
+    }
+}
+
+#[test]
+fn a_code_becomes_a_pair_once_and_its_second_use_kills_the_pair() {
+    let (mut scenario, code) = Scenario::approved("");
+    let issued = scenario.exchange(&code).ok().unwrap();
+    assert!(scenario.is_alive(&issued.access_token));
+    assert_eq!(name(scenario.exchange(&code)), "invalid_grant");
+    assert!(!scenario.is_alive(&issued.access_token));
+    assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+    assert_eq!(scenario.server.tally().codes_replayed, 1);
+    assert_eq!(scenario.server.tally().exchanges, 1);
+}
+
+#[test]
+fn a_replayed_code_also_kills_what_was_refreshed_since() {
+    let (mut scenario, code) = Scenario::approved("");
+    let first = scenario.exchange(&code).ok().unwrap();
+    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    assert_eq!(name(scenario.exchange(&code)), "invalid_grant");
+    assert!(!scenario.is_alive(&second.access_token));
+}
+
+#[test]
+fn a_code_dies_the_moment_its_lifetime_is_over() {
+    for (seconds, expected) in [(59, "issued"), (60, "invalid_grant")] {
+        let (mut scenario, code) = Scenario::approved("");
+        scenario.now += Duration::from_secs(seconds);
+        assert_eq!(name(scenario.exchange(&code)), expected, "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_code_needs_the_redirect_uri_that_it_was_sent_to() {
+    let (mut scenario, code) = Scenario::approved("");
+    let form = |uri: &str| format!("grant_type=authorization_code&code={code}&redirect_uri={uri}");
+    assert_eq!(name(scenario.token(&form("http://127.0.0.1:8976/callback%3Fapp%3D1"))), "invalid_grant");
+    assert_eq!(name(scenario.token(&form(""))), "invalid_request");
+    assert_eq!(name(scenario.token(&form(REDIRECT_URI))), "issued");
+}
+
+#[test]
+fn the_verifier_must_fit_the_challenge_of_rfc_7636_appendix_b() {
+    let challenged = format!("&code_challenge={CHALLENGE}&code_challenge_method=S256");
+    let other = VERIFIER.replace('d', "e");
+    for (challenge, verifier, expected) in [
+        (challenged.as_str(), Some(VERIFIER), "issued"),
+        (&challenged, Some(other.as_str()), "invalid_grant"),
+        (&challenged, Some(CHALLENGE), "invalid_grant"),
+        (&challenged, Some("short"), "invalid_grant"),
+        (&challenged, None, "invalid_grant"),
+        ("", Some(VERIFIER), "invalid_grant"),
+        ("", None, "issued"),
+    ] {
+        let (mut scenario, code) = Scenario::approved(challenge);
+        let verifier = verifier.map(|it| format!("&code_verifier={it}")).unwrap_or_default();
+        let form = format!("grant_type=authorization_code&code={code}&redirect_uri={REDIRECT_URI}{verifier}");
+        assert_eq!(name(scenario.token(&form)), expected, "{challenge} {verifier}");
+    }
+}
+
+#[test]
+fn a_refresh_kills_the_old_pair_at_once() {
+    let (mut scenario, first) = Scenario::granted();
+    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    assert!(!scenario.is_alive(&first.access_token));
+    assert!(scenario.is_alive(&second.access_token));
+    assert_eq!(scenario.server.tally().refreshes, 1);
+    assert_eq!(scenario.server.tally().dead_access_tokens_used, 1);
+}
+
+#[test]
+fn a_dead_refresh_token_is_counted_and_harms_nobody_by_default() {
+    let (mut scenario, first) = Scenario::granted();
+    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    assert_eq!(name(scenario.refresh(&first.refresh_token)), "invalid_grant");
+    assert_eq!(scenario.server.tally().dead_refresh_tokens_used, 1);
+    assert!(scenario.is_alive(&second.access_token));
+}
+
+#[test]
+fn reuse_kills_the_living_pair_where_that_is_the_rule() {
+    let (mut scenario, first) = Scenario::granted();
+    scenario.settings.revoke_grant_on_reuse = true;
+    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    assert_eq!(name(scenario.refresh(&first.refresh_token)), "invalid_grant");
+    assert!(!scenario.is_alive(&second.access_token));
+}
+
+#[test]
+fn unknown_tokens_and_access_tokens_refresh_nothing_and_are_no_reuse() {
+    let (mut scenario, issued) = Scenario::granted();
+    assert_eq!(name(scenario.refresh("unknown")), "invalid_grant");
+    assert_eq!(name(scenario.refresh(&issued.access_token)), "invalid_grant");
+    assert_eq!(scenario.server.tally().dead_refresh_tokens_used, 0);
+    assert!(scenario.is_alive(&issued.access_token));
+}
+
+#[test]
+fn tokens_die_when_their_lifetimes_are_over() {
+    let (mut scenario, issued) = Scenario::granted();
+    scenario.now += Duration::from_secs(3599);
+    assert!(scenario.is_alive(&issued.access_token));
+    scenario.now += Duration::from_secs(1);
+    assert!(!scenario.is_alive(&issued.access_token));
+    assert_eq!(scenario.server.tally().dead_access_tokens_used, 0, "expired is not dead by rotation");
+    scenario.now += Duration::from_secs(31_536_000 - 3600);
+    assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+}
+
+#[test]
+fn either_token_revokes_both_and_only_once() {
+    for by_refresh_token in [false, true] {
+        let (mut scenario, issued) = Scenario::granted();
+        let token = if by_refresh_token { &issued.refresh_token } else { &issued.access_token };
+        scenario.server.revoke(token);
+        scenario.server.revoke(token);
+        scenario.server.revoke("unknown");
+        assert!(!scenario.is_alive(&issued.access_token));
+        assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+        assert_eq!(scenario.server.tally().revocations, 1);
+    }
+}
+
+#[test]
+fn a_refresh_may_ask_for_less_but_not_for_more() {
+    let (mut scenario, issued) = Scenario::granted();
+    let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token);
+    assert_eq!(name(scenario.token(&format!("{form}&scope=chat.read+chat.write"))), "invalid_scope");
+    let narrowed = scenario.token(&format!("{form}&scope=chat.read")).ok().unwrap();
+    assert_eq!(narrowed.scopes, ["chat.read"]);
+}
+
+#[test]
+fn requests_without_their_parameters_are_invalid() {
+    let mut scenario = Scenario::new();
+    for (form, expected) in [
+        ("", "invalid_request"),
+        ("grant_type=", "invalid_request"),
+        ("grant_type=password", "unsupported_grant_type"),
+        ("grant_type=authorization_code", "invalid_request"),
+        ("grant_type=refresh_token", "invalid_request"),
+    ] {
+        assert_eq!(name(scenario.token(form)), expected, "{form}");
+    }
+}

@@ -1,0 +1,145 @@
+//! The remote control under `/_sandbox/`, for tests in any language.
+//!
+//! It is not for web pages: a request that names a foreign `Origin` is refused, and so is one whose `Host`
+//! is a name, because a name can be made to point here (DNS rebinding).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, quoted};
+use crate::decision::decide;
+use crate::fault::Fault;
+use crate::refusal::Refusal;
+use crate::request::{Head, Request};
+use crate::state::State;
+use crate::sync::lock;
+
+/// What all its paths begin with.
+pub(crate) const PREFIX: &str = "/_sandbox/";
+
+/// Does what a control request asks for, if it may.
+pub(crate) fn act(state: &State, request: &Request) -> Answer {
+    let head = &request.head;
+    if !host_is_literal(state, head) {
+        let refusal = Refusal::invalid_request("`Host` must be a loopback address and the port");
+        return refusal.with_status(421).into();
+    }
+    if head.header("origin").is_some_and(|origin| !is_loopback_origin(origin)) {
+        return Refusal::invalid_request("Not for pages of other origins").with_status(403).into();
+    }
+    let done = |result: Result<(), String>| match result {
+        Ok(()) => Answer::json(200, "{\"ok\":true}".to_owned()),
+        Err(message) => Refusal::invalid_request(message).into(),
+    };
+    match (head.method(), head.path().strip_prefix(PREFIX).unwrap_or_default()) {
+        ("GET", "ledger") => Answer::json(200, state.book.snapshot().to_json()),
+        ("GET", "config") => Answer::json(200, config(state)),
+        ("POST", "faults") => done(inject(state, &request.body)),
+        ("DELETE", "faults") => {
+            lock(&state.faults).clear();
+            done(Ok(()))
+        }
+        ("POST", "approve") => pressed(state, &request.body, true),
+        ("POST", "deny") => pressed(state, &request.body, false),
+        ("POST", "advance") => done(advance(state, &request.body)),
+        ("POST", "reset") => {
+            state.reset();
+            done(Ok(()))
+        }
+        _ => Refusal::invalid_request("Not found").with_status(404).into(),
+    }
+}
+
+fn inject(state: &State, body: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let fault = Fault::from_json(text).map_err(|error| error.to_string())?;
+    lock(&state.faults).push(fault);
+    Ok(())
+}
+
+/// The body is the address of the consent page, and nothing around it.
+fn pressed(state: &State, body: &[u8], approved: bool) -> Answer {
+    match decide(state, &String::from_utf8_lossy(body), approved) {
+        Ok(callback) => Answer::json(200, format!("{{\"callback\":{}}}", quoted(&callback))),
+        Err(error) => Refusal::invalid_request(error.to_string()).into(),
+    }
+}
+
+fn advance(state: &State, body: &[u8]) -> Result<(), String> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let seconds = value.get("seconds").and_then(Value::as_u64);
+    let seconds = seconds.ok_or("`seconds`: expected a number, not negative")?;
+    state.clock.advance(Duration::from_secs(seconds));
+    Ok(())
+}
+
+/// What a client needs to know. The secret is not told again: whoever started the sandbox has it.
+fn config(state: &State) -> String {
+    let settings = &state.settings;
+    json!({
+        "base_url": state.base_url,
+        "client_id": settings.client_id,
+        "public_client": settings.client_secret.is_none(),
+        "redirect_uris": settings.redirect_uris,
+        "scopes": settings.scopes,
+        "code_lifetime_seconds": settings.code_lifetime.as_secs(),
+        "access_token_lifetime_seconds": settings.access_token_lifetime.as_secs(),
+        "refresh_token_lifetime_seconds": settings.refresh_token_lifetime.as_secs(),
+        "revoke_grant_on_reuse": settings.revoke_grant_on_reuse,
+    })
+    .to_string()
+}
+
+fn host_is_literal(state: &State, head: &Head) -> bool {
+    let Some((host, port)) = head.header("host").and_then(|host| host.rsplit_once(':')) else {
+        return false;
+    };
+    // An address cannot be rebound; it needs to be loopback only as long as the sandbox is.
+    port.parse() == Ok(state.port) && literal(host).is_some_and(|address| address.is_loopback() || state.public)
+}
+
+fn is_loopback_origin(origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    matches!(scheme, "http" | "https")
+        && (host == "localhost" || literal(host).is_some_and(|address| address.is_loopback()))
+}
+
+/// An IPv4 address, or an IPv6 address in brackets.
+fn literal(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_pages_may_use_the_remote_control() {
+        for origin in ["http://127.0.0.1:3000", "http://localhost:5173", "http://[::1]:1", "https://127.0.0.1"] {
+            assert!(is_loopback_origin(origin), "{origin}");
+        }
+        for origin in [
+            "null",
+            "https://evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil:80",
+            "http://127.1",
+            "http://[::1",
+            "file://",
+            "http://192.168.0.1",
+        ] {
+            assert!(!is_loopback_origin(origin), "{origin}");
+        }
+    }
+}

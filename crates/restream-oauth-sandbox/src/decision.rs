@@ -1,0 +1,45 @@
+//! The user's decision without a browser: given the address of the consent page, where its buttons lead.
+
+use std::fmt;
+
+use crate::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
+use crate::endpoints::settle;
+use crate::form::Form;
+use crate::state::State;
+
+/// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.
+pub(crate) fn decide(state: &State, authorize_url: &str, approved: bool) -> Result<String, AuthorizeError> {
+    let target = authorize_url.strip_prefix(&state.base_url).ok_or(AuthorizeError::NotOurs)?;
+    let (path, query) = target.split_once('?').ok_or(AuthorizeError::NotOurs)?;
+    if !matches!(path, "/login" | "/oauth/authorize") {
+        return Err(AuthorizeError::NotOurs);
+    }
+    match AuthorizationRequest::read(&state.settings, &Form::parse(query.as_bytes())) {
+        Ok(asked) => {
+            settle(state, asked, approved).map_err(|refusal| AuthorizeError::Refused(refusal.message().to_owned()))
+        }
+        Err(AuthorizationRefusal::Redirect(location)) => Ok(location),
+        Err(AuthorizationRefusal::Page(refusal)) => Err(AuthorizeError::Refused(refusal.message().to_owned())),
+    }
+}
+
+/// Why there is no page to press a button on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthorizeError {
+    /// The address is not this sandbox's `/login` or `/oauth/authorize` with a query.
+    NotOurs,
+    /// The sandbox shows an error, which says this.
+    Refused(String),
+}
+
+impl fmt::Display for AuthorizeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => formatter.write_str("not the address of this sandbox's login page"),
+            Self::Refused(message) => formatter.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for AuthorizeError {}

@@ -1,0 +1,231 @@
+//! From a request to an answer: which path does what, and how its outcome is written down.
+
+use std::time::Duration;
+
+use crate::answer::{Answer, quoted};
+use crate::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
+use crate::client_authentication::authenticate;
+use crate::control;
+use crate::fault::What;
+use crate::form::Form;
+use crate::page;
+use crate::random;
+use crate::refusal::Refusal;
+use crate::request::{Head, Request};
+use crate::state::State;
+use crate::sync::lock;
+use crate::time::{http_date, rfc3339};
+
+/// Where a redirect goes that nobody should follow.
+pub(crate) const CANARY: &str = "/_sandbox/canary";
+
+/// Does what a request asks for.
+pub(crate) fn act(state: &State, request: &Request) -> Answer {
+    let head = &request.head;
+    match (head.method(), head.path()) {
+        ("OPTIONS", _) => preflight(),
+        ("GET", "/login" | "/oauth/authorize") => show_page(state, head),
+        ("POST", "/login" | "/oauth/authorize") => decide(state, request),
+        ("POST", "/oauth/token") => or_refusal(token(state, request)),
+        ("POST", "/oauth/revoke") => or_refusal(revoke(state, request)),
+        ("GET", "/v2/user/profile") => or_refusal(profile(state, head)),
+        (_, CANARY) => {
+            state.book.canary_hit();
+            Answer::json(200, "{\"canary\":true}".to_owned())
+        }
+        (_, path) if path.starts_with(control::PREFIX) => control::act(state, request),
+        (_, "/login" | "/oauth/authorize") => wrong_method("GET, POST"),
+        (_, "/oauth/token" | "/oauth/revoke") => wrong_method("POST"),
+        (_, "/v2/user/profile") => wrong_method("GET"),
+        _ => Refusal::invalid_request("Not found").with_status(404).into(),
+    }
+}
+
+/// What a server says that did not do what was asked.
+pub(crate) fn unavailable() -> Answer {
+    Refusal::server_error("Server error: nothing was done").into()
+}
+
+/// The answer that a fault puts in the place of the real one, if it is of that kind.
+pub(crate) fn replaced(state: &State, what: &What) -> Option<Answer> {
+    match what {
+        What::Status { status, headers, body } => {
+            let answer = Answer::new(*status).replace_body(body.clone());
+            Some(headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value)))
+        }
+        What::Redirect { status, location } => {
+            let canary = || format!("{}{CANARY}", state.base_url);
+            Some(Answer::new(*status).header("Location", &location.clone().unwrap_or_else(canary)))
+        }
+        _ => None,
+    }
+}
+
+/// What every answer carries: the date, and leave for pages of other origins to read it.
+pub(crate) fn with_common_headers(state: &State, answer: Answer) -> Answer {
+    answer
+        .header("Date", &http_date(state.clock.now()))
+        .header("Access-Control-Allow-Origin", "*")
+        .header("Access-Control-Expose-Headers", "Date, Location, Retry-After, WWW-Authenticate")
+}
+
+/// The user's decision, once the request has been read: the address that the browser goes to.
+pub(crate) fn settle(state: &State, asked: AuthorizationRequest, approved: bool) -> Result<String, Refusal> {
+    if !approved {
+        return Ok(asked.deny());
+    }
+    let code = fresh()?;
+    let mut server = lock(&state.authorization_server);
+    let location = server.approve(&state.settings, asked, code, state.clock.now());
+    state.book.count(server.tally());
+    Ok(location)
+}
+
+fn show_page(state: &State, head: &Head) -> Answer {
+    let query = Form::parse(head.query().as_bytes());
+    match AuthorizationRequest::read(&state.settings, &query) {
+        Ok(asked) => page::consent(&state.settings.client_id, asked.redirect_uri(), &state.settings.scopes),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn decide(state: &State, request: &Request) -> Answer {
+    let query = Form::parse(request.head.query().as_bytes());
+    let asked = match AuthorizationRequest::read(&state.settings, &query) {
+        Ok(asked) => asked,
+        Err(refusal) => return refused(refusal),
+    };
+    // A page elsewhere must not press the button. Browsers name the origin of every form that is posted.
+    let own = request.head.header("host");
+    let foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, authority)| Some(authority) != own);
+    if request.head.header("origin").is_some_and(foreign) {
+        let refusal = Refusal::invalid_request("The decision comes from another page");
+        return page::refused(&refusal.with_status(403));
+    }
+    let form = request.form();
+    let approved = match form.as_ref().and_then(|form| form.value("decision")) {
+        Some("approve") => true,
+        Some("deny") => false,
+        _ => return page::refused(&Refusal::invalid_request("Missing parameter: `decision`")),
+    };
+    match settle(state, asked, approved) {
+        Ok(location) => redirect(&location),
+        Err(refusal) => refusal.into(),
+    }
+}
+
+fn refused(refusal: AuthorizationRefusal) -> Answer {
+    match refusal {
+        AuthorizationRefusal::Page(refusal) => page::refused(&refusal),
+        AuthorizationRefusal::Redirect(location) => redirect(&location),
+    }
+}
+
+/// `POST /oauth/token`.
+fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
+    let form = form_of(request)?;
+    let Settings { client_id, client_secret, .. } = &state.settings;
+    let authorization = request.head.header("authorization");
+    authenticate(client_id, client_secret.as_deref(), authorization, &form)?;
+
+    let pair = FreshPair { access_token: fresh()?, refresh_token: fresh()? };
+    let now = state.clock.now();
+    let mut server = lock(&state.authorization_server);
+    let outcome = server.token(&state.settings, &form, pair, now);
+    // Counted while the server is locked, so that no older count overtakes a newer one.
+    state.book.count(server.tally());
+    Ok(Answer::json(200, success_body(&outcome?, &state.settings, now)))
+}
+
+/// The documented body: RFC 6749's names, `expires`, then the camelCase twins.
+fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {
+    let access_expires = now.saturating_add(settings.access_token_lifetime);
+    let refresh_expires = now.saturating_add(settings.refresh_token_lifetime);
+    let scope_json: Vec<_> = issued.scopes.iter().map(|scope| quoted(scope)).collect();
+    format!(
+        concat!(
+            r#"{{"access_token":{access},"expires":{access_epoch},"expires_in":{access_in},"#,
+            r#""refresh_token":{refresh},"scope":{scope},"token_type":"Bearer","#,
+            r#""accessToken":{access},"accessTokenExpiresIn":{access_in},"#,
+            r#""accessTokenExpiresAt":"{access_at}","accessTokenExpiresEpoch":{access_epoch},"#,
+            r#""refreshToken":{refresh},"refreshTokenExpiresIn":{refresh_in},"#,
+            r#""refreshTokenExpiresAt":"{refresh_at}","refreshTokenExpiresEpoch":{refresh_epoch},"#,
+            r#""scopeJson":[{scope_json}],"tokenType":"Bearer"}}"#,
+        ),
+        access = quoted(&issued.access_token),
+        access_in = settings.access_token_lifetime.as_secs(),
+        access_at = rfc3339(access_expires),
+        access_epoch = access_expires.as_secs(),
+        refresh = quoted(&issued.refresh_token),
+        refresh_in = settings.refresh_token_lifetime.as_secs(),
+        refresh_at = rfc3339(refresh_expires),
+        refresh_epoch = refresh_expires.as_secs(),
+        scope = quoted(&issued.scopes.join(" ")),
+        scope_json = scope_json.join(","),
+    )
+}
+
+/// `POST /oauth/revoke`: always 200 and empty, whether anything was revoked or not.
+fn revoke(state: &State, request: &Request) -> Result<Answer, Refusal> {
+    let form = form_of(request)?;
+    if let Some(token) = form.value("token") {
+        let mut server = lock(&state.authorization_server);
+        server.revoke(token);
+        state.book.count(server.tally());
+    }
+    Ok(Answer::new(200).header("Cache-Control", "no-store"))
+}
+
+/// `GET /v2/user/profile`.
+fn profile(state: &State, head: &Head) -> Result<Answer, Refusal> {
+    let bearer = head.header("authorization").and_then(|value| value.split_once(' '));
+    let token = match bearer {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => {
+            return Err(Refusal::invalid_token("Invalid token: access token is missing"));
+        }
+    };
+    let mut server = lock(&state.authorization_server);
+    let outcome = server.check_access_token(token, state.clock.now());
+    state.book.count(server.tally());
+    outcome?;
+    let username = quoted(page::USERNAME);
+    let body = format!(r#"{{"id":1000001,"username":{username},"email":"user@sandbox.example"}}"#);
+    Ok(Answer::json(200, body))
+}
+
+/// The parameters of a POST, as RFC 6749 wants them: form-encoded, each at most once.
+fn form_of(request: &Request) -> Result<Form, Refusal> {
+    let form = request.form().ok_or_else(|| {
+        Refusal::invalid_request("Invalid request: content must be application/x-www-form-urlencoded")
+    })?;
+    match form.repeated() {
+        Some(name) => Err(Refusal::invalid_request(format!("Invalid request: `{name}` is repeated"))),
+        None => Ok(form),
+    }
+}
+
+fn or_refusal(outcome: Result<Answer, Refusal>) -> Answer {
+    outcome.unwrap_or_else(Answer::from)
+}
+
+fn redirect(location: &str) -> Answer {
+    Answer::new(302).header("Cache-Control", "no-store").header("Location", location)
+}
+
+/// What a browser asks before it sends `Authorization` from another origin (the Fetch standard).
+fn preflight() -> Answer {
+    Answer::new(204)
+        .header("Access-Control-Allow-Methods", "GET, POST, DELETE")
+        .header("Access-Control-Allow-Headers", "authorization, content-type")
+        .header("Access-Control-Max-Age", "600")
+}
+
+fn wrong_method(allowed: &str) -> Answer {
+    let refusal = Refusal::invalid_request(format!("Invalid request: method must be {allowed}"));
+    Answer::from(refusal.with_status(405)).header("Allow", allowed)
+}
+
+fn fresh() -> Result<String, Refusal> {
+    random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))
+}

@@ -1,0 +1,272 @@
+//! The accept loop, a thread for each connection, and the way to end them all.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::builder::reachable;
+use crate::client_authentication::ClientAuthentication;
+use crate::endpoints;
+use crate::fault::{Endpoint, Fault, Point, Strikes, What};
+use crate::form::Form;
+use crate::ledger::SeenRequest;
+use crate::refusal::Refusal;
+use crate::request::{BadRequest, Request, Unreadable, read_request};
+use crate::script::Script;
+use crate::state::State;
+use crate::sync::lock;
+use crate::wire::{Next, Wire};
+
+/// Connections at a time; one more is closed at once.
+const MAX_CONNECTIONS: usize = 256;
+/// From the first wait for a request to its last byte: idle connections end so, and slow senders.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// How long going down waits for threads. They wait for nothing that a closed socket does not end.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running server. Dropping it ends its threads and closes the port.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: State,
+    open: Mutex<HashMap<u64, Weak<TcpStream>>>,
+    closed: Condvar,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Server {
+    pub(crate) fn start(
+        listener: TcpListener,
+        state: State,
+        #[cfg(feature = "tls")] tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            state,
+            open: Mutex::default(),
+            closed: Condvar::new(),
+            #[cfg(feature = "tls")]
+            tls,
+        });
+        let for_accepting = Arc::clone(&shared);
+        let accepting = thread::Builder::new()
+            .name("restream-sandbox".to_owned())
+            .spawn(move || accept(&listener, &for_accepting))?;
+        Ok(Self { address, shared, accepting: Some(accepting) })
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.shared.state
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.state.stop.stop();
+        // A connection to ourselves wakes the accept loop, which then sees that it is over.
+        let woken = TcpStream::connect_timeout(&reachable(self.address), SHUTDOWN_LIMIT).is_ok();
+        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
+            // It panicked or it ended; both are an end.
+            let _ = accepting.join();
+        }
+        let open = lock(&self.shared.open);
+        for stream in open.values().filter_map(Weak::upgrade) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        let all_closed = |open: &mut HashMap<_, _>| !open.is_empty();
+        drop(
+            self.shared
+                .closed
+                .wait_timeout_while(open, SHUTDOWN_LIMIT, all_closed)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for number in 0.. {
+        let accepted = listener.accept();
+        if shared.state.stop.is_stopping() {
+            return;
+        }
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, most likely: give threads the time to return some.
+            shared.state.stop.sleep(Duration::from_millis(10));
+            continue;
+        };
+        let stream = Arc::new(stream);
+        {
+            let mut open = lock(&shared.open);
+            if open.len() >= MAX_CONNECTIONS {
+                continue;
+            }
+            open.insert(number, Arc::downgrade(&stream));
+        }
+        shared.state.book.connected();
+        let registration = Registration { shared: Arc::clone(shared), number };
+        // Without a thread, both are dropped, and with them the connection.
+        let _ = thread::Builder::new().name("restream-sandbox-connection".to_owned()).spawn(move || {
+            let registration = registration;
+            // Broken connections are the client's to notice.
+            let _ = serve(stream, &registration.shared);
+        });
+    }
+}
+
+/// Takes a connection off the list when its thread is done with it.
+struct Registration {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        lock(&self.shared.open).remove(&self.number);
+        self.shared.closed.notify_all();
+    }
+}
+
+fn serve(stream: Arc<TcpStream>, shared: &Shared) -> io::Result<()> {
+    let state = &shared.state;
+    let mut wire = Wire::plain(stream)?;
+    let fault = lock(&state.faults).take_for_connection();
+    if let Some(fault) = fault {
+        return strike_connection(&mut wire, &fault.what);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(config) = &shared.tls {
+        let session = rustls::ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+        wire = wire.over_tls(session);
+    }
+    let mut early = Vec::new();
+    loop {
+        wire.read_for(REQUEST_LIMIT);
+        let request = match read_request(&mut wire, &mut early) {
+            Ok(request) => request,
+            Err(Unreadable::Finished) => {
+                wire.finish();
+                return Ok(());
+            }
+            Err(Unreadable::Bad(bad)) => {
+                let answer = endpoints::with_common_headers(state, refused(bad));
+                wire.play(Script::plain(&answer.header("Connection", "close")).steps, &state.stop)?;
+                wire.finish();
+                return Ok(());
+            }
+            Err(Unreadable::Broken) => return Ok(()),
+        };
+        let next = answer(state, &request, &mut wire)?;
+        if next == Next::Nothing {
+            return Ok(());
+        }
+        if !lives_on(&request, state) {
+            wire.finish();
+            return Ok(());
+        }
+    }
+}
+
+fn strike_connection(wire: &mut Wire, what: &What) -> io::Result<()> {
+    if what.connection_point() == Some(Point::Handshake) {
+        wire.await_first_bytes()?;
+    }
+    match what {
+        What::Drop { ending, .. } => wire.end(*ending),
+        _ => wire.hang(),
+    }
+    Ok(())
+}
+
+/// Acts and answers, or lets a fault strike. The ledger is written before the client can know.
+fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next> {
+    let endpoint = Endpoint::at(request.head.path()).filter(|_| request.head.method() != "OPTIONS");
+    let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
+    let controls = request.head.path().starts_with(crate::control::PREFIX) && request.head.path() != endpoints::CANARY;
+    let entry = (!controls).then(|| state.book.arrived(seen(request, fault.as_ref())));
+
+    let script = match &fault {
+        None => Script::plain(&framed_for(request, state, endpoints::act(state, request))),
+        Some(fault) => match strike(state, request, fault) {
+            Some(script) => script,
+            None => return Ok(Next::Nothing),
+        },
+    };
+    if let Some(entry) = entry {
+        state.book.answered(entry, script.status);
+    }
+    wire.play(script.steps, &state.stop)
+}
+
+/// What a fault makes of a request; `None` when the sandbox went down meanwhile.
+fn strike(state: &State, request: &Request, fault: &Fault) -> Option<Script> {
+    // Late, but with the real answer: the one fault that acts in either case.
+    if let (What::Delay(duration), Strikes::BeforeActing) = (&fault.what, fault.strikes) {
+        if state.stop.sleep(*duration) {
+            return None;
+        }
+        let answer = framed_for(request, state, endpoints::act(state, request));
+        return Some(Script::plain(&answer));
+    }
+    let real = match fault.strikes {
+        Strikes::AfterActing => endpoints::act(state, request),
+        Strikes::BeforeActing => endpoints::unavailable(),
+    };
+    let answer = endpoints::replaced(state, &fault.what).unwrap_or(real);
+    let answer = framed_for(request, state, answer);
+    Some(Script::faulty(&answer, &fault.what))
+}
+
+/// What the connection needs of an answer: nothing after the head of one to HEAD, a word if it is the last.
+fn framed_for(request: &Request, state: &State, answer: Answer) -> Answer {
+    let answer = endpoints::with_common_headers(state, answer);
+    let answer = if request.head.method() == "HEAD" { answer.replace_body(Vec::new()) } else { answer };
+    if lives_on(request, state) { answer } else { answer.header("Connection", "close") }
+}
+
+/// Whether the connection may carry another request after this one.
+fn lives_on(request: &Request, state: &State) -> bool {
+    request.head.keeps_alive() && !state.one_request_per_connection
+}
+
+fn seen(request: &Request, fault: Option<&Fault>) -> SeenRequest {
+    let head = &request.head;
+    let form = request.form().unwrap_or_else(|| Form::parse(b""));
+    let names = |form: &Form| form.names().map(shortened).collect();
+    SeenRequest {
+        method: head.method().to_owned(),
+        path: head.path().to_owned(),
+        query_parameters: names(&Form::parse(head.query().as_bytes())),
+        form_parameters: names(&form),
+        client_authentication: ClientAuthentication::of(head.header("authorization"), &form),
+        headers: head.header_names().map(str::to_owned).collect(),
+        content_type: head.header("content-type").map(str::to_owned),
+        user_agent: head.header("user-agent").map(str::to_owned),
+        fault: fault.map(|fault| fault.what.name()),
+        status: None,
+    }
+}
+
+/// A name that is longer than any real one is no name: a secret sent in the wrong place, perhaps.
+fn shortened(name: &str) -> String {
+    if name.len() <= 32 { name.to_owned() } else { "(too long)".to_owned() }
+}
+
+fn refused(bad: BadRequest) -> Answer {
+    let (status, message) = match bad {
+        BadRequest::Syntax => (400, "Not an HTTP/1.1 request"),
+        BadRequest::HeadTooLarge => (431, "The head is too large"),
+        BadRequest::BodyTooLarge => (413, "The body is too large"),
+        BadRequest::Framing => (400, "The body's length is not told in exactly one way"),
+        BadRequest::Host => (400, "There must be exactly one `Host`"),
+    };
+    Refusal::invalid_request(message).with_status(status).into()
+}
