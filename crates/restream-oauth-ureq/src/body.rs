@@ -1,0 +1,59 @@
+//! The request's body, and the flag that says whether ureq ever asked for it.
+
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
+use std::rc::Rc;
+
+use restream_oauth_core::{Body, Stage};
+use ureq::SendBody;
+
+/// A body that takes note when it is read. An empty one is none at all, so its flag stays unset whatever happens.
+pub(crate) fn flagged(body: Body, sent: &SentFlag) -> SendBody<'static> {
+    if body.is_empty() {
+        return SendBody::none();
+    }
+    SendBody::from_owned_reader(FlaggedBody { bytes: Cursor::new(body), sent: sent.clone() })
+}
+
+struct FlaggedBody {
+    bytes: Cursor<Body>,
+    sent: SentFlag,
+}
+
+impl Read for FlaggedBody {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.sent.0.set(true);
+        self.bytes.read(into)
+    }
+}
+
+/// Unset: not one byte of the body left. ureq reads a body on the thread that makes the call.
+#[derive(Clone, Default)]
+pub(crate) struct SentFlag(Rc<Cell<bool>>);
+
+impl SentFlag {
+    /// How far a call came that failed before the head of its answer.
+    pub(crate) fn stage(&self) -> Stage {
+        if self.0.get() { Stage::AwaitingHead } else { Stage::BeforeBody }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use restream_oauth_core::{Client, RefreshToken};
+
+    #[test]
+    fn the_flag_is_set_by_the_first_read_and_by_nothing_before() {
+        let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build().unwrap();
+        let (request, _reader) = client.refresh(&RefreshToken::new("r1")).into_parts();
+        let sent = SentFlag::default();
+        let mut reader = flagged(request.into_body(), &sent).into_reader();
+        assert_eq!(sent.stage(), Stage::BeforeBody);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 1);
+        assert_eq!(sent.stage(), Stage::AwaitingHead);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "rant_type=refresh_token&refresh_token=r1");
+    }
+}

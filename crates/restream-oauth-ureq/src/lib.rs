@@ -1,0 +1,67 @@
+//! Sends the calls of `restream-oauth-core` over ureq and rustls: blocking, without an async runtime.
+//!
+//! In scope: connecting, TLS, time limits, feeding the answer to its reader, and saying how far a failed call came.
+//! Out of scope: everything else. It follows no redirect, retries nothing, keeps no connection, asks for no
+//! compression, and adds to a request only what HTTP needs and a `User-Agent`.
+//!
+//! ```no_run
+//! use restream_oauth_core::{Client, RefreshToken};
+//! use restream_oauth_ureq::Transport;
+//!
+//! let client = Client::builder("client-id")
+//!     .secret("client-secret")
+//!     .redirect_uri("https://app.example/callback")
+//!     .build()?;
+//! let transport = Transport::new();
+//! let tokens = transport.send(client.refresh(&RefreshToken::new("9ca0e1e9")))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What `NotSent` rests on
+//!
+//! A flag is set when ureq first asks for the request's body; only while it is unset can a failure be
+//! [`NotSent`](restream_oauth_core::Delivery::NotSent). The names of ureq's errors are never used for that.
+//!
+//! # An agent of your own
+//!
+//! [`Transport::with_agent`] takes a [`ureq::Agent`], and each call overrides what ureq lets a call override: statuses
+//! are no errors, no redirects, all limits of time and size, the headers that ureq adds, no proxy to a loopback
+//! address, https off loopback, a fresh connection. What ureq does not let a call override stays yours:
+//!
+//! - **TLS settings**, with or without checking the server's certificate. It must be checked (RFC 6749 §10.9). ureq
+//!   panics at the first call to https if these settings name a provider or roots whose feature is off.
+//! - **Middleware**: it sees the `Authorization` header and the body, and whatever it changes is changed.
+//! - **Connector and resolver**: where bytes really go.
+//! - **Proxy**, off loopback. Every agent that is given none, [`Transport::new`]'s too, takes one from `ALL_PROXY`,
+//!   `HTTPS_PROXY` or `HTTP_PROXY`. It sees the server's name, and nothing of what goes through it: that is https.
+//! - **Cookies**, with ureq's feature `cookies`.
+//! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on: an answer
+//!   that nobody asked to compress is then decoded, where it is an error otherwise. Memory stays bounded either way.
+//!
+//! # TLS
+//!
+//! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
+//! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
+//! more crates. ureq, rustls and the kernel keep copies of what is sent, which nobody wipes.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod body;
+mod failure;
+mod tls;
+mod transport;
+
+pub use rustls;
+pub use tls::BuildError;
+pub use transport::{Limits, Transport, TransportBuilder};
+pub use ureq;

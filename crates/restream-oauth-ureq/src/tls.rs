@@ -1,0 +1,66 @@
+//! Whom the default agent trusts: rustls with ring.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+
+/// ureq takes one of these, not a sum of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Roots {
+    #[default]
+    Bundled,
+    These(Vec<CertificateDer<'static>>),
+    #[cfg(feature = "system-roots")]
+    System,
+}
+
+impl TryFrom<Roots> for RootCerts {
+    type Error = BuildError;
+
+    fn try_from(roots: Roots) -> Result<Self, BuildError> {
+        match roots {
+            Roots::Bundled => Ok(Self::WebPki),
+            Roots::These(certificates) => {
+                // ureq would pass over what is no certificate, and trust nobody instead.
+                let mut store = RootCertStore::empty();
+                for certificate in &certificates {
+                    store.add(certificate.clone()).map_err(BuildError)?;
+                }
+                Ok(certificates.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).into())
+            }
+            #[cfg(feature = "system-roots")]
+            Roots::System => Ok(Self::PlatformVerifier),
+        }
+    }
+}
+
+pub(crate) fn agent(roots: RootCerts) -> Agent {
+    // Named here, a provider that the program installed process-wide plays no part.
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(ring)
+        .root_certs(roots)
+        .build();
+    Agent::config_builder().tls_config(tls).build().new_agent()
+}
+
+/// A [`Transport`](crate::Transport) cannot be built: a root certificate is not one.
+#[derive(Clone, Debug)]
+pub struct BuildError(rustls::Error);
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TLS cannot be set up: check the root certificates")
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,276 @@
+//! One call over one connection of its own.
+
+use std::io::{ErrorKind, Read};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
+use http::{Request, Uri};
+use restream_oauth_core::{Answer, Body, Call, Error, Stage};
+use rustls::pki_types::CertificateDer;
+use ureq::tls::RootCerts;
+use ureq::{Agent, SendBody};
+
+use crate::body::{SentFlag, flagged};
+use crate::failure;
+use crate::tls::{self, BuildError, Roots};
+
+/// The longest head of an answer, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// ureq keeps and reuses a connection only for calls whose buffers are as long as the agent's. These never are.
+const INPUT_BUFFER: usize = 128 * 1024;
+const OTHER_INPUT_BUFFER: usize = 129 * 1024;
+/// It must hold the longest header of a request, which is that of an access token.
+const OUTPUT_BUFFER: usize = 128 * 1024;
+
+/// Sends calls. Cheap to clone; share it.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    agent: Agent,
+    limits: Limits,
+    user_agent: HeaderValue,
+}
+
+/// With the bundled roots and the default limits.
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport {
+    /// With the bundled roots and the default limits.
+    pub fn new() -> Self {
+        Self::with_agent(tls::agent(RootCerts::WebPki), Limits::default())
+    }
+
+    /// With other roots or limits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use restream_oauth_ureq::{Limits, Transport};
+    ///
+    /// let limits = Limits::new(Duration::from_secs(5), Duration::from_secs(60));
+    /// let transport = Transport::builder().limits(limits).build()?;
+    /// # Ok::<(), restream_oauth_ureq::BuildError>(())
+    /// ```
+    pub fn builder() -> TransportBuilder {
+        TransportBuilder { roots: Roots::default(), limits: Limits::default() }
+    }
+
+    /// Over an agent of the caller's own. What of it stays in force is told in the
+    /// [crate's documentation](crate#an-agent-of-your-own).
+    ///
+    /// ```
+    /// use restream_oauth_ureq::{Limits, Transport, ureq};
+    ///
+    /// let proxy = ureq::Proxy::new("http://proxy.example:3128")?;
+    /// let agent = ureq::Agent::config_builder().proxy(Some(proxy)).build().new_agent();
+    /// let transport = Transport::with_agent(agent, Limits::default());
+    /// # Ok::<(), ureq::Error>(())
+    /// ```
+    pub fn with_agent(agent: Agent, limits: Limits) -> Self {
+        let user_agent = HeaderValue::from_static(concat!("restream-oauth-ureq/", env!("CARGO_PKG_VERSION")));
+        Self { agent, limits, user_agent }
+    }
+
+    /// Another `User-Agent` than this crate's name and version.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.user_agent = user_agent;
+        self
+    }
+
+    /// Sends a call and reads its answer. Blocks for as long as the limits allow.
+    ///
+    /// # Errors
+    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    pub fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
+        let sent_at = SystemTime::now();
+        self.receive(call).read(sent_at)
+    }
+
+    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
+    /// before, and give it to [`Answer::read`].
+    pub fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        let (request, mut reader) = call.into_parts();
+        let has_body = !request.body().is_empty();
+        let sent = SentFlag::default();
+        let (head, body) = match self.agent.run(self.prepare(request, &sent)) {
+            Ok(response) => response.into_parts(),
+            Err(error) => {
+                let stage = sent.stage();
+                return reader.broke(stage, failure::of_call(error, stage, has_body));
+            }
+        };
+        if reader.head(head.status, &head.headers).is_break() {
+            return reader.end();
+        }
+        let mut body = body.into_reader();
+        // One byte at a time: ureq drops what a read has already decoded when a chunk later in it is malformed, and
+        // that may be a whole pair. ureq has a buffer of its own, so this costs calls of a function, not of the kernel.
+        let mut byte = [0];
+        loop {
+            match body.read(&mut byte) {
+                Ok(0) => return reader.end(),
+                Ok(_) => {
+                    if reader.chunk(&byte).is_break() {
+                        return reader.end();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return reader.broke(Stage::ReadingBody, failure::of_body(error)),
+            }
+        }
+    }
+
+    /// Adds framing and `User-Agent`, and overrides all of the agent's settings that could do harm.
+    fn prepare(&self, request: Request<Body>, sent: &SentFlag) -> Request<SendBody<'static>> {
+        let length = request.body().len();
+        let mut request = request.map(|body| flagged(body, sent));
+        if length > 0 {
+            // Without it ureq would send a body of unknown length in chunks.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+
+        let to_loopback = is_loopback(request.uri());
+        let agents = self.agent.config();
+        let proxy = agents.proxy().filter(|_| !to_loopback).cloned();
+        let input_buffer = if agents.input_buffer_size() == INPUT_BUFFER { OTHER_INPUT_BUFFER } else { INPUT_BUFFER };
+        let phase = self.limits.phase();
+        let connect = self.limits.connect.min(phase);
+        self.agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .https_only(!to_loopback)
+            .proxy(proxy)
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(LONGEST_HEAD)
+            .input_buffer_size(input_buffer)
+            .output_buffer_size(OUTPUT_BUFFER)
+            .timeout_global(Some(self.limits.total()))
+            .timeout_per_call(None)
+            .timeout_per_read(None)
+            .timeout_per_write(None)
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(phase))
+            .timeout_send_body(Some(phase))
+            .timeout_recv_response(Some(phase))
+            .timeout_recv_body(Some(phase))
+            .build()
+    }
+}
+
+/// The limits of one call's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// For name resolution, and as much again for TCP and TLS together.
+    pub connect: Duration,
+    /// For the whole call, connecting included. Giving up is the expensive act once a refresh was sent, so this is long.
+    pub total: Duration,
+}
+
+impl Default for Limits {
+    /// 10 seconds to connect, 90 in total.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
+    }
+}
+
+impl Limits {
+    /// Other limits than the default ones.
+    pub fn new(connect: Duration, total: Duration) -> Self {
+        Self { connect, total }
+    }
+
+    /// ureq adds it to the present time, which must not overflow: beyond thirty years, thirty years.
+    fn total(&self) -> Duration {
+        const FAR: Duration = Duration::from_secs(30 * 31_536_000);
+        self.total.min(FAR)
+    }
+
+    /// The limit of each phase: a little less than the whole, so that ureq names the phase that took too long.
+    fn phase(&self) -> Duration {
+        let total = self.total();
+        let little = Duration::from_millis(100).min(total.checked_div(8).unwrap_or_default());
+        total.saturating_sub(little)
+    }
+}
+
+/// Builds a [`Transport`] with an agent of its own.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until build() is called"]
+pub struct TransportBuilder {
+    roots: Roots,
+    limits: Limits,
+}
+
+impl TransportBuilder {
+    /// Other limits of time.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Trusts these root certificates *instead of* the bundled ones: ureq does not add the one to the other.
+    pub fn only_root_certificates(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.roots = Roots::These(certificates.into_iter().collect());
+        self
+    }
+
+    /// Trusts what the operating system trusts, instead of the bundled roots.
+    #[cfg(feature = "system-roots")]
+    pub fn system_roots(mut self) -> Self {
+        self.roots = Roots::System;
+        self
+    }
+
+    /// Sets up TLS.
+    ///
+    /// # Errors
+    /// [`BuildError`] if a root certificate is not one.
+    pub fn build(self) -> Result<Transport, BuildError> {
+        Ok(Transport::with_agent(tls::agent(self.roots.try_into()?), self.limits))
+    }
+}
+
+/// A literal loopback address, or its name.
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_by_the_host_alone() {
+        for (uri, expected) in [
+            ("http://127.0.0.1:8000/oauth/token", true),
+            ("http://[::1]:8000/oauth/token", true),
+            ("https://LocalHost/oauth/token", true),
+            ("https://api.restream.io/oauth/token", false),
+            ("https://localhost.evil.example/oauth/token", false),
+            ("https://127.0.0.1.evil.example/", false),
+            ("https://10.0.0.1/", false),
+        ] {
+            assert_eq!(is_loopback(&uri.parse().unwrap()), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn limits_of_any_length_can_be_added_to_the_present_time() {
+        let endless = Limits::new(Duration::MAX, Duration::MAX);
+        assert!(std::time::Instant::now().checked_add(endless.total()).is_some());
+        assert!(endless.phase() < endless.total());
+        assert_eq!(Limits::new(Duration::ZERO, Duration::ZERO).phase(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,65 @@
+//! Whom the transport trusts, and what it sends to others: nothing.
+
+mod sandboxed;
+
+use restream_oauth_core::{Advice, Delivery, ErrorKind, FailureKind, RefreshToken};
+use restream_oauth_sandbox::{Certificate, Ending, Fault, Point, Sandbox, What};
+use restream_oauth_ureq::Transport;
+use restream_oauth_ureq::rustls::crypto::CryptoProvider;
+use restream_oauth_ureq::rustls::pki_types::CertificateDer;
+use sandboxed::{client, short, tokens};
+
+fn start(certificate: Certificate) -> Sandbox {
+    Sandbox::builder().tls(certificate).start().unwrap()
+}
+
+fn trusting(sandbox: &Sandbox) -> Transport {
+    let root = CertificateDer::from(sandbox.ca_certificate_der().unwrap().to_vec());
+    Transport::builder().only_root_certificates([root]).limits(short()).build().unwrap()
+}
+
+/// Of a refresh that must not have been sent.
+fn failure(sandbox: &Sandbox, transport: &Transport) -> FailureKind {
+    let error = transport.send(client(sandbox).refresh(&RefreshToken::new("r1"))).unwrap_err();
+    assert_eq!((error.delivery(), error.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
+    assert_eq!(sandbox.ledger().requests.len(), 0);
+    let ErrorKind::Transport(kind) = error.kind() else { panic!("{error:?}") };
+    *kind
+}
+
+#[test]
+fn a_server_with_a_trusted_certificate_is_served_without_a_provider_for_the_whole_process() {
+    let sandbox = start(Certificate::Good);
+    tokens(&sandbox, &trusting(&sandbox));
+    assert!(CryptoProvider::get_default().is_none());
+}
+
+#[test]
+fn nothing_is_sent_to_a_server_that_cannot_prove_who_it_is() {
+    for certificate in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongHost] {
+        let sandbox = start(certificate);
+        assert_eq!(failure(&sandbox, &trusting(&sandbox)), FailureKind::Tls, "{certificate:?}");
+    }
+    let sandbox = start(Certificate::Good);
+    assert_eq!(failure(&sandbox, &Transport::new()), FailureKind::Tls, "the bundled roots do not know it");
+}
+
+#[test]
+fn a_handshake_that_is_cut_off_or_hangs_sent_nothing() {
+    let sandbox = start(Certificate::Good);
+    for (what, expected) in [
+        (What::Drop { point: Point::Handshake, ending: Ending::Reset }, FailureKind::Connect),
+        (What::Drop { point: Point::Handshake, ending: Ending::Close }, FailureKind::Connect),
+        (What::Hang(Point::Handshake), FailureKind::Timeout),
+    ] {
+        sandbox.inject(Fault::new(what.clone()));
+        assert_eq!(failure(&sandbox, &trusting(&sandbox)), expected, "{what:?}");
+    }
+}
+
+#[test]
+fn what_is_no_certificate_is_refused_when_the_transport_is_built() {
+    let nonsense = CertificateDer::from(b"nonsense".to_vec());
+    let error = Transport::builder().only_root_certificates([nonsense]).build().unwrap_err();
+    assert!(error.to_string().contains("check the root certificates"));
+}
