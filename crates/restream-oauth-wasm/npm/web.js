@@ -1,0 +1,6 @@
+// Browsers and Deno: the module is fetched from beside this file. Bundlers know this form of URL.
+import init, { AuthorizationCode, Client, Login, stateOf } from "./restream_oauth.js";
+
+await init({ module_or_path: new URL("./restream_oauth_bg.wasm", import.meta.url) });
+
+export { AuthorizationCode, Client, Login, stateOf };

@@ -1,0 +1,110 @@
+//! What a thrown value means.
+
+use std::fmt;
+
+use js_sys::Reflect;
+use restream_oauth_core::{Failure, FailureKind};
+use wasm_bindgen::JsValue;
+
+/// A failure before the head of the answer.
+pub(crate) fn of(thrown: &JsValue) -> Failure {
+    let source = Thrown::read(thrown);
+    Failure::new(source.kind().unwrap_or(FailureKind::Other)).with_source(source)
+}
+
+/// A failure within the body of the answer. Without a reason it is that the body ended too early.
+pub(crate) fn of_body(thrown: &JsValue) -> Failure {
+    let source = Thrown::read(thrown);
+    Failure::new(source.kind().unwrap_or(FailureKind::Interrupted)).with_source(source)
+}
+
+/// The names that a thrown value gives to what happened. Its message is left where it is: some runtimes write the URL
+/// into it.
+#[derive(Debug)]
+struct Thrown {
+    name: String,
+    /// Node's, from the cause. Browsers tell none.
+    code: Option<String>,
+}
+
+impl Thrown {
+    fn read(thrown: &JsValue) -> Self {
+        let cause = Reflect::get(thrown, &"cause".into()).unwrap_or_default();
+        let name = word(thrown, "name").unwrap_or_else(|| "an unnamed error".to_owned());
+        Self { name, code: word(&cause, "code") }
+    }
+
+    fn kind(&self) -> Option<FailureKind> {
+        self.code.as_deref().and_then(kind_of_code)
+    }
+}
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "fetch failed with {} ({code})", self.name),
+            None => write!(f, "fetch failed with {}", self.name),
+        }
+    }
+}
+
+impl std::error::Error for Thrown {}
+
+/// A member that is a plain word, as names and codes are.
+fn word(value: &JsValue, member: &str) -> Option<String> {
+    let text = Reflect::get(value, &member.into()).ok()?.as_string()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (plain && (1..=64).contains(&text.len())).then_some(text)
+}
+
+/// The codes of Node's system errors, its HTTP client (`UND_ERR_`), its HTTP parser (`HPE_`) and its TLS.
+fn kind_of_code(code: &str) -> Option<FailureKind> {
+    Some(match code {
+        "ENOTFOUND" | "EAI_AGAIN" | "ECONNREFUSED" | "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" => {
+            FailureKind::Connect
+        }
+        "ETIMEDOUT" | "UND_ERR_CONNECT_TIMEOUT" | "UND_ERR_HEADERS_TIMEOUT" | "UND_ERR_BODY_TIMEOUT" => {
+            FailureKind::Timeout
+        }
+        "ECONNRESET" | "EPIPE" | "UND_ERR_SOCKET" => FailureKind::Interrupted,
+        "UND_ERR_HEADERS_OVERFLOW" => FailureKind::Protocol,
+        _ if code.starts_with("HPE_") => FailureKind::Protocol,
+        _ if code.starts_with("ERR_TLS_") || code.starts_with("ERR_SSL_") => FailureKind::Tls,
+        // OpenSSL's names for what is wrong with a certificate.
+        _ if code.contains("CERT") || code.starts_with("UNABLE_TO_") => FailureKind::Tls,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_of_node_have_their_kinds() {
+        let cases = [
+            ("ENOTFOUND", Some(FailureKind::Connect)),
+            ("ECONNREFUSED", Some(FailureKind::Connect)),
+            ("UND_ERR_CONNECT_TIMEOUT", Some(FailureKind::Timeout)),
+            ("DEPTH_ZERO_SELF_SIGNED_CERT", Some(FailureKind::Tls)),
+            ("CERT_HAS_EXPIRED", Some(FailureKind::Tls)),
+            ("ERR_TLS_CERT_ALTNAME_INVALID", Some(FailureKind::Tls)),
+            ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", Some(FailureKind::Tls)),
+            ("ECONNRESET", Some(FailureKind::Interrupted)),
+            ("UND_ERR_SOCKET", Some(FailureKind::Interrupted)),
+            ("HPE_INVALID_CHUNK_SIZE", Some(FailureKind::Protocol)),
+            ("UND_ERR_INFO", None),
+        ];
+        for (code, kind) in cases {
+            assert_eq!(kind_of_code(code), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_the_name_and_the_code() {
+        let mut thrown = Thrown { name: "TypeError".to_owned(), code: None };
+        assert_eq!(thrown.to_string(), "fetch failed with TypeError");
+        thrown.code = Some("ECONNREFUSED".to_owned());
+        assert_eq!(thrown.to_string(), "fetch failed with TypeError (ECONNREFUSED)");
+    }
+}

@@ -1,0 +1,78 @@
+//! Reading what JavaScript passes in: nothing of the wrong type, and no misspelt member, passes as none.
+
+use std::time::Duration;
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::errors;
+
+/// An argument that must be text. Given an object, JavaScript would send `[object Object]` to the server.
+pub(super) fn text(name: &str, value: &JsValue) -> Result<String, JsValue> {
+    value.as_string().ok_or_else(|| errors::wrong_type(name, "a string"))
+}
+
+/// The members of an object. `undefined` is as good as absent.
+pub(super) struct Members<'a> {
+    object: &'a Object,
+    read: Vec<&'static str>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn of(name: &str, value: &'a JsValue) -> Result<Self, JsValue> {
+        let object = value.dyn_ref().ok_or_else(|| errors::wrong_type(name, "an object"))?;
+        Ok(Self { object, read: Vec::new() })
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, JsValue> {
+        self.member(name)?.map(|value| text(name, &value)).transpose()
+    }
+
+    pub(super) fn choice(
+        &mut self,
+        name: &'static str,
+        choices: [&'static str; 2],
+    ) -> Result<Option<&'static str>, JsValue> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let chosen = choices.into_iter().find(|choice| *choice == text);
+        let [one, other] = choices;
+        chosen.map(Some).ok_or_else(|| errors::wrong_type(name, &format!("\"{one}\" or \"{other}\"")))
+    }
+
+    /// A number of something that cannot be negative or broken.
+    pub(super) fn number(&mut self, name: &'static str) -> Result<Option<u64>, JsValue> {
+        let Some(value) = self.member(name)? else { return Ok(None) };
+        // By way of a duration, which refuses what a cast would bend: negative, not a number, too large.
+        let seconds = value.as_f64().and_then(|number| Duration::try_from_secs_f64(number).ok());
+        let whole = seconds.filter(|seconds| seconds.subsec_nanos() == 0).map(|seconds| seconds.as_secs());
+        whole.map(Some).ok_or_else(|| errors::wrong_type(name, "a whole number, not negative"))
+    }
+
+    pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, JsValue> {
+        let Some(value) = self.member(name)? else { return Ok(Vec::new()) };
+        let array = value.dyn_into::<Array>().map_err(|_| errors::wrong_type(name, "an array of strings"))?;
+        array.iter().map(|value| text(name, &value)).collect()
+    }
+
+    pub(super) fn pairs(&mut self, name: &'static str) -> Result<Vec<(String, String)>, JsValue> {
+        let Some(value) = self.member(name)? else { return Ok(Vec::new()) };
+        let object = value.dyn_into::<Object>().map_err(|_| errors::wrong_type(name, "an object of strings"))?;
+        let pair = |key: JsValue| Ok((text(name, &key)?, text(name, &Reflect::get(&object, &key)?)?));
+        Object::keys(&object).iter().map(pair).collect()
+    }
+
+    /// A misspelt `clientSecret` must not make a public client.
+    pub(super) fn finish(self) -> Result<(), JsValue> {
+        let known = |key: &String| self.read.contains(&key.as_str());
+        match Object::keys(self.object).iter().filter_map(|key| key.as_string()).find(|key| !known(key)) {
+            Some(unknown) => Err(errors::unknown_member(&unknown)),
+            None => Ok(()),
+        }
+    }
+
+    fn member(&mut self, name: &'static str) -> Result<Option<JsValue>, JsValue> {
+        self.read.push(name);
+        let value = Reflect::get(self.object, &name.into())?;
+        Ok(Some(value).filter(|value| !value.is_undefined()))
+    }
+}

@@ -1,0 +1,81 @@
+//! Sends the calls of `restream-oauth-core` over `fetch`: in browsers (pages and workers), edge runtimes, Node and Deno.
+//!
+//! In scope: asking `fetch` the right way, a time limit, feeding the answer to its reader, and the two things that the
+//! core takes from its platform, [`now`] and [`entropy`]. Out of scope: everything else. It follows no redirect and
+//! retries nothing. `fetch` and all else are looked up in the global object; nothing assumes a window.
+//!
+//! ```no_run
+//! use restream_oauth_core::{Client, RefreshToken};
+//! use restream_oauth_wasm::Transport;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("client-id")
+//!     .secret("client-secret") // on a server or at the edge; a page or a device must not hold it
+//!     .redirect_uri("https://app.example/callback")
+//!     .build()?;
+//! let transport = Transport::new();
+//! let login = client.login(restream_oauth_wasm::entropy()?);
+//! let tokens = transport.send(client.refresh(&RefreshToken::new("9ca0e1e9"))).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The target is `wasm32-unknown-unknown`. On others the crate compiles, so that a workspace can be checked as a whole,
+//! and does nothing: each call into JavaScript panics. The feature `javascript` adds the classes of the npm package.
+//!
+//! # What `fetch` cannot tell
+//!
+//! - **Whether anything was sent.** A failure before the head of the answer is
+//!   [`Unknown`](restream_oauth_core::Delivery::Unknown), even where the server was not there. Only a request that was
+//!   never handed to `fetch` is `NotSent`.
+//! - **Why a connection failed.** Browsers hide it: the kind is
+//!   [`Other`](restream_oauth_core::FailureKind::Other). Node tells a code, which is read.
+//! - **Which redirect it was.** A browser answers `redirect: "manual"` with an empty answer of status 0. It is reported
+//!   as `Redirected` with status 302, whichever it was; other runtimes give the real status.
+//! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this
+//!   crate sees, and is left out. An answer that is cut is the runtime's to notice.
+//! - **All that arrived before a break.** A stream that fails drops what nobody has read yet: Chromium loses a pair that
+//!   came whole in the same moment as the break. It is then `Unknown`, where other stacks save the pair.
+//!
+//! # What `fetch` adds
+//!
+//! `Origin`, `User-Agent`, `Accept-Language`, `Sec-Fetch-*` and the like. A browser asks for compressed answers whatever
+//! is set; elsewhere `Accept-Encoding: identity` and `Connection: close` are sent.
+//!
+//! **Some runtimes send a request a second time** by themselves when the connection they reused turns out to be closed
+//! (measured in Chromium and Deno, never in Node), and in a browser nothing can forbid it. If the first one had rotated
+//! the tokens, the answer to the second is `invalid_grant`.
+//!
+//! # Dropping the future
+//!
+//! A dropped call is aborted. The server may have acted all the same, and its answer is lost, which for a refresh may
+//! be the grant: spawn refreshes (`js_sys::futures::spawn_local`) when the caller can be cancelled. `keepalive` is not
+//! set, since a request that outlives its page is answered to nobody.
+//!
+//! # Memory
+//!
+//! Nothing is wiped beyond the core's own buffers: JavaScript's strings and the runtime's buffers cannot be.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod failure;
+#[cfg(feature = "javascript")]
+mod javascript;
+mod platform;
+mod request;
+mod response;
+mod time_limit;
+mod transport;
+
+pub use platform::{EntropyError, entropy, now};
+pub use transport::Transport;

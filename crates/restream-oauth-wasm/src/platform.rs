@@ -1,0 +1,61 @@
+//! What the core takes from its platform: the time, and randomness.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use js_sys::{Date, Function, Object, Reflect, Uint8Array};
+use restream_oauth_core::Entropy;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Crypto;
+
+/// The time, from JavaScript's `Date`: `SystemTime::now()` panics on this target.
+pub fn now() -> SystemTime {
+    let since_epoch = Duration::try_from_secs_f64(Date::now() / 1000.0).unwrap_or_default();
+    SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Fresh entropy for a [`Login`](restream_oauth_core::Login), from the platform's `crypto.getRandomValues`. There is no
+/// second source.
+///
+/// # Errors
+/// [`EntropyError`] if the platform has none, or fails. Do not go on with a login then.
+pub fn entropy() -> Result<Entropy, EntropyError> {
+    let random = Uint8Array::new_with_length(64);
+    fill(&random).map_err(|_| EntropyError)?;
+    let mut bytes = [0; 64];
+    random.copy_to(&mut bytes);
+    random.fill(0, 0, 64);
+    Ok(Entropy::from(bytes))
+}
+
+fn fill(random: &Uint8Array) -> Result<(), JsValue> {
+    // Not checked by class: Node has no global of that name before version 20.
+    let crypto: Crypto = Reflect::get(&global(), &"crypto".into())?.unchecked_into();
+    // Checked, because calling a method of nothing is no exception that could be caught here.
+    Reflect::get(&crypto, &"getRandomValues".into())?.dyn_into::<Function>()?;
+    crypto.get_random_values_with_js_u8_array(random)?;
+    Ok(())
+}
+
+/// The platform has no cryptographic randomness to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntropyError;
+
+impl fmt::Display for EntropyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("crypto.getRandomValues is missing or fails: no login can be begun safely")
+    }
+}
+
+impl std::error::Error for EntropyError {}
+
+/// A window's, a worker's, or whatever else the module runs in.
+pub(crate) fn global() -> Object {
+    js_sys::global()
+}
+
+/// A function of the global object.
+pub(crate) fn global_function(name: &str) -> Result<Function, JsValue> {
+    Reflect::get(&global(), &name.into())?.dyn_into()
+}

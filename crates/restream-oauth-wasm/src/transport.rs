@@ -1,0 +1,128 @@
+//! One call by one `fetch`.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use js_sys::{Function, Promise};
+use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Stage};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Request, Response, ResponseType};
+
+use crate::failure;
+use crate::platform::{global, global_function, now};
+use crate::request;
+use crate::response::{self, Chunks};
+use crate::time_limit::TimeLimit;
+
+/// Giving up is the expensive act once a refresh was sent, so this is long.
+const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(90);
+
+/// Sends calls.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    time_limit: Duration,
+}
+
+impl Transport {
+    /// With 90 seconds for each call.
+    pub fn new() -> Self {
+        Self { time_limit: DEFAULT_TIME_LIMIT }
+    }
+
+    /// Another limit for a whole call, from connecting to the last byte. Beyond 24 days it counts as 24 days.
+    #[must_use]
+    pub fn time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
+    }
+
+    /// Sends a call and reads its answer.
+    ///
+    /// # Errors
+    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
+        let sent_at = now();
+        self.receive(call).await.read(sent_at)
+    }
+
+    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
+    /// ([`now`]) before, and give it to [`Answer::read`].
+    pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        let (request, mut reader) = call.into_parts();
+        let mut feed = |piece: Piece<'_>| match piece {
+            Piece::Head(status, headers) => reader.head(status, headers),
+            Piece::Chunk(bytes) => reader.chunk(bytes),
+        };
+        match self.drive(&request, &mut feed).await {
+            Ok(()) => reader.end(),
+            Err((stage, failure)) => reader.broke(stage, failure),
+        }
+    }
+
+    /// Feeds the answer piece by piece until it ends, or enough was fed. Not generic: a page would load it once for each
+    /// kind of call.
+    async fn drive(
+        &self,
+        request: &http::Request<Body>,
+        feed: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
+    ) -> Result<(), (Stage, Failure)> {
+        let unsent = |thrown: JsValue| (Stage::BeforeBody, failure::of(&thrown));
+        // Lives to the end of the call, however it ends, and then aborts what is left of it.
+        let limit = TimeLimit::start(self.time_limit).map_err(unsent)?;
+        let fetch = Fetch::prepare(request, &limit).map_err(unsent)?;
+        let response =
+            fetch.send(&limit).await.map_err(|thrown| (Stage::AwaitingHead, limit.failure_before_head(&thrown)))?;
+
+        if response.type_() == ResponseType::Opaqueredirect {
+            // The browser hides which 3xx it was, and where to. The reader needs one; all mean the same to it.
+            let _ = feed(Piece::Head(StatusCode::FOUND, &HeaderMap::new()));
+            return Ok(());
+        }
+        let status = StatusCode::from_u16(response.status())
+            .map_err(|_| (Stage::AwaitingHead, Failure::new(FailureKind::Protocol)))?;
+        if feed(Piece::Head(status, &response::headers(&response))).is_break() {
+            return Ok(());
+        }
+        let in_body = |thrown: JsValue| (Stage::ReadingBody, limit.failure_in_body(&thrown));
+        let mut chunks = Chunks::of(&response).map_err(in_body)?;
+        while let Some(bytes) = chunks.next(&limit).await.map_err(in_body)? {
+            if feed(Piece::Chunk(&bytes)).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a reader is fed.
+enum Piece<'a> {
+    Head(StatusCode, &'a HeaderMap),
+    Chunk(&'a [u8]),
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The platform's `fetch` and what it is given. Until [`send`](Self::send), nothing has left.
+struct Fetch {
+    function: Function,
+    request: Request,
+}
+
+impl Fetch {
+    fn prepare(request: &http::Request<Body>, limit: &TimeLimit) -> Result<Self, JsValue> {
+        Ok(Self { function: global_function("fetch")?, request: request::build(request, &limit.signal())? })
+    }
+
+    /// Waits for the head of the answer.
+    async fn send(self, limit: &TimeLimit) -> Result<Response, JsValue> {
+        let promise = self.function.call1(&global(), &self.request)?.dyn_into::<Promise>()?;
+        let response = limit.wait_for(&promise).await?;
+        // Not checked by class: what stands in for `fetch` may have a Response of its own.
+        Ok(response.unchecked_into())
+    }
+}

@@ -1,0 +1,97 @@
+//! What `fetch` is asked for, seen by a stand-in; and what happens where the platform lacks something.
+
+use js_sys::{Object, Promise, Reflect};
+use restream_oauth_core::{Advice, Delivery, RefreshToken};
+use restream_oauth_wasm::{EntropyError, Transport, entropy};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestRedirect};
+
+use crate::sandbox::{Sandbox, client_of_nobody, in_node, refresh_token, transport};
+
+#[wasm_bindgen_test]
+async fn no_cookie_no_cache_no_referrer_no_redirect() {
+    let checked = Closure::<dyn FnMut(Request) -> Promise>::new(|request: Request| {
+        assert_eq!(request.method(), "POST");
+        assert_eq!(request.redirect(), RequestRedirect::Manual);
+        assert_eq!(request.credentials(), RequestCredentials::Omit);
+        assert_eq!(request.cache(), RequestCache::NoStore);
+        assert_eq!(request.referrer_policy(), ReferrerPolicy::NoReferrer);
+        assert_eq!(request.headers().get("content-type").unwrap().unwrap(), "application/x-www-form-urlencoded");
+        Promise::reject(&JsValue::from("checked"))
+    });
+    let _stand_in = StandIn::put("fetch", checked.as_ref());
+    let call = client_of_nobody().refresh(&RefreshToken::new("any"));
+    let unanswered = Transport::new().send(call).await.unwrap_err();
+    assert_eq!(unanswered.delivery(), Delivery::Unknown);
+}
+
+#[wasm_bindgen_test]
+async fn what_leaves_holds_no_more_than_is_documented() {
+    let sandbox = Sandbox::fresh().await;
+    let granted = sandbox.grant().await;
+    transport().send(sandbox.client().refresh(refresh_token(&granted))).await.unwrap();
+    let ledger = sandbox.ledger().await;
+    let requests = ledger.requests_to("/oauth/token");
+    let refresh = requests.last().unwrap();
+    assert!(refresh.contains(r#""form_parameters":["grant_type","refresh_token"]"#), "{refresh}");
+    assert!(refresh.contains(r#""client_authentication":"basic""#), "{refresh}");
+    assert!(!refresh.contains("cookie") && !refresh.contains("referer"), "{refresh}");
+    // A browser keeps its own ways with connections.
+    assert!(refresh.contains(r#""connection""#) || !in_node(), "{refresh}");
+}
+
+#[wasm_bindgen_test]
+async fn without_fetch_nothing_is_sent() {
+    let _stand_in = StandIn::put("fetch", &JsValue::UNDEFINED);
+    let call = client_of_nobody().refresh(&RefreshToken::new("any"));
+    let unsent = Transport::new().send(call).await.unwrap_err();
+    assert_eq!((unsent.delivery(), unsent.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
+}
+
+#[wasm_bindgen_test]
+fn without_randomness_no_login_begins() {
+    for broken in [JsValue::UNDEFINED, Object::new().into()] {
+        let _stand_in = StandIn::put("crypto", &broken);
+        let error: EntropyError = entropy().unwrap_err();
+        assert!(error.to_string().contains("getRandomValues"));
+    }
+}
+
+#[wasm_bindgen_test]
+fn each_login_has_entropy_of_its_own() {
+    let client = client_of_nobody();
+    let [one, other] = [(); 2].map(|()| client.login(entropy().unwrap()).state());
+    assert_ne!(one, other);
+    assert!(one.expose_secret().bytes().any(|byte| byte != b'A'));
+}
+
+/// Something else in the place of a global, until it is dropped.
+struct StandIn {
+    name: &'static str,
+    original: JsValue,
+}
+
+impl StandIn {
+    fn put(name: &'static str, value: &JsValue) -> Self {
+        let original = Reflect::get(&js_sys::global(), &name.into()).unwrap();
+        define(name, value);
+        Self { name, original }
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        define(self.name, &self.original);
+    }
+}
+
+/// Not an assignment: some globals can be defined anew but not written.
+fn define(name: &str, value: &JsValue) {
+    let descriptor = Object::new();
+    for (member, value) in [("value", value), ("configurable", &JsValue::TRUE), ("writable", &JsValue::TRUE)] {
+        Reflect::set(&descriptor, &member.into(), value).unwrap();
+    }
+    assert!(Reflect::define_property(&js_sys::global(), &name.into(), &descriptor).unwrap());
+}

@@ -1,0 +1,112 @@
+//! Answers that break off, connections that end, servers that are gone.
+
+use restream_oauth_core::{
+    Advice, Delivery, Error, ErrorCode, ErrorKind, FailureKind, Malformed, Oddity, RefreshToken, Salvaged,
+};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::sandbox::{Sandbox, client_of_nobody, in_node, transport};
+
+#[wasm_bindgen_test]
+async fn a_pair_that_arrived_whole_before_the_cut_is_kept() {
+    for cut in [
+        r#"{"what":"truncate","after":250,"endpoint":"token"}"#,
+        r#"{"what":"truncate","after":250,"framing":"chunked","endpoint":"token"}"#,
+        r#"{"what":"wrong_length","by":5,"endpoint":"token"}"#,
+    ] {
+        let outcome = Sandbox::fresh().await.refresh_with(cut).await;
+        match outcome {
+            Ok(tokens) => assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated), "{cut}"),
+            Err(error) => assert_may_have_lost_all(&error),
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn half_a_pair_is_salvaged() {
+    let sandbox = Sandbox::fresh().await;
+    let cut = sandbox.refresh_with(r#"{"what":"truncate","after":80,"endpoint":"token"}"#).await.unwrap_err();
+    if cut.salvaged().is_none() {
+        return assert_may_have_lost_all(&cut);
+    }
+    assert_eq!(cut.kind(), &ErrorKind::Transport(FailureKind::Interrupted));
+    assert_eq!((cut.delivery(), cut.advice()), (Delivery::Completed, Advice::Replay));
+    assert!(matches!(cut.salvaged(), Some(Salvaged::AccessToken(_))));
+}
+
+#[wasm_bindgen_test]
+async fn a_cut_before_any_token_leaves_the_refresh_in_doubt() {
+    for framing in ["length", "chunked", "until_close"] {
+        let sandbox = Sandbox::fresh().await;
+        let fault = format!(r#"{{"what":"truncate","after":10,"framing":"{framing}","endpoint":"token"}}"#);
+        assert_in_doubt(&sandbox.refresh_with(&fault).await.unwrap_err(), FailureKind::Interrupted);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_cut_that_looks_like_an_end_is_noticed() {
+    let fault = r#"{"what":"truncate","after":250,"framing":"until_close","endpoint":"token"}"#;
+    let tokens = Sandbox::fresh().await.refresh_with(fault).await.unwrap();
+    assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated));
+}
+
+#[wasm_bindgen_test]
+async fn a_broken_chunk_leaves_the_refresh_in_doubt() {
+    let sandbox = Sandbox::fresh().await;
+    match sandbox.refresh_with(r#"{"what":"bad_chunk","endpoint":"token"}"#).await {
+        Ok(tokens) => assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated)),
+        // What came before the bad chunk may be lost, in Node as well.
+        Err(error) => assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay)),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_that_ends_without_an_answer_leaves_the_refresh_in_doubt() {
+    for ending in ["close", "reset"] {
+        let sandbox = Sandbox::fresh().await;
+        let fault = format!(r#"{{"what":"drop","point":"before_head","ending":"{ending}","endpoint":"token"}}"#);
+        let lost = sandbox.refresh_with(&fault).await.unwrap_err();
+        let ledger = sandbox.ledger().await;
+        // One exchange, and the refresh.
+        match ledger.requests_to("/oauth/token").len() {
+            2 => assert_in_doubt(&lost, if in_node() { FailureKind::Interrupted } else { FailureKind::Other }),
+            // Chromium sent it again by itself. The first one had rotated, so the second was refused.
+            3 if !in_node() => assert_eq!(lost.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant)),
+            sent => panic!("{ending}: {sent} requests"),
+        }
+        assert_eq!(ledger.count("refreshes"), 1, "{ending}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_server_that_is_gone() {
+    let call = client_of_nobody().refresh(&RefreshToken::new("any"));
+    let gone = transport().send(call).await.unwrap_err();
+    // Node tells that nobody answered; a browser tells nothing. Neither proves that nothing was sent.
+    assert_in_doubt(&gone, if in_node() { FailureKind::Connect } else { FailureKind::Other });
+}
+
+#[wasm_bindgen_test]
+async fn a_compressed_answer_is_read() {
+    let sandbox = Sandbox::fresh().await;
+    assert_eq!(sandbox.refresh_with(r#"{"what":"gzip","endpoint":"token"}"#).await.unwrap().oddities().count(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_page_of_a_captive_portal_is_no_logout() {
+    let sandbox = Sandbox::fresh().await;
+    let page = sandbox.refresh_with(r#"{"what":"html","endpoint":"token"}"#).await.unwrap_err();
+    assert_eq!(page.kind(), &ErrorKind::Malformed(Malformed::NotJson));
+    assert_eq!((page.delivery(), page.advice()), (Delivery::Unknown, Advice::Replay));
+}
+
+fn assert_in_doubt(error: &Error, kind: FailureKind) {
+    assert_eq!(error.kind(), &ErrorKind::Transport(kind));
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
+}
+
+/// In a browser, a stream that fails drops what arrived but was not yet read: a race that only time decides.
+fn assert_may_have_lost_all(error: &Error) {
+    assert!(!in_node(), "{error:?}");
+    assert_in_doubt(error, FailureKind::Interrupted);
+}

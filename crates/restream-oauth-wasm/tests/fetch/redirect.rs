@@ -1,0 +1,32 @@
+//! A redirect is never followed, in whichever of its two forms the runtime shows it.
+
+use http::StatusCode;
+use restream_oauth_core::{Advice, Delivery, ErrorKind};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::sandbox::{Sandbox, in_node, transport};
+
+#[wasm_bindgen_test]
+async fn a_redirected_refresh_ends_there_and_its_target_sees_nothing() {
+    for status in [301, 302, 303, 307, 308] {
+        let sandbox = Sandbox::fresh().await;
+        let fault = format!(r#"{{"what":"redirect","status":{status},"endpoint":"token"}}"#);
+        let refused = sandbox.refresh_with(&fault).await.unwrap_err();
+        let shown = if in_node() { status } else { 302 };
+        assert_eq!(refused.kind(), &ErrorKind::Redirected(StatusCode::from_u16(shown).unwrap()));
+        assert_eq!((refused.delivery(), refused.advice()), (Delivery::Refused, Advice::FixConfiguration));
+        let ledger = sandbox.ledger().await;
+        assert_eq!((ledger.count("canary_hits"), ledger.count("refreshes")), (0, 0));
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_redirected_profile_call_takes_its_access_token_nowhere() {
+    let sandbox = Sandbox::fresh().await;
+    let granted = sandbox.grant().await;
+    sandbox.inject(r#"{"what":"redirect","endpoint":"profile"}"#).await;
+    let call = sandbox.client().profile(granted.access_token()).unwrap();
+    let refused = transport().send(call).await.unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Redirected(_)));
+    assert_eq!(sandbox.ledger().await.count("canary_hits"), 0);
+}

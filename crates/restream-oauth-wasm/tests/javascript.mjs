@@ -1,0 +1,171 @@
+// The npm package in Node, as a program would use it, against the example `sandbox`.
+//
+//     node --test tests/javascript.mjs
+//
+// RESTREAM_PACKAGE is the built package; the other variables are what the example prints. `.ci/wasm` sets them.
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+const { RESTREAM_PACKAGE, RESTREAM_SANDBOX, RESTREAM_GONE } = process.env;
+const { Client, stateOf } = await import(`${RESTREAM_PACKAGE}/node.js`);
+
+const options = {
+  clientId: "wasm-suite",
+  clientSecret: "s3cret:+&%",
+  redirectUri: "https://app.example/callback",
+  baseUrl: RESTREAM_SANDBOX,
+};
+const client = new Client(options);
+
+const post = async (url, body) => (await fetch(url, { method: "POST", body })).text();
+const inject = (fault) => post(`${RESTREAM_SANDBOX}/_sandbox/faults`, JSON.stringify(fault));
+const ledger = async () => (await fetch(`${RESTREAM_SANDBOX}/_sandbox/ledger`)).json();
+const approve = async (login) => JSON.parse(await post(`${RESTREAM_SANDBOX}/_sandbox/approve`, login.url)).callback;
+const grant = async () => {
+  const login = client.login();
+  return client.exchange(login.readCallback(await approve(login)));
+};
+
+beforeEach(() => post(`${RESTREAM_SANDBOX}/_sandbox/reset`));
+
+test("the documented flow", async () => {
+  const login = client.login({ scopes: ["profile.read", "chat.read"], parameters: { prompt: "consent" } });
+  assert.match(login.url, /&scope=profile\.read%20chat\.read&prompt=consent$/);
+  const code = login.readCallback(await approve(login));
+
+  const before = Date.now();
+  const first = await client.exchange(code);
+  assert.equal(first.tokenType, "Bearer");
+  assert.deepEqual(first.oddities, []);
+  assert.ok(first.scopes.includes("profile.read"));
+  assert.ok(before <= first.sentAt && first.sentAt <= Date.now());
+  assert.equal(first.expiresAt - first.sentAt, 3_600_000);
+  assert.deepEqual(structuredClone(first), JSON.parse(JSON.stringify(first)));
+
+  assert.equal((await client.profile(first.accessToken)).id, "1000001");
+  const second = await client.refresh(first.refreshToken);
+  assert.notEqual(second.refreshToken, first.refreshToken);
+  assert.equal(await client.revoke(second.accessToken, "access_token"), undefined);
+  const { exchanges, refreshes, revocations } = await ledger();
+  assert.deepEqual({ exchanges, refreshes, revocations }, { exchanges: 1, refreshes: 1, revocations: 1 });
+});
+
+test("a login survives the time in which the browser is away", async () => {
+  const saved = { [client.login().state]: null };
+  const login = client.login();
+  saved[login.state] = login.save();
+  const callback = await approve(login);
+  login.free();
+
+  const restored = client.restoreLogin(saved[stateOf(callback)]);
+  assert.ok((await client.exchange(restored.readCallback(callback))).accessToken);
+});
+
+test("a forged callback gives no code, and the login stays open", async () => {
+  const login = client.login();
+  const kindOf = (uri) => {
+    try {
+      login.readCallback(uri);
+    } catch (error) {
+      assert.ok(error instanceof Error);
+      assert.equal(error.name, "CallbackError");
+      return error.kind;
+    }
+    return "a code";
+  };
+  assert.equal(kindOf("https://app.example/callback?code=forged&state=forged"), "state_mismatch");
+  assert.equal(kindOf("https://evil.example/callback?code=forged"), "wrong_place");
+  assert.equal(kindOf("https://app.example/callback"), "no_parameters");
+  assert.equal(kindOf(await approve(login)), "a code");
+  assert.equal(kindOf(`?code=again&state=${login.state}`), "already_used");
+});
+
+test("a refusal is an Error that says what to do", async () => {
+  await assert.rejects(client.refresh("dead"), (error) => {
+    assert.ok(error instanceof Error);
+    const { name, kind, code, delivery, advice, status, serverMessage } = error;
+    assert.deepEqual({ name, kind, code, delivery, advice, status }, {
+      name: "RoundTripError",
+      kind: "refused",
+      code: "invalid_grant",
+      delivery: "refused",
+      advice: "reauthorize",
+      status: 400,
+    });
+    assert.equal(serverMessage, "Invalid grant: refresh token is invalid");
+    return true;
+  });
+});
+
+test("a server that asks to wait says how long", async () => {
+  await inject({ what: "status", status: 429, headers: { "Retry-After": "7" }, endpoint: "token" });
+  await assert.rejects(client.refresh("any"), { advice: "retry", retryAfter: 7000, delivery: "refused" });
+});
+
+test("a lost answer leaves the refresh in doubt, and half a pair is salvaged", async () => {
+  const lost = await grant();
+  await inject({ what: "drop", point: "before_head", endpoint: "token" });
+  await assert.rejects(client.refresh(lost.refreshToken), { delivery: "unknown", advice: "replay" });
+
+  const cut = await grant();
+  await inject({ what: "truncate", after: 80, endpoint: "token" });
+  await assert.rejects(client.refresh(cut.refreshToken), (error) => {
+    assert.equal(error.delivery, "completed");
+    assert.ok(error.salvaged.accessToken);
+    return true;
+  });
+});
+
+test("a time limit in milliseconds, and a server that is gone", async () => {
+  const hasty = new Client({ ...options, timeLimit: 200 });
+  const { refreshToken } = await grant();
+  await inject({ what: "hang", point: "before_head", endpoint: "token" });
+  await assert.rejects(hasty.refresh(refreshToken), { kind: "timeout", delivery: "unknown", advice: "replay" });
+
+  const nobody = new Client({ ...options, baseUrl: RESTREAM_GONE });
+  await assert.rejects(nobody.refresh("any"), { kind: "connect", delivery: "unknown", advice: "replay" });
+});
+
+test("a time limit holds whatever was collected meanwhile", async () => {
+  const { setFlagsFromString } = await import("node:v8");
+  const { runInNewContext } = await import("node:vm");
+  setFlagsFromString("--expose-gc");
+  const collecting = setInterval(runInNewContext("gc"), 50);
+  const hasty = new Client({ ...options, timeLimit: 500 });
+  const { refreshToken } = await grant();
+  await inject({ what: "hang", point: "in_body", after: 10, endpoint: "token" });
+  const begun = Date.now();
+  await assert.rejects(hasty.refresh(refreshToken), { kind: "timeout", delivery: "unknown", advice: "replay" });
+  clearInterval(collecting);
+  assert.ok(Date.now() - begun < 2500);
+});
+
+test("values of the wrong type, misspelt options and wrong configuration are refused before anything is sent", async () => {
+  const wrong = [
+    [undefined, TypeError, /options must be an object/],
+    [{ ...options, clientId: 5 }, TypeError, /clientId must be a string/],
+    [{ ...options, cleintSecret: "s" }, TypeError, /no option named cleintSecret/],
+    [{ ...options, timeLimit: -1 }, TypeError, /timeLimit must be a whole number/],
+    [{ ...options, clientAuthentication: "jwt" }, TypeError, /"basic" or "body"/],
+    [{ ...options, redirectUri: "http://app.example/" }, Error, /plain http is only for loopback/],
+  ];
+  for (const [value, type, message] of wrong) {
+    assert.throws(() => new Client(value), (error) => error instanceof type && message.test(error.message), message);
+  }
+  assert.throws(() => client.login({ scopes: ["two words"] }), { name: "ConfigurationError" });
+  assert.throws(() => client.login({ parameters: { state: "mine" } }), { name: "ConfigurationError" });
+  assert.throws(() => client.restoreLogin("{}"), { name: "ConfigurationError" });
+  // The whole result instead of its refresh token must not go out as "[object Object]".
+  await assert.rejects(client.refresh(await grant()), /refreshToken must be a string/);
+  await assert.rejects(client.profile("two\r\nlines"), { name: "ConfigurationError" });
+  assert.equal((await ledger()).requests.filter((it) => it.form_parameters.includes("refresh_token")).length, 0);
+});
+
+test("no secret is printed", async () => {
+  const { inspect } = await import("node:util");
+  const failure = await client.refresh("c4nary-t0ken").catch((error) => error);
+  const printed = [client, client.login(), failure].map((value) => inspect(value, { depth: 9, showHidden: true })).join();
+  for (const secret of ["c4nary-t0ken", options.clientSecret, client.login().state]) {
+    assert.ok(!printed.includes(secret));
+  }
+});
