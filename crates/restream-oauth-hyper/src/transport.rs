@@ -1,0 +1,225 @@
+//! One call over one connection of its own.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use http::header::{HeaderValue, USER_AGENT};
+use http::{Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Stage};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::body::{FlaggedBody, SentFlag};
+use crate::failure;
+use crate::tls::{self, BuildError, Roots};
+
+/// More informational answers (1xx) than any server sends before the real one.
+const MOST_INFORMATIONAL: usize = 16;
+
+/// Sends calls. Cheap to clone; share it.
+#[derive(Clone, Debug)]
+pub struct Transport<C = HttpsConnector<HttpConnector>> {
+    client: Client<C, FlaggedBody>,
+    limits: Limits,
+    user_agent: HeaderValue,
+}
+
+impl Transport {
+    /// With the default connector, the bundled roots and the default limits.
+    ///
+    /// # Errors
+    /// [`BuildError`] if TLS cannot be set up.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// With other roots or limits.
+    pub fn builder() -> TransportBuilder {
+        TransportBuilder { roots: Roots::default(), limits: Limits::default() }
+    }
+}
+
+impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
+    /// Over a connector of the caller's own, such as one through a proxy. It must check the server's certificate
+    /// (RFC 6749 §10.9), and must not fall back to plain http. Limits apply to it as to the default one.
+    pub fn with_connector(connector: C, limits: Limits) -> Self {
+        // A fresh connection for each call, and no retry of any kind: a refresh token must not be sent twice, and a
+        // kept connection may fail only after the request was written to it.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .retry_canceled_requests(false)
+            .build(connector);
+        let user_agent = HeaderValue::from_static(concat!("restream-oauth-hyper/", env!("CARGO_PKG_VERSION")));
+        Self { client, limits, user_agent }
+    }
+
+    /// Another `User-Agent` than this crate's name and version.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.user_agent = user_agent;
+        self
+    }
+
+    /// Sends a call and reads its answer.
+    ///
+    /// # Errors
+    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
+        let sent_at = SystemTime::now();
+        self.receive(call).await.read(sent_at)
+    }
+
+    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
+    /// before, and give it to [`Answer::read`].
+    pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        let (request, mut reader) = call.into_parts();
+        let sent = SentFlag::default();
+        let deadline = after(self.limits.total);
+        let (head, mut body) = match self.send_head(request, &sent, deadline).await {
+            Ok(response) => response.into_parts(),
+            Err(failure) => return reader.broke(sent.stage(), failure),
+        };
+        if reader.head(head.status, &head.headers).is_break() {
+            return reader.end();
+        }
+        loop {
+            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+            match timeout_at(deadline, frame).await {
+                Ok(Some(Ok(frame))) => {
+                    if frame.data_ref().is_some_and(|bytes| reader.chunk(bytes).is_break()) {
+                        return reader.end();
+                    }
+                }
+                Ok(Some(Err(error))) => return reader.broke(Stage::ReadingBody, failure::of_body(error)),
+                Ok(None) => return reader.end(),
+                Err(_elapsed) => return reader.broke(Stage::ReadingBody, Failure::new(FailureKind::Timeout)),
+            }
+        }
+    }
+
+    /// Connects, sends, and waits for the head of the answer.
+    async fn send_head(
+        &self,
+        request: Request<Body>,
+        sent: &SentFlag,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        // Without a body the flag tells nothing, so only the total limit is left.
+        let connect_deadline =
+            if request.body().is_empty() { deadline } else { after(self.limits.connect).min(deadline) };
+        let mut request = request.map(|body| FlaggedBody::new(body, sent.clone()));
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        let too_many_informational = limit_informational(&mut request);
+
+        let mut response = pin!(self.client.request(request));
+        let mut too_many_informational = pin!(too_many_informational.notified());
+        let mut connect_limit = pin!(sleep_until(connect_deadline));
+        let mut total_limit = pin!(sleep_until(deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(response) = response.as_mut().poll(context) {
+                return Poll::Ready(response.map_err(failure::of_client));
+            }
+            if too_many_informational.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Failure::new(FailureKind::Protocol)));
+            }
+            let connecting_too_long = !sent.is_set() && connect_limit.as_mut().poll(context).is_ready();
+            if connecting_too_long || total_limit.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Failure::new(FailureKind::Timeout)));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// The limits of one call's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// For name resolution, TCP and TLS together. For a call without a body, [`total`](Self::total) alone counts.
+    pub connect: Duration,
+    /// For the whole call, connecting included. Giving up is the expensive act once a refresh was sent, so this is long.
+    pub total: Duration,
+}
+
+impl Default for Limits {
+    /// 10 seconds to connect, 90 in total.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
+    }
+}
+
+impl Limits {
+    /// Other limits than the default ones.
+    pub fn new(connect: Duration, total: Duration) -> Self {
+        Self { connect, total }
+    }
+}
+
+/// Builds a [`Transport`] with the default connector.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until build() is called"]
+pub struct TransportBuilder {
+    roots: Roots,
+    limits: Limits,
+}
+
+impl TransportBuilder {
+    /// Other limits of time.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Trusts further root certificates, beside the bundled or the system's ones.
+    pub fn root_certificates(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.roots.additional.extend(certificates);
+        self
+    }
+
+    /// Trusts what the operating system trusts, instead of the bundled roots.
+    #[cfg(feature = "system-roots")]
+    pub fn system_roots(mut self) -> Self {
+        self.roots.system = true;
+        self
+    }
+
+    /// Sets up TLS.
+    ///
+    /// # Errors
+    /// [`BuildError`] if a root certificate is not one, or the system's roots cannot be had.
+    pub fn build(self) -> Result<Transport, BuildError> {
+        Ok(Transport::with_connector(tls::connector(self.roots)?, self.limits))
+    }
+}
+
+/// Counts the informational answers, which would otherwise put off every time limit, and tells when they are too many.
+fn limit_informational<B>(request: &mut Request<B>) -> Arc<Notify> {
+    let too_many = Arc::new(Notify::new());
+    let count = AtomicUsize::new(0);
+    let notify = Arc::clone(&too_many);
+    hyper::ext::on_informational(request, move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) >= MOST_INFORMATIONAL {
+            notify.notify_one();
+        }
+    });
+    too_many
+}
+
+/// A limit beyond what the clock can express counts as thirty years.
+fn after(limit: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 31_536_000);
+    let now = Instant::now();
+    now.checked_add(limit.min(FAR)).unwrap_or(now)
+}

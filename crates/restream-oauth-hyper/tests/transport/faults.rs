@@ -1,0 +1,153 @@
+//! What goes wrong on the way, and how far it came: kind, delivery, advice, and what the server saw.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{self, Setup};
+use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, FailureKind, Oddity, Tokens};
+use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, What};
+
+/// A refresh that meets a fault.
+async fn refresh(what: What) -> (Setup, Result<Tokens, Error>) {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    setup.sandbox.inject(Fault::new(what).on(Endpoint::Token).always());
+    let begun = Instant::now();
+    let outcome = setup.transport.send(setup.client.refresh(tokens.refresh_token().unwrap())).await;
+    let limit = support::limits().total + Duration::from_secs(1);
+    assert!(begun.elapsed() < limit, "a call ends by its time limit and a second");
+    assert_eq!(setup.token_requests(), 2, "the exchange and one refresh, never sent twice");
+    assert_eq!(setup.sandbox.ledger().canary_hits, 0, "no redirect is followed");
+    (setup, outcome)
+}
+
+async fn refresh_error(what: What) -> Error {
+    refresh(what).await.1.unwrap_err()
+}
+
+#[tokio::test]
+async fn no_listener_is_not_sent() {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    let Setup { sandbox, client, transport } = setup;
+    drop(sandbox);
+    let error = transport.send(client.refresh(tokens.refresh_token().unwrap())).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Connect));
+    assert_eq!((error.delivery(), error.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_refresh_is_in_doubt() {
+    for (what, kind) in [
+        (What::lost_answer(), FailureKind::Interrupted),
+        (What::reset(), FailureKind::Interrupted),
+        (What::Drop { point: Point::InHead, ending: Ending::Close }, FailureKind::Interrupted),
+        (What::Hang(Point::BeforeHead), FailureKind::Timeout),
+        (What::Hang(Point::AfterHead), FailureKind::Timeout),
+        (What::Hang(Point::InBody(40)), FailureKind::Timeout),
+    ] {
+        let (setup, outcome) = refresh(what.clone()).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Transport(kind), "{what:?}");
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{what:?}");
+        assert_eq!(setup.sandbox.ledger().refreshes, 1, "{what:?}: the server did rotate");
+    }
+}
+
+#[tokio::test]
+async fn a_pair_that_arrived_before_the_connection_broke_is_kept() {
+    let ways = [BodyFraming::Length, BodyFraming::UntilClose, BodyFraming::Chunked]
+        .into_iter()
+        .flat_map(|framing| [Ending::Close, Ending::Reset].map(|ending| (framing, ending)));
+    for (framing, ending) in ways {
+        let (_, outcome) = refresh(What::Truncate { after: 400, framing, ending }).await;
+        let tokens = outcome.unwrap_or_else(|error| panic!("{framing:?} {ending:?}: {error}"));
+        assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated), "{framing:?} {ending:?}");
+    }
+    for what in [What::WrongLength { by: 100 }, What::Hang(Point::InBody(400)), What::BadChunk] {
+        assert!(refresh(what.clone()).await.1.is_ok(), "{what:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_reported_and_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let error = refresh_error(What::redirect(status)).await;
+        assert!(matches!(error.kind(), ErrorKind::Redirected(_)), "{status}: {error}");
+        assert_eq!(error.delivery(), Delivery::Refused);
+        assert_eq!(error.advice(), Advice::FixConfiguration);
+    }
+}
+
+#[tokio::test]
+async fn statuses_arrive_with_their_bodies_and_headers() {
+    let error = refresh_error(What::retry_after(429, "7")).await;
+    assert_eq!(error.advice(), Advice::Retry { after: Some(Duration::from_secs(7)) });
+    assert_eq!(error.delivery(), Delivery::Refused);
+    let error = refresh_error(What::html(502)).await;
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
+}
+
+#[tokio::test]
+async fn an_endless_body_ends_at_the_limit() {
+    let error = refresh_error(What::Endless { answer_first: false }).await;
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    let (_, outcome) = refresh(What::Endless { answer_first: true }).await;
+    assert!(outcome.is_ok(), "the answer stood before the limit");
+}
+
+#[tokio::test]
+async fn informational_answers_are_skipped_until_they_are_too_many() {
+    for status in [100, 102, 103] {
+        let every = Duration::ZERO;
+        let (_, outcome) = refresh(What::Informational { status, times: Some(3), every }).await;
+        assert!(outcome.is_ok(), "{status}");
+    }
+    let slow = Duration::from_millis(1);
+    for every in [Duration::ZERO, slow] {
+        let error = refresh_error(What::Informational { status: 103, times: None, every }).await;
+        assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Protocol), "{error}");
+        assert_eq!(error.delivery(), Delivery::Unknown);
+    }
+}
+
+#[tokio::test]
+async fn a_profile_call_has_no_body_so_nothing_is_proven() {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    let Setup { sandbox, client, transport } = setup;
+    drop(sandbox);
+    let error = transport.send(client.profile(tokens.access_token()).unwrap()).await.unwrap_err();
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert_eq!(error.advice(), Advice::Retry { after: None });
+}
+
+#[tokio::test]
+async fn the_connect_limit_covers_a_server_that_never_shakes_hands() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let client = restream_oauth_core::Client::builder("id")
+        .secret("secret")
+        .redirect_uri("https://app.example/callback")
+        .endpoints(restream_oauth_core::Endpoints::at(&base_url))
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    let call = client.refresh(&restream_oauth_core::RefreshToken::new("r0"));
+    let error = support::short().send(call).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert!(begun.elapsed() < support::limits().total, "the connect limit is the shorter one");
+}
+
+#[tokio::test]
+async fn a_received_answer_keeps_its_bytes_until_it_is_read() {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    setup.sandbox.inject(Fault::new(What::body("text/html", "<html>")).on(Endpoint::Token));
+    let sent_at = std::time::SystemTime::now();
+    let answer = setup.transport.receive(setup.client.refresh(tokens.refresh_token().unwrap())).await;
+    assert_eq!(answer.expose_body(), b"<html>");
+    assert!(answer.is_whole());
+    assert_eq!(answer.read(sent_at).unwrap_err().advice(), Advice::Replay);
+}

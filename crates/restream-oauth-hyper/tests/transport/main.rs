@@ -1,0 +1,7 @@
+//! The adapter over real sockets, against the sandbox.
+
+mod drops;
+mod faults;
+mod flow;
+mod support;
+mod tls;

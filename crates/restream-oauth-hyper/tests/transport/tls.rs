@@ -1,0 +1,76 @@
+//! Real TLS: a good chain is accepted; any other is refused before one byte of HTTP is written.
+
+use crate::support::{self, Setup};
+use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, FailureKind, RefreshToken, Tokens};
+use restream_oauth_hyper::Transport;
+use restream_oauth_hyper::rustls::pki_types::CertificateDer;
+use restream_oauth_sandbox::{Certificate, Ending, Fault, Point, Sandbox, What};
+
+fn setup(certificate: Certificate) -> Setup {
+    let sandbox = Sandbox::builder().tls(certificate).start().unwrap();
+    let root = CertificateDer::from(sandbox.ca_certificate_der().unwrap().to_vec());
+    let transport = Transport::builder().root_certificates([root]).limits(support::limits()).build().unwrap();
+    Setup::with(sandbox, transport)
+}
+
+async fn refresh(setup: &Setup) -> Result<Tokens, Error> {
+    setup.transport.send(setup.client.refresh(&RefreshToken::new("r0"))).await
+}
+
+#[tokio::test]
+async fn a_good_chain_is_accepted() {
+    let setup = setup(Certificate::Good);
+    assert!(setup.tokens().await.refresh_token().is_some());
+}
+
+#[tokio::test]
+async fn rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent() {
+    for certificate in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongHost] {
+        let setup = setup(certificate);
+        let error = refresh(&setup).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Tls), "{certificate:?}");
+        assert_eq!(error.delivery(), Delivery::NotSent, "{certificate:?}");
+        assert_eq!(error.advice(), Advice::Retry { after: None }, "{certificate:?}");
+        assert_eq!(setup.sandbox.ledger().requests.len(), 0, "{certificate:?}: no HTTP was written");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_nobody_added_is_not_trusted() {
+    let sandbox = Sandbox::builder().tls(Certificate::Good).start().unwrap();
+    let setup = Setup::with(sandbox, support::short());
+    let error = refresh(&setup).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Tls));
+    assert_eq!(error.delivery(), Delivery::NotSent);
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_or_breaks_sends_nothing() {
+    for (what, kind) in [
+        (What::Hang(Point::Handshake), FailureKind::Timeout),
+        (What::Drop { point: Point::Handshake, ending: Ending::Reset }, FailureKind::Connect),
+        (What::Drop { point: Point::Handshake, ending: Ending::Close }, FailureKind::Connect),
+    ] {
+        let setup = setup(Certificate::Good);
+        setup.sandbox.inject(Fault::new(what.clone()));
+        let error = refresh(&setup).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Transport(kind), "{what:?}: {error:?}");
+        assert_eq!(error.delivery(), Delivery::NotSent, "{what:?}");
+        assert_eq!(setup.sandbox.ledger().requests.len(), 0, "{what:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_cut_without_close_notify_keeps_its_pair() {
+    let setup = setup(Certificate::Good);
+    let tokens = setup.tokens().await;
+    let framing = restream_oauth_sandbox::BodyFraming::UntilClose;
+    setup.sandbox.inject(Fault::new(What::Truncate { after: 400, framing, ending: Ending::Close }));
+    assert!(setup.transport.send(setup.client.refresh(tokens.refresh_token().unwrap())).await.is_ok());
+}
+
+#[test]
+fn a_root_that_is_no_certificate_is_refused_when_built() {
+    let refused = Transport::builder().root_certificates([CertificateDer::from(vec![1, 2, 3])]).build();
+    assert!(refused.is_err());
+}
