@@ -1,0 +1,381 @@
+//! Waiting for the browser on the loopback redirect URI (RFC 8252 §7.3).
+//!
+//! Whoever can reach the port can send anything, so a request counts only if it is what a browser sends when it
+//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own. What it says
+//! is judged by the login; the pages are constants, and nothing of a request is ever echoed.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use restream_oauth_core::{AuthorizationCode, CallbackError, Login};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::failure::{Exit, Failure, say};
+
+/// More connections than a browser and its extensions open; those beyond wait for a place.
+const MOST_CONNECTIONS: usize = 512;
+/// How long a connection may take to say what it wants.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// How long the port stays open for the last page, so that the code does not stay in the address bar.
+const LAST_PAGE_TIME: Duration = Duration::from_millis(800);
+/// How long a small page takes to be written, before the port closes.
+const WRITING_TIME: Duration = Duration::from_millis(100);
+/// A forger must not fill the terminal.
+const MOST_REMARKS: usize = 20;
+/// Where the browser is sent once a code was accepted.
+const DONE_PATH: &str = "/restream-oauth/done";
+
+/// The open port. Bound before the browser leaves, so that a port in use is found out first.
+pub(crate) struct CallbackListener {
+    sockets: Vec<TcpListener>,
+    place: Arc<Place>,
+}
+
+/// What the redirect URI says, as a browser repeats it.
+struct Place {
+    /// The values of a Host header that name this port.
+    hosts: Vec<String>,
+    path: String,
+    /// The browser has asked for the last page.
+    done: Notify,
+}
+
+impl Place {
+    /// Browsers write an address in its shortest form, and leave out port 80.
+    fn new(host: &str, port: u16, path: &str) -> Arc<Self> {
+        let host = match host.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => format!("[{address}]"),
+            Ok(IpAddr::V4(address)) => address.to_string(),
+            Err(_) => host.to_owned(),
+        };
+        let mut hosts = vec![format!("{host}:{port}")];
+        hosts.extend((port == 80).then_some(host));
+        Arc::new(Self { hosts, path: path.to_owned(), done: Notify::new() })
+    }
+}
+
+impl CallbackListener {
+    /// Listens where `redirect_uri` points: an address of loopback, or `localhost`, which is both of them.
+    pub(crate) async fn bind(redirect_uri: &str) -> Result<Self, Failure> {
+        let unusable = |reason: &str| Failure::usage(format!("cannot listen on the redirect URI: {reason}"));
+        let uri: Uri = redirect_uri.parse().map_err(|_| unusable("it cannot be read"))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(unusable("it must be http://127.0.0.1:PORT/PATH or http://[::1]:PORT/PATH"));
+        }
+        let port = uri.port_u16().ok_or_else(|| unusable("it names no port"))?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let addresses = loopback_addresses(host).ok_or_else(|| unusable("its host is not loopback"))?;
+        let mut sockets = Vec::new();
+        let mut refusal = None;
+        for address in addresses {
+            match TcpListener::bind(SocketAddr::new(address, port)).await {
+                Ok(socket) => sockets.push(socket),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(cannot_bind(port, &error)),
+                // `localhost` on a machine without one of the two protocols.
+                Err(error) => refusal = Some(error),
+            }
+        }
+        match (sockets.is_empty(), refusal) {
+            (true, Some(error)) => Err(cannot_bind(port, &error)),
+            _ => Ok(Self { sockets, place: Place::new(host, port, uri.path()) }),
+        }
+    }
+
+    /// Listens on a free port of 127.0.0.1, and tells its redirect URI.
+    pub(crate) async fn bind_free() -> Result<(Self, String), Failure> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| cannot_bind(0, &error))?;
+        let address = socket.local_addr().map_err(|error| cannot_bind(0, &error))?;
+        let redirect_uri = format!("http://{address}/callback");
+        let place = Place::new(&address.ip().to_string(), address.port(), "/callback");
+        Ok((Self { sockets: vec![socket], place }, redirect_uri))
+    }
+
+    /// Waits until a callback is accepted. Denials without parameters and all that is not trusted are told and waited
+    /// over; a refusal with the right state ends it.
+    pub(crate) async fn wait(
+        self,
+        login: &mut Login,
+        limit: Duration,
+    ) -> Result<(AuthorizationCode, LastPage), Failure> {
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now);
+        let (sender, mut callbacks) = mpsc::channel(16);
+        let mut server = JoinSet::new();
+        for socket in self.sockets {
+            server.spawn(serve(socket, Arc::clone(&self.place), sender.clone()));
+        }
+        let mut denied = false;
+        let mut remarks = 0..MOST_REMARKS;
+        loop {
+            let Ok(Some(callback)) = timeout_at(deadline, callbacks.recv()).await else {
+                return Err(in_vain(denied, limit));
+            };
+            match login.read_callback(&callback.uri) {
+                Ok(code) => {
+                    callback.answer(Page::Accepted);
+                    return Ok((code, LastPage { server, place: self.place }));
+                }
+                Err(error @ CallbackError::Refused { .. }) => {
+                    callback.answer(Page::Refused);
+                    sleep(WRITING_TIME).await;
+                    return Err(error.into());
+                }
+                Err(CallbackError::NoParameters) => {
+                    denied = true;
+                    callback.answer(Page::Denied);
+                    if remarks.next().is_some() {
+                        say(
+                            "a callback without parameters came: that is how Restream says that the login was denied, \
+                             but anyone can send it; still waiting",
+                        );
+                    }
+                }
+                Err(error) => {
+                    callback.answer(Page::NotTrusted);
+                    if remarks.next().is_some() {
+                        say(&format!("a callback was ignored: {error}; still waiting"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The port after a code was accepted: open until the browser has the last page, for less than a second.
+pub(crate) struct LastPage {
+    server: JoinSet<()>,
+    place: Arc<Place>,
+}
+
+impl LastPage {
+    /// Waits for the browser to have it, and closes the port.
+    pub(crate) async fn show(mut self) {
+        // A browser that does not follow the redirect has what it needs all the same.
+        let _ = timeout(LAST_PAGE_TIME, self.place.done.notified()).await;
+        sleep(WRITING_TIME).await;
+        self.server.shutdown().await;
+    }
+}
+
+fn loopback_addresses(host: &str) -> Option<Vec<IpAddr>> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Some(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+    }
+    let address: IpAddr = host.parse().ok()?;
+    address.is_loopback().then(|| vec![address])
+}
+
+fn cannot_bind(port: u16, error: &io::Error) -> Failure {
+    Failure::other(format!("cannot listen on port {port}: {error}; no browser was opened"))
+}
+
+fn in_vain(denied: bool, limit: Duration) -> Failure {
+    let seconds = limit.as_secs_f64();
+    let message = if denied {
+        format!("the login was denied, and no other answer came within {seconds} s")
+    } else {
+        format!("nobody came back from the login within {seconds} s")
+    };
+    Failure::new(Exit::Denied, message)
+}
+
+/// A request for the redirect URI, waiting for its page.
+struct Callback {
+    uri: String,
+    page: oneshot::Sender<Page>,
+}
+
+impl Callback {
+    fn answer(self, page: Page) {
+        // A browser that has gone away needs no page.
+        let _ = self.page.send(page);
+    }
+}
+
+async fn serve(socket: TcpListener, place: Arc<Place>, callbacks: mpsc::Sender<Callback>) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, _)) = socket.accept().await else {
+            // Out of descriptors, or a connection that was gone again.
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let (place, callbacks) = (Arc::clone(&place), callbacks.clone());
+        connections.spawn(async move {
+            serve_connection(stream, place, callbacks).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn serve_connection(stream: TcpStream, place: Arc<Place>, callbacks: mpsc::Sender<Callback>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (place, callbacks) = (Arc::clone(&place), callbacks.clone());
+        async move { Ok::<_, Infallible>(respond(&request, &place, callbacks).await) }
+    });
+    // Whatever a connection does wrong is its own matter.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn respond(
+    request: &Request<Incoming>,
+    place: &Place,
+    callbacks: mpsc::Sender<Callback>,
+) -> Response<Full<Bytes>> {
+    match judge(request, place) {
+        Ok(Target::Callback) => {
+            let (page, answered) = oneshot::channel();
+            let uri = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+            // Both fail only when the waiting is over.
+            let sent = callbacks.send(Callback { uri, page }).await.is_ok();
+            let page = if sent { answered.await.ok() } else { None };
+            page.unwrap_or(Page::NotTrusted).into_response(StatusCode::OK)
+        }
+        Ok(Target::Done) => {
+            place.done.notify_one();
+            Page::Done.into_response(StatusCode::OK)
+        }
+        Err(status) => Page::NotTrusted.into_response(status),
+    }
+}
+
+enum Target {
+    Callback,
+    Done,
+}
+
+/// Is this a browser that follows our redirect, in a window of its own?
+fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCode> {
+    let headers = request.headers();
+    let is = |name: &str, expected: &[u8]| headers.get(name).is_none_or(|value| value.as_bytes() == expected);
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let is_ours =
+        |host: &HeaderValue| place.hosts.iter().any(|own| host.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
+    let ours = hosts.next().is_some_and(is_ours);
+    if !ours || hosts.next().is_some() {
+        return Err(StatusCode::MISDIRECTED_REQUEST);
+    }
+    let navigation = is("sec-fetch-mode", b"navigate") && is("sec-fetch-dest", b"document");
+    if !navigation || headers.contains_key(header::ORIGIN) {
+        return Err(StatusCode::FORBIDDEN);
+    }
+    if request.method() != Method::GET {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    match request.uri().path() {
+        path if path == place.path => Ok(Target::Callback),
+        DONE_PATH => Ok(Target::Done),
+        _ => Err(StatusCode::NOT_FOUND),
+    }
+}
+
+/// The pages: constants all of them.
+enum Page {
+    /// Sends the browser on, to an address without the code (RFC 6749 §3.1.2.5).
+    Accepted,
+    Done,
+    Denied,
+    Refused,
+    NotTrusted,
+}
+
+impl Page {
+    fn into_response(self, status: StatusCode) -> Response<Full<Bytes>> {
+        let (status, title, text) = match self {
+            Self::Accepted => (StatusCode::SEE_OTHER, "Logged in", "You can close this window."),
+            Self::Done => (status, "Logged in", "You can close this window and return to the terminal."),
+            Self::Denied => (
+                status,
+                "Denied",
+                "The login was denied. If that was a mistake, go back and approve it: the terminal is still waiting.",
+            ),
+            Self::Refused => (status, "Refused", "The server refused the login. The terminal says why."),
+            Self::NotTrusted if status == StatusCode::OK => (StatusCode::BAD_REQUEST, "Not this one", NOT_TRUSTED),
+            Self::NotTrusted => (status, "Not this one", NOT_TRUSTED),
+        };
+        let mut response = Response::new(Full::from(html(title, text)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        for (name, value) in PAGE_HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if status == StatusCode::SEE_OTHER {
+            headers.insert(header::LOCATION, HeaderValue::from_static(DONE_PATH));
+        }
+        response
+    }
+}
+
+const NOT_TRUSTED: &str = "This is not the answer that the terminal is waiting for.";
+
+/// No scripts, nothing from elsewhere, no trace of the address (RFC 6749 §3.1.2.5, RFC 9700 §4.2.4).
+const PAGE_HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CONNECTION, "close"),
+];
+
+fn html(title: &str, text: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>{title}</title>\n\
+         <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}}</style>\n\
+         <h1>{title}</h1>\n<p>{text}</p>\n</html>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_are_listened_on() {
+        for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
+            assert!(loopback_addresses(host).is_some(), "{host}");
+        }
+        for host in ["0.0.0.0", "::", "10.0.0.1", "127.1", "localhost.evil", "::ffff:127.0.0.1", ""] {
+            assert!(loopback_addresses(host).is_none(), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_found_out_before_the_browser_leaves() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let redirect_uri = format!("http://{}/callback", taken.local_addr().unwrap());
+        assert!(CallbackListener::bind(&redirect_uri).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn redirect_uris_that_cannot_be_listened_on_are_refused() {
+        for uri in
+            ["https://127.0.0.1:8976/callback", "http://10.0.0.1:8976/", "http://127.0.0.1/callback", "/callback"]
+        {
+            assert!(CallbackListener::bind(uri).await.is_err(), "{uri}");
+        }
+    }
+}

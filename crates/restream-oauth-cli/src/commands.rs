@@ -1,0 +1,42 @@
+//! The commands, one file each.
+
+mod authorize_url;
+mod demo;
+mod exchange;
+mod login;
+mod profile;
+mod refresh;
+mod revoke;
+mod sandbox;
+
+use clap::CommandFactory as _;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::token_source::print;
+
+const NAME: &str = "restream-oauth";
+
+pub(crate) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Sandbox(options) => sandbox::run(options),
+        Command::Login(options) => login::run(&options).await,
+        Command::AuthorizeUrl(options) => authorize_url::run(&options),
+        Command::Exchange(options) => exchange::run(&options).await,
+        Command::Refresh(options) => refresh::run(&options).await,
+        Command::Revoke(options) => revoke::run(&options).await,
+        Command::Profile(options) => profile::run(&options).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Arguments::command()).render(&mut page);
+            rendered.map_err(|error| Failure::other(format!("cannot render the manual page: {error}")))?;
+            print(&String::from_utf8_lossy(&page))
+        }
+    }
+}

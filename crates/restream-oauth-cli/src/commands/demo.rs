@@ -1,0 +1,142 @@
+//! `demo`: the whole flow against a local Restream, over real sockets, with every request and answer shown.
+
+mod transcript;
+
+use std::time::{Duration, SystemTime};
+
+use restream_oauth_core::{AuthorizationCode, Call, Client, Endpoints, Error, ErrorCode, ErrorKind, Login};
+use restream_oauth_hyper::{Limits, Transport};
+use restream_oauth_sandbox::Sandbox;
+
+use crate::arguments::Demo;
+use crate::callback_listener::CallbackListener;
+use crate::commands::login;
+use crate::configuration;
+use crate::failure::Failure;
+use crate::token_source::print;
+
+/// A local server answers at once or not at all.
+const LIMITS: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
+    let (listener, redirect_uri) = CallbackListener::bind_free().await?;
+    let sandbox = Sandbox::builder().redirect_uri(&redirect_uri).start();
+    let sandbox = sandbox.map_err(|error| Failure::other(format!("cannot start the sandbox: {error}")))?;
+    let client = Client::builder(sandbox.client_id())
+        .secret(sandbox.client_secret().unwrap_or_default())
+        .redirect_uri(redirect_uri)
+        .endpoints(Endpoints::at(sandbox.base_url()))
+        .build()?;
+    let transport = Transport::builder()
+        .limits(Limits::new(LIMITS, LIMITS))
+        .build()
+        .map_err(|error| Failure::other(error.to_string()))?;
+    let demo = Run { sandbox, client, transport };
+    say(&format!("A local Restream runs at {}. Secrets are cut to their first characters.", demo.sandbox.base_url()))?;
+
+    let code = demo.log_in(listener, options).await?;
+    demo.use_tokens(&code).await?;
+    say("\nAll as documented.")
+}
+
+struct Run {
+    sandbox: Sandbox,
+    client: Client,
+    transport: Transport,
+}
+
+impl Run {
+    /// Steps 1 and 2.
+    async fn log_in(&self, listener: CallbackListener, options: &Demo) -> Result<AuthorizationCode, Failure> {
+        say("\n1. Log in: the browser is sent to the consent dialog, with state and a PKCE challenge")?;
+        let mut login = self.client.login(configuration::entropy()?);
+        say(&transcript::url(login.url().as_str()))?;
+        let (code, last_page) = if options.browser {
+            login::show(&self.client, login.url().as_str(), false);
+            listener.wait(&mut login, options.wait).await?
+        } else {
+            self.approve(listener, &mut login, options.wait).await?
+        };
+        last_page.show().await;
+        say("\n2. Capture: it came back to the redirect URI, and state is the one that was sent")?;
+        Ok(code)
+    }
+
+    /// Presses the button, and follows the redirect as a browser does.
+    async fn approve(
+        &self,
+        listener: CallbackListener,
+        login: &mut Login,
+        wait: Duration,
+    ) -> Result<(AuthorizationCode, crate::callback_listener::LastPage), Failure> {
+        let location = self.sandbox.approve(login.url().as_str());
+        let location = location.map_err(|error| Failure::other(format!("the sandbox refused the login: {error}")))?;
+        say(&format!("   approved; the browser follows the redirect:\n{}", transcript::url(&location)))?;
+        let (outcome, page) = tokio::join!(listener.wait(login, wait), transcript::visit(&location));
+        page?;
+        outcome
+    }
+
+    /// Steps 3 to 5 and the profile, and that dead tokens are dead.
+    async fn use_tokens(&self, code: &AuthorizationCode) -> Result<(), Failure> {
+        let Self { client, .. } = self;
+        let first = self.send("3. Exchange the code for tokens", client.exchange(code)).await??;
+        let refresh_token = first.refresh_token().ok_or_else(|| not_documented("an exchange gives a refresh token"))?;
+        let profile = self.send("   Call the API", self.profile(&first)?).await??;
+        say(&format!("   the tokens are those of user {}", profile.id()))?;
+
+        let second =
+            self.send("4. Refresh: a new pair, and the old one is dead", client.refresh(refresh_token)).await??;
+        let newest = second.refresh_token().ok_or_else(|| not_documented("a refresh gives a new refresh token"))?;
+        let refused = self.send("   the old refresh token", client.refresh(refresh_token)).await?;
+        expect_refused(refused, &ErrorCode::InvalidGrant, "a rotated refresh token is dead")?;
+        let refused = self.send("   the old access token", self.profile(&first)?).await?;
+        expect_refused(refused, &ErrorCode::InvalidToken, "a rotated access token is dead")?;
+        let alive = self.send("   the new access token", self.profile(&second)?).await?;
+        alive?;
+
+        let revoked = self.send("5. Revoke: one token kills the pair", client.revoke(second.access_token())).await?;
+        revoked?;
+        let refused = self.send("   the revoked refresh token", client.refresh(newest)).await?;
+        expect_refused(refused, &ErrorCode::InvalidGrant, "a revoked refresh token is dead")?;
+        let refused = self.send("   the revoked access token", self.profile(&second)?).await?;
+        expect_refused(refused, &ErrorCode::InvalidToken, "a revoked access token is dead")?;
+
+        let ledger = self.sandbox.ledger();
+        if (ledger.exchanges, ledger.refreshes, ledger.revocations) == (1, 1, 1) {
+            Ok(())
+        } else {
+            Err(not_documented("the sandbox counts one exchange, one refresh and one revocation"))
+        }
+    }
+
+    fn profile(&self, tokens: &restream_oauth_core::Tokens) -> Result<Call<restream_oauth_core::Profile>, Failure> {
+        self.client.profile(tokens.access_token()).map_err(|error| Failure::other(error.to_string()))
+    }
+
+    /// Shows the request, sends it, and shows the answer. The outer error is that of standard output.
+    async fn send<T>(&self, title: &str, call: Call<T>) -> Result<Result<T, Error>, Failure> {
+        say(&format!("\n{title}\n{}", transcript::request(call.request())))?;
+        let sent_at = SystemTime::now();
+        let answer = self.transport.receive(call).await;
+        say(&transcript::answer(answer.status(), answer.expose_body()))?;
+        Ok(answer.read(sent_at))
+    }
+}
+
+fn expect_refused<T>(outcome: Result<T, Error>, expected: &ErrorCode, promise: &str) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if matches!(error.kind(), ErrorKind::Refused(code) if code == expected) => Ok(()),
+        Ok(_) => Err(not_documented(promise)),
+        Err(error) => Err(Failure::from(error).and(&format!("expected {expected}: {promise}"))),
+    }
+}
+
+fn not_documented(promise: &str) -> Failure {
+    Failure::other(format!("not as documented: {promise}"))
+}
+
+/// The demo is for people, so its story is the result.
+fn say(words: &str) -> Result<(), Failure> {
+    print(&format!("{words}\n"))
+}

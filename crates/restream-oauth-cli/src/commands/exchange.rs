@@ -1,0 +1,83 @@
+//! `exchange`: step 3, with what came back from the browser on standard input.
+
+use std::path::Path;
+
+use restream_oauth_core::{Advice, AuthorizationCode, Client};
+use zeroize::Zeroizing;
+
+use crate::arguments::{ClientOptions, Exchange};
+use crate::commands::login::LOCK_PATIENCE;
+use crate::failure::{Failure, say};
+use crate::token_source::{print_tokens, prove_output, standard_input};
+use crate::{configuration, files, token_file};
+
+pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
+    let file = options.tokens.file.as_deref();
+    if file.is_some() && file == options.login.as_deref() {
+        return Err(Failure::usage("--login and --tokens are the same file"));
+    }
+    let saved = options.login.as_deref().map(read_login).transpose()?;
+    let client = configuration::client(&with_redirect_uri_of(saved.as_deref(), &options.client))?;
+    let transport = configuration::transport(&options.client)?;
+    let code = code(options, saved.as_deref().map(String::as_str), &client)?;
+    match file {
+        Some(path) => token_file::prove_writable(path, options.client.timeout)?,
+        None => prove_output()?,
+    }
+
+    let outcome = transport.send(client.exchange(&code)).await;
+    // Whatever happened, the code is used up, unless the server did not act.
+    let open =
+        outcome.as_ref().is_err_and(|error| matches!(error.advice(), Advice::Retry { .. } | Advice::FixConfiguration));
+    if let Some(path) = options.login.as_deref().filter(|_| !open)
+        && let Err(error) = files::remove(path)
+    {
+        say(&format!("warning: {} is used up, but cannot be removed: {error}", path.display()));
+    }
+    let tokens = outcome?;
+    match file {
+        None => print_tokens(&tokens),
+        Some(path) => {
+            token_file::store(path, LOCK_PATIENCE, &tokens)?;
+            say(&format!("the tokens are in {}", path.display()));
+            Ok(())
+        }
+    }
+}
+
+fn read_login(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    files::read(path).map_err(|error| Failure::other(format!("cannot read {}: {error}", path.display())))
+}
+
+/// A saved login knows its redirect URI, so it need not be given again.
+fn with_redirect_uri_of(saved: Option<&String>, options: &ClientOptions) -> ClientOptions {
+    let mut options = options.clone();
+    if options.redirect_uri.is_none() {
+        let login: Option<serde_json::Value> = saved.and_then(|saved| serde_json::from_str(saved).ok());
+        let redirect_uri = login.as_ref().and_then(|login| login.get("redirect_uri")?.as_str());
+        options.redirect_uri = redirect_uri.map(str::to_owned);
+    }
+    options
+}
+
+fn code(options: &Exchange, saved: Option<&str>, client: &Client) -> Result<AuthorizationCode, Failure> {
+    let given = standard_input("expected the URL that came back, or a code")?;
+    let is_url =
+        given.starts_with(['/', '?']) || ["://", "code=", "state=", "error="].iter().any(|part| given.contains(part));
+    if let Some(saved) = saved {
+        if !is_url {
+            return Err(Failure::usage("expected the whole URL that came back on standard input, got something else"));
+        }
+        return Ok(client.restore_login(saved)?.read_callback(&given)?);
+    }
+    if is_url {
+        return Err(Failure::usage(
+            "a URL on standard input is checked against the login that it belongs to: give --login FILE",
+        ));
+    }
+    let Some(redirect_uri) = &options.client.redirect_uri else {
+        return Err(Failure::usage("a bare code needs --redirect-uri, the same as in the authorization URL"));
+    };
+    say("warning: a bare code skips the check of state: whoever gave it to you may log you into their account");
+    Ok(AuthorizationCode::without_state_check(given.as_str(), redirect_uri, None))
+}

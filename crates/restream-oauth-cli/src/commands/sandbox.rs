@@ -1,0 +1,31 @@
+//! `sandbox`: a local Restream as a server.
+
+use restream_oauth_sandbox::Sandbox;
+
+use crate::arguments::Sandbox as Options;
+use crate::configuration;
+use crate::failure::{Failure, say};
+use crate::token_source::print;
+
+pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    let mut builder = Sandbox::builder().address(options.listen);
+    if options.allow_non_loopback {
+        builder = builder.allow_non_loopback();
+    }
+    if let Some(client_id) = options.client_id {
+        builder = builder.client_id(client_id);
+    }
+    if options.public {
+        builder = builder.public_client();
+    } else if let Some(secret) = configuration::secret(options.client_secret_file.as_deref())? {
+        builder = builder.client_secret(secret.as_str());
+    }
+    for uri in options.redirect_uri {
+        builder = builder.redirect_uri(uri);
+    }
+    let sandbox = builder.start().map_err(|error| Failure::usage(error.to_string()))?;
+    print(&format!("{}\n", sandbox.ready_line()))?;
+    say(&format!("a local Restream is at {}; it forgets everything when it ends", sandbox.base_url()));
+    sandbox.wait();
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Why a command ends without having done what it was asked, and with which exit code.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use restream_oauth_core::{Advice, CallbackError, ConfigError, Error, ErrorCode, SavedError};
+
+/// A message for people and an exit code for scripts.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+/// The documented exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Other = 1,
+    Usage = 2,
+    Reauthorize = 3,
+    TryAgain = 4,
+    Denied = 5,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::new(Exit::Other, message)
+    }
+
+    /// Adds a sentence.
+    pub(crate) fn and(mut self, sentence: &str) -> Self {
+        self.message.push('\n');
+        self.message.push_str(sentence);
+        self
+    }
+
+    /// Says it on standard error.
+    pub(crate) fn report(self) -> ExitCode {
+        say(&self.message);
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// Words for people, on standard error. Nobody may be listening any more: that must end nothing.
+pub(crate) fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "restream-oauth: {words}");
+}
+
+/// A URL alone on a line of standard error, so that it can be copied, or read by a program.
+pub(crate) fn show_url(url: &str) {
+    let _ = writeln!(io::stderr(), "{url}");
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match error.advice() {
+            Advice::Retry { .. } | Advice::Replay => Exit::TryAgain,
+            Advice::Reauthorize => Exit::Reauthorize,
+            Advice::FixConfiguration => Exit::Usage,
+            Advice::Abort => Exit::Denied,
+            _ => Exit::Other,
+        };
+        let mut message = error.to_string();
+        if let Some(words) = error.server_message() {
+            // Writing to a `String` cannot fail.
+            let _ = write!(message, "\nthe server says: {words}");
+        }
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let _ = write!(message, "\nbecause: {cause}");
+            source = cause.source();
+        }
+        Self { exit, message }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SavedError> for Failure {
+    fn from(error: SavedError) -> Self {
+        let exit = if matches!(error, SavedError::OtherClient(_)) { Exit::Usage } else { Exit::Other };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<CallbackError> for Failure {
+    fn from(error: CallbackError) -> Self {
+        let exit = match &error {
+            CallbackError::NoParameters => Exit::Denied,
+            CallbackError::Refused { code, .. } => match code {
+                ErrorCode::AccessDenied => Exit::Denied,
+                ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Exit::TryAgain,
+                ErrorCode::Other(_) => Exit::Other,
+                _ => Exit::Usage,
+            },
+            _ => Exit::Other,
+        };
+        let mut message = error.to_string();
+        if let CallbackError::Refused { message: Some(words), .. } = &error {
+            let _ = write!(message, "\nthe server says: {words}");
+        }
+        Self { exit, message }
+    }
+}

@@ -1,0 +1,206 @@
+//! Files with secrets: readable by their user only from their first instant, and replaced whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// Far more than any file of ours holds, in bytes.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Reads a small regular file of text. A pipe or a device could keep us waiting for ever.
+pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    read_text(File::open(path)?)
+}
+
+/// Reads small text from anywhere.
+pub(crate) fn read_text(source: impl io::Read) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    source.take(LONGEST).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) >= LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than a megabyte"));
+    }
+    Ok(text)
+}
+
+/// True if others than its user can read the file.
+#[cfg(unix)]
+pub(crate) fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn others_can_read(_: &Path) -> bool {
+    false
+}
+
+/// Creates a file that did not exist, with mode 0600. A link of that name is not followed.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    private(&mut options).open(path)
+}
+
+/// Opens a lock file, or creates it with mode 0600 for the user of `target`. Another user's file would be locked for
+/// its own user from then on, so none is left behind.
+pub(crate) fn open_lock(path: &Path, target: &Path) -> io::Result<File> {
+    refuse_what_must_not_be_replaced(path)?;
+    match create_private(path) {
+        Ok(lock) => same_owner(&lock, target).inspect_err(|_| drop(fs::remove_file(path))).map(|()| lock),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Another user's file would change hands when it is replaced.
+#[cfg(unix)]
+fn same_owner(ours: &File, target: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    match fs::metadata(target) {
+        Ok(target) if target.uid() != ours.metadata()?.uid() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn same_owner(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Where the replacement of a file is written: one at a time, so that a crash leaves one place to look at.
+pub(crate) fn replacement_path(target: &Path) -> PathBuf {
+    beside(target, ".new")
+}
+
+/// A replacement of a file, prepared so that putting it in place can hardly fail: a temporary file beside it that
+/// already takes its room on the disk, in a folder that can be synced. Removed unless it was written to.
+pub(crate) struct Replacement {
+    file: File,
+    folder: Folder,
+    temporary: PathBuf,
+    target: PathBuf,
+    written: bool,
+}
+
+impl Replacement {
+    /// Proves that `target` can be replaced by up to `room` bytes.
+    pub(crate) fn prepare(target: &Path, room: usize) -> io::Result<Self> {
+        refuse_what_must_not_be_replaced(target)?;
+        let folder = Folder::of(target)?;
+        let temporary = replacement_path(target);
+        // A leftover of a process that died.
+        if let Err(error) = fs::remove_file(&temporary)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let file = create_private(&temporary)?;
+        let mut replacement = Self { file, folder, temporary, target: target.to_owned(), written: false };
+        same_owner(&replacement.file, target)?;
+        replacement.file.write_all(&vec![b' '; room])?;
+        replacement.file.sync_all()?;
+        replacement.folder.sync()?;
+        Ok(replacement)
+    }
+
+    /// Puts `bytes` in place: write, fsync, rename, fsync of the folder. What was written stays, even if it cannot be
+    /// put in place.
+    pub(crate) fn commit(mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.written = true;
+        self.file.write_all(bytes)?;
+        self.file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        self.file.sync_all()?;
+        fs::rename(&self.temporary, &self.target)?;
+        self.folder.sync()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.written {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Renames a file so that its name survives a crash.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    Folder::of(to)?.sync()
+}
+
+/// Writes a new private file that survives a crash.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create_private(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Folder::of(path)?.sync()
+}
+
+/// Removes a file so that it stays removed after a crash.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    Folder::of(path)?.sync()
+}
+
+/// `path` with something added to its name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A link would be replaced by a file, and what it points at would stay as it was; folders, pipes and devices are
+/// nothing to be replaced at all.
+pub(crate) fn refuse_what_must_not_be_replaced(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            Err(io::Error::other("it is a symbolic link: name its target instead"))
+        }
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a regular file")),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A folder that is open, so that what happens in it can be made to last.
+struct Folder(Option<File>);
+
+impl Folder {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).map(|folder| Self(Some(folder)))
+    }
+
+    /// Only Unix lets a folder be opened.
+    #[cfg(not(unix))]
+    fn of(_: &Path) -> io::Result<Self> {
+        Ok(Self(None))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), File::sync_all)
+    }
+}

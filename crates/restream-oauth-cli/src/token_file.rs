@@ -1,0 +1,179 @@
+//! The file that holds the tokens: locked, proven writable before anything is spent, and never worse than before.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use restream_oauth_core::{Delivery, Saved, Tokens};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure, say};
+use crate::files::{self, Replacement};
+
+/// Room that is claimed on the disk before a pair is asked for, in bytes.
+const ROOM: usize = 64 * 1024;
+/// How often a held lock is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// A file of tokens under its lock. The lock is `FILE.lock`: it is never removed, because a lock on a file that is
+/// replaced or removed keeps nobody out.
+pub(crate) struct TokenFile {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl TokenFile {
+    /// Waits for the lock, for `patience` at most: its holder may be waiting for an answer.
+    pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Self, Failure> {
+        files::refuse_what_must_not_be_replaced(path).map_err(|error| cannot("use", path, &error))?;
+        let lock_path = files::beside(path, ".lock");
+        let lock = files::open_lock(&lock_path, path).map_err(|error| cannot("lock", &lock_path, &error))?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    recover(path)?;
+                    return Ok(Self { path: path.to_owned(), _lock: lock });
+                }
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(LOCK_POLL),
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!("{} is in use by another process: try again", path.display());
+                    return Err(Failure::new(Exit::TryAgain, message));
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot("lock", &lock_path, &error)),
+            }
+        }
+    }
+
+    /// The saved tokens.
+    pub(crate) fn read(&self) -> Result<Tokens, Failure> {
+        read(&self.path)
+    }
+
+    /// Proves that the file can be replaced, before anything is spent.
+    pub(crate) fn prepare(&self) -> Result<Replacement, Failure> {
+        Replacement::prepare(&self.path, ROOM).map_err(|error| cannot("write", &self.path, &error))
+    }
+
+    /// Keeps an answer that gave no pair, raw. One that may hold the only copy of a grant gets a name of its own;
+    /// a plain refusal replaces the one before it.
+    pub(crate) fn keep_answer(&self, body: &[u8], delivery: Delivery) {
+        let (path, kept) = if delivery == Delivery::Refused {
+            let path = files::beside(&self.path, ".refused");
+            let kept = Replacement::prepare(&path, 0).and_then(|replacement| replacement.commit(body));
+            (path, kept)
+        } else {
+            let path = files::beside(&self.path, &format!(".answer-{}", unix_milliseconds()));
+            let kept = files::write_private(&path, body);
+            (path, kept)
+        };
+        match kept {
+            Ok(()) => say(&format!("the answer is kept in {}", path.display())),
+            Err(error) => say(&format!("the answer could not be kept in {}: {error}", path.display())),
+        }
+    }
+
+    /// Removes the tokens: they are dead.
+    pub(crate) fn remove(&self) -> Result<(), Failure> {
+        files::remove(&self.path).map_err(|error| cannot("remove", &self.path, &error))
+    }
+}
+
+/// Proves, before a person or a server is asked for tokens, that there is a place for them. What lies there must be
+/// tokens, too: no other file is overwritten by a slip of the keyboard.
+pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Failure> {
+    let file = TokenFile::lock(path, patience)?;
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
+        file.read()?;
+    }
+    // Let go of in this order: what was prepared is removed under the lock.
+    drop(file.prepare()?);
+    drop(file);
+    Ok(())
+}
+
+/// Puts tokens of a login in place, whoever was there before. If that cannot be, they are saved elsewhere.
+pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<(), Failure> {
+    let stored = TokenFile::lock(path, patience).and_then(|file| {
+        let replacement = file.prepare()?;
+        replace(&file, replacement, tokens)
+    });
+    stored.map_err(|failure| rescue(failure, tokens))
+}
+
+/// Puts the tokens of a refresh in place. If that cannot be, they are saved elsewhere.
+pub(crate) fn put_in_place(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Result<(), Failure> {
+    replace(file, replacement, tokens).map_err(|failure| rescue(failure, tokens))
+}
+
+fn replace(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Result<(), Failure> {
+    let line = line(&tokens.to_saved());
+    replacement.commit(line.as_bytes()).map_err(|error| cannot("write", &file.path, &error))
+}
+
+/// Saves tokens that have no place, so that the grant is not lost, and says where.
+pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
+    let mut random = [0; 8];
+    // Without randomness the name is less of a surprise; it is never followed or overwritten either way.
+    let _ = getrandom::fill(&mut random);
+    let name = format!("restream-oauth-tokens-{:016x}.json", u64::from_le_bytes(random));
+    let path = std::env::temp_dir().join(name);
+    match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
+        Ok(()) => failure.and(&format!("the new tokens are in {}: move them to a safe place", path.display())),
+        Err(error) => failure.and(&format!("the new tokens could not be saved in {} either: {error}", path.display())),
+    }
+}
+
+/// Reads saved tokens without a lock: the file is only ever replaced whole.
+pub(crate) fn read(path: &Path) -> Result<Tokens, Failure> {
+    let text = files::read(path).map_err(|error| cannot("read", path, &error))?;
+    if files::others_can_read(path) {
+        say(&format!("warning: others can read {}: chmod 600 it", path.display()));
+    }
+    Tokens::from_saved(&text).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+}
+
+/// Puts in place what a process that died had written and not renamed: it may be the only copy of a rotated pair. It is
+/// always newer than the file, because the next process to have the lock finds it here.
+fn recover(path: &Path) -> Result<(), Failure> {
+    let left = files::replacement_path(path);
+    match fs::symlink_metadata(&left) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot("read", &left, &error)),
+        // Not from here; `prepare` removes a link, and refuses anything else that it cannot remove.
+        Ok(metadata) if !metadata.is_file() => return Ok(()),
+        Ok(_) if files::others_can_read(&left) => {
+            say(&format!("{} is ignored: others could have written it", left.display()));
+            return Ok(());
+        }
+        Ok(_) => {}
+    }
+    let text = files::read(&left).map_err(|error| cannot("read", &left, &error))?;
+    if Tokens::from_saved(&text).is_err() {
+        return Ok(());
+    }
+    files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
+    say(&format!("found newer tokens in {}, which an interrupted run had left, and put them in place", left.display()));
+    Ok(())
+}
+
+/// A saved document as a line of its own.
+pub(crate) fn line(saved: &Saved) -> Zeroizing<String> {
+    let text = saved.expose_secret();
+    let mut line = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
+    line.push_str(text);
+    line.push('\n');
+    line
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let folder_missing = error.kind() == io::ErrorKind::NotFound
+        && path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let hint = if folder_missing { " (its folder does not exist)" } else { "" };
+    Failure::other(format!("cannot {what} {}: {error}{hint}", path.display()))
+}
+
+fn unix_milliseconds() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
+}

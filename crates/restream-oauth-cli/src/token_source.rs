@@ -1,0 +1,108 @@
+//! Tokens from a file or standard input, tokens to a file or standard output.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use restream_oauth_core::{AccessToken, RefreshToken, Tokens};
+use zeroize::Zeroizing;
+
+use crate::failure::{Failure, say};
+use crate::files;
+use crate::token_file;
+
+/// What standard input or a file holds.
+pub(crate) enum Given {
+    /// Tokens in the saved form.
+    Saved(Tokens),
+    /// One token and nothing else.
+    Bare(Zeroizing<String>),
+}
+
+impl Given {
+    /// From the file, or else from standard input.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(path) = file {
+            return token_file::read(path).map(Self::Saved);
+        }
+        let text = standard_input("expected saved tokens, or one token")?;
+        if text.starts_with('{') {
+            return Ok(Self::Saved(Tokens::from_saved(&text)?));
+        }
+        Ok(Self::Bare(text))
+    }
+
+    pub(crate) fn refresh_token(self) -> Result<RefreshToken, Failure> {
+        match self {
+            Self::Saved(tokens) => saved_refresh_token(&tokens),
+            Self::Bare(text) => Ok(RefreshToken::new(text.as_str())),
+        }
+    }
+
+    pub(crate) fn access_token(self) -> AccessToken {
+        match self {
+            Self::Saved(tokens) => tokens.access_token().clone(),
+            Self::Bare(text) => AccessToken::new(text.as_str()),
+        }
+    }
+}
+
+pub(crate) fn saved_refresh_token(tokens: &Tokens) -> Result<RefreshToken, Failure> {
+    let missing =
+        || Failure::new(crate::failure::Exit::Reauthorize, "the saved tokens hold no refresh token: log in again");
+    tokens.refresh_token().cloned().ok_or_else(missing)
+}
+
+/// One piece of text from standard input, without white space around it.
+pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failure> {
+    if io::stdin().is_terminal() {
+        say(&format!("{expected} on standard input; end it with Ctrl-D"));
+    }
+    let text = files::read_text(io::stdin().lock())
+        .map_err(|error| Failure::other(format!("cannot read standard input: {error}")))?;
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Err(Failure::usage(format!("{expected} on standard input, got nothing")));
+    }
+    Ok(Zeroizing::new(trimmed.to_owned()))
+}
+
+/// Tokens in the saved form on standard output. If nobody takes them, they are saved elsewhere.
+pub(crate) fn print_tokens(tokens: &Tokens) -> Result<(), Failure> {
+    print(&token_file::line(&tokens.to_saved())).map_err(|failure| token_file::rescue(failure, tokens))
+}
+
+/// Proves, before tokens are asked for, that standard output does not throw them away: the standard library opens the
+/// null device in the place of a closed one.
+pub(crate) fn prove_output() -> Result<(), Failure> {
+    if goes_nowhere() {
+        return Err(Failure::usage("standard output is closed: the tokens would be lost; give --tokens FILE"));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn goes_nowhere() -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|output| std::fs::File::from(output).metadata());
+    let null = std::fs::metadata("/dev/null");
+    matches!((output, null), (Ok(output), Ok(null)) if output.rdev() == null.rdev() && output.rdev() != 0)
+}
+
+#[cfg(not(unix))]
+fn goes_nowhere() -> bool {
+    false
+}
+
+/// A JSON value on a line of its own on standard output.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value}\n"))
+}
+
+/// Text on standard output, with an error where `print!` would panic.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::other(format!("cannot write to standard output: {error}")))
+}

@@ -1,0 +1,186 @@
+//! `login`: a browser goes out and comes back, among all else that connects to the port.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use restream_oauth_core::Tokens;
+
+use crate::support::{RunningLogin, Setup, come_back, get, mode, raw};
+
+#[test]
+fn a_login_prints_its_tokens_when_the_browser_comes_back() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--scope", "chat.read", "--param", "prompt=consent"]);
+    assert!(login.url.contains("&scope=chat.read&prompt=consent"), "{}", login.url);
+    let page = come_back(&setup.sandbox.approve(&login.url).unwrap());
+    assert!(page.starts_with("HTTP/1.1 303"), "{page}");
+    let outcome = login.finish().expect(0);
+    let tokens = Tokens::from_saved(&outcome.stdout).unwrap();
+    assert!(tokens.refresh_token().is_some());
+    assert_eq!(setup.sandbox.ledger().exchanges, 1);
+}
+
+#[test]
+fn a_login_with_a_file_prints_nothing_and_the_file_is_private() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let outcome = login.finish().expect(0);
+    assert_eq!(outcome.stdout, "");
+    assert_eq!(mode(&setup.folder.0.join("tokens.json")), 0o600);
+    setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+}
+
+#[test]
+fn a_denied_login_keeps_waiting_for_the_real_callback() {
+    let setup = Setup::new();
+    let mut login = RunningLogin::start(&setup, &[]);
+    let denial = setup.sandbox.deny(&login.url).unwrap();
+    assert_eq!(denial, setup.redirect_uri, "Restream denies without any parameter");
+    come_back(&denial);
+    login.wait_for_words("denied");
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    login.finish().expect(0);
+}
+
+#[test]
+fn a_denied_login_ends_with_5_when_nothing_else_comes() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--wait", "0.6"]);
+    come_back(&setup.sandbox.deny(&login.url).unwrap());
+    let outcome = login.finish().expect(5);
+    assert!(outcome.stderr.contains("the login was denied"), "{}", outcome.stderr);
+    assert_eq!(setup.token_requests(), 0);
+}
+
+#[test]
+fn a_login_that_nobody_answers_ends_with_5_and_closes_its_port() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--wait", "0.3"]);
+    login.finish().expect(5);
+    assert!(TcpStream::connect(setup.address).is_err());
+}
+
+#[test]
+fn a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not() {
+    let setup = Setup::new();
+    let mut login = RunningLogin::start(&setup, &[]);
+    let state = login.url.split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
+    get(setup.address, "/callback?error=access_denied", "");
+    login.wait_for_words("ignored");
+    get(setup.address, "/callback?error=access_denied&state=forged", "");
+    login.wait_for_words("ignored");
+    let page = get(setup.address, &format!("/callback?error=access_denied&state={state}"), "");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    login.finish().expect(5);
+}
+
+#[test]
+fn strays_forgeries_and_idle_connections_do_not_disturb() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &[]);
+    let callback = setup.sandbox.approve(&login.url).unwrap();
+    let target = callback.split_once("/callback").unwrap().1;
+    let genuine = format!("/callback{target}");
+
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(setup.address).unwrap()).collect();
+    let mut slow = TcpStream::connect(setup.address).unwrap();
+    slow.write_all(b"GET /callb").unwrap();
+    drop(TcpStream::connect(setup.address).unwrap());
+    raw(setup.address, "\0\x01garbage\r\n\r\n");
+    raw(setup.address, &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000)));
+
+    let status = |answer: String| answer.get(9..12).unwrap_or_default().to_owned();
+    assert_eq!(status(get(setup.address, "/favicon.ico", "")), "404");
+    assert_eq!(status(get(setup.address, "/other?code=x&state=y", "")), "404");
+    assert_eq!(status(get(setup.address, "/callback?code=stolen&state=forged", "")), "400");
+    assert_eq!(status(get(setup.address, "/callback?code=stolen", "")), "400");
+    // None of these is a browser that follows our redirect, even with the genuine parameters.
+    assert_eq!(status(get(setup.address, &genuine, "Origin: http://evil.example\r\n")), "403");
+    assert_eq!(status(get(setup.address, &genuine, "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n")), "403");
+    assert_eq!(status(get(setup.address, &genuine, "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n")), "403");
+    assert_eq!(status(raw(setup.address, &format!("GET {genuine} HTTP/1.1\r\nHost: evil.example\r\n\r\n"))), "421");
+    let post = format!("POST {genuine} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", setup.address);
+    assert_eq!(status(raw(setup.address, &post)), "405");
+    assert_eq!(setup.token_requests(), 0);
+
+    assert_eq!(status(get(setup.address, &genuine, "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n")), "303");
+    login.finish().expect(0);
+    drop((idle, slow));
+    assert_eq!(setup.sandbox.ledger().exchanges, 1);
+}
+
+#[test]
+fn the_pages_are_constants_without_scripts_or_anything_from_elsewhere() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &[]);
+    let callback = setup.sandbox.approve(&login.url).unwrap();
+    let hostile = "/callback?error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%3Cb%3E&state=x";
+    let pages = [get(setup.address, hostile, ""), come_back(&callback), get(setup.address, "/restream-oauth/done", "")];
+    for page in &pages {
+        let lower = page.to_lowercase();
+        assert!(!lower.contains("<script"), "{page}");
+        assert!(!lower.contains("src="), "{page}");
+        assert!(!lower.contains("http://") && !lower.contains("https://"), "{page}");
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "referrer-policy: no-referrer",
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+        ] {
+            assert!(lower.contains(header), "{header}: {page}");
+        }
+    }
+    assert!(pages[1].contains("location: /restream-oauth/done"), "the code does not stay in the address bar");
+    login.finish().expect(0);
+}
+
+#[test]
+fn the_port_is_closed_within_a_second_of_the_end() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &[]);
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let begun = Instant::now();
+    while TcpStream::connect(setup.address).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(1), "the port is still open");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    login.finish().expect(0);
+}
+
+#[test]
+fn a_port_in_use_is_found_out_before_anyone_is_asked() {
+    let setup = Setup::new();
+    let _taken = std::net::TcpListener::bind(setup.address).unwrap();
+    let outcome = setup.run(&["login", "--no-browser", "--redirect-uri", &setup.redirect_uri]).expect(1);
+    assert!(outcome.stderr.contains("cannot listen"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("state="), "no URL was shown");
+}
+
+#[test]
+fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let setup = Setup::new();
+    let browser = setup.folder.0.join("browser");
+    std::fs::write(
+        &browser,
+        "#!/bin/sh\nprintf '%s|%s|%s' \"$#\" \"$1\" \"$RESTREAM_CLIENT_SECRET\" > seen.tmp\nmv seen.tmp seen\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = ["login", "--redirect-uri", &setup.redirect_uri, "--wait", "20"];
+    let child = setup.command(&arguments).env("BROWSER", &browser).env("PATH", "/usr/bin:/bin").spawn().unwrap();
+    let seen = setup.folder.0.join("seen");
+    let begun = Instant::now();
+    while !seen.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the browser was not started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let seen = std::fs::read_to_string(seen).unwrap();
+    let (count, rest) = seen.split_once('|').unwrap();
+    let (url, secret) = rest.split_once('|').unwrap();
+    assert_eq!((count, secret), ("1", ""));
+    come_back(&setup.sandbox.approve(url).unwrap());
+    assert!(child.wait_with_output().unwrap().status.success());
+}

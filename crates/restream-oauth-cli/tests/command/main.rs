@@ -1,0 +1,8 @@
+//! The command as scripts and people use it: started as a process, against a sandbox over real sockets.
+
+mod crashes;
+mod login;
+mod mended;
+mod steps;
+mod support;
+mod token_files;

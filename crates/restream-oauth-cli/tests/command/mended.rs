@@ -1,0 +1,208 @@
+//! What was wrong once: each case found by review, and mended.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
+
+use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode};
+
+const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
+
+/// A setup with tokens, in which the answer to the next refresh is late.
+fn slow() -> Setup {
+    let setup = Setup::new();
+    setup.token_file();
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
+    setup
+}
+
+fn wait_for_the_refresh(setup: &Setup) {
+    let seen =
+        setup.sandbox.wait_until(Duration::from_secs(10), |ledger| ledger.requests_to("/oauth/token").count() == 2);
+    assert!(seen, "the refresh was not sent");
+}
+
+#[test]
+fn one_signal_to_end_does_not_lose_the_grant() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let setup = slow();
+        let child = setup.command(&REFRESH).spawn().unwrap();
+        wait_for_the_refresh(&setup);
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let outcome = Outcome::of(child.wait_with_output().unwrap()).expect(0);
+        assert!(outcome.stderr.contains("waiting for the answer"), "{signal}: {}", outcome.stderr);
+        setup.run(&REFRESH).expect(0);
+    }
+}
+
+#[test]
+fn nobody_listening_on_standard_error_ends_nothing() {
+    let setup = slow();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = setup.command(&REFRESH).stderr(full).spawn().unwrap();
+    wait_for_the_refresh(&setup);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    setup.run(&REFRESH).expect(0);
+}
+
+#[test]
+fn tokens_that_standard_output_does_not_take_are_saved_elsewhere() {
+    let setup = Setup::new();
+    let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
+    let refresh_token = Tokens::from_saved(&tokens).unwrap().refresh_token().unwrap().expose_secret().to_owned();
+    std::fs::write(setup.folder.0.join("input"), refresh_token).unwrap();
+    let input = || File::open(setup.folder.0.join("input")).unwrap();
+
+    // Thrown away before it is asked for: nothing is sent.
+    let sent = setup.token_requests();
+    let output = setup.command(&["refresh"]).stdin(input()).stdout(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(setup.token_requests(), sent);
+
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = setup.command(&["refresh"]);
+    let output = command.stdin(input()).stdout(full).env("TMPDIR", &setup.folder.0).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let names = setup.folder.names();
+    let rescued = names.iter().find(|name| name.starts_with("restream-oauth-tokens-")).expect("saved elsewhere");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(rescued.as_str()));
+    assert_eq!(mode(&setup.folder.0.join(rescued)), 0o600);
+    let rescued = std::fs::read_to_string(setup.folder.0.join(rescued)).unwrap();
+    setup.run_with_input(&["profile"], &rescued).expect(0);
+}
+
+#[test]
+fn the_tokens_of_a_login_whose_file_became_unusable_are_saved_elsewhere() {
+    let setup = Setup::new();
+    let elsewhere = setup.folder.0.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let login = RunningLogin::start_with(&setup, &["--tokens", "tokens.json"], &[("TMPDIR", &elsewhere)]);
+    std::fs::create_dir(setup.folder.0.join("tokens.json")).unwrap();
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    login.finish().expect(1);
+    let rescued: Vec<_> = std::fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(rescued.len(), 1);
+    assert!(Tokens::from_saved(&std::fs::read_to_string(&rescued[0]).unwrap()).is_ok());
+}
+
+#[test]
+fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
+    let setup = Setup::new();
+    setup.token_file();
+    let redirect_uri = setup.redirect_uri.as_str();
+    let before = std::fs::read(setup.folder.0.join("tokens.json")).unwrap();
+    setup.run(&["authorize-url", "--save", "tokens.json"]).expect(1);
+    let text = setup.folder.0.join("notes.txt");
+    std::fs::write(&text, "precious").unwrap();
+    setup.run(&["login", "--no-browser", "--redirect-uri", redirect_uri, "--tokens", "notes.txt"]).expect(1);
+    setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).expect(0);
+    setup
+        .run_with_input(&["exchange", "--login", "login.json", "--tokens", "login.json"], "/callback?code=c")
+        .expect(2);
+    assert_eq!(std::fs::read_to_string(text).unwrap(), "precious");
+    assert_eq!(std::fs::read(setup.folder.0.join("tokens.json")).unwrap(), before);
+    assert!(setup.folder.names().contains(&"login.json".to_owned()));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+    let setup = Setup::new();
+    assert!(Command::new("mkfifo").arg(setup.folder.0.join("pipe")).status().unwrap().success());
+    for command in ["refresh", "revoke", "profile"] {
+        let outcome = setup.run(&[command, "--tokens", "pipe"]).expect(1);
+        assert!(outcome.stderr.contains("not a regular file"), "{}", outcome.stderr);
+    }
+    assert_eq!(setup.folder.names(), ["pipe"], "no lock is left behind");
+}
+
+#[test]
+fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let left = setup.folder.0.join("tokens.json.new");
+    let planted = std::fs::read_to_string(&path).unwrap().replace("access_token\":\"", "access_token\":\"planted");
+    std::fs::write(&left, planted).unwrap();
+    setup.run(&REFRESH).expect(0);
+    std::os::unix::fs::symlink("/etc/hostname", &left).unwrap();
+    setup.run(&REFRESH).expect(0);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
+
+#[test]
+fn rfc_6749_4_1_2_a_code_in_doubt_is_not_sent_again() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.as_str();
+    let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
+    let callback = setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+    setup.sandbox.inject(Fault::new(What::lost_answer()).on(Endpoint::Token));
+    setup.run_with_input(&["exchange", "--login", "login.json"], &callback).expect(3);
+    setup.run_with_input(&["exchange", "--login", "login.json"], &callback).expect(1);
+    assert_eq!(setup.sandbox.ledger().codes_replayed, 0);
+}
+
+#[test]
+fn a_code_that_was_not_used_up_can_be_sent_again() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.as_str();
+    let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
+    let callback = setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+    let exchange = ["exchange", "--login", "login.json"];
+    setup.sandbox.inject(Fault::new(What::retry_after(429, "1")).on(Endpoint::Token));
+    setup.run_with_input(&exchange, &callback).expect(4);
+    setup.run_with_input(&exchange, &callback).expect(0);
+}
+
+#[test]
+fn an_answer_with_the_newest_refresh_token_alone_is_made_use_of() {
+    let setup = Setup::new();
+    setup.token_file();
+    // As if the server had rotated and sent half: here the half is the token that is still alive.
+    let alive = Tokens::from_saved(&std::fs::read_to_string(setup.folder.0.join("tokens.json")).unwrap()).unwrap();
+    let body = format!(r#"{{"refresh_token":"{}"}}"#, alive.refresh_token().unwrap().expose_secret());
+    setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
+    setup.run(&REFRESH).expect(0);
+    assert_eq!(setup.sandbox.ledger().refreshes, 1);
+}
+
+#[test]
+fn loopback_addresses_are_recognised_however_they_are_written() {
+    let mut setup = Setup::new();
+    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+    setup.redirect_uri = format!("http://[0:0:0:0:0:0:0:1]:{port}/callback");
+    let sandbox = restream_oauth_sandbox::Sandbox::builder().redirect_uri(&setup.redirect_uri).start().unwrap();
+    setup.sandbox = sandbox;
+    let login = RunningLogin::start(&setup, &[]);
+    let callback = setup.sandbox.approve(&login.url).unwrap();
+    let target = callback.split_once("/callback").unwrap().1;
+    let page = get(format!("[::1]:{port}").parse().unwrap(), &format!("/callback{target}"), "");
+    assert!(page.starts_with("HTTP/1.1 303"), "{page}");
+    login.finish().expect(0);
+}
+
+#[test]
+fn a_browser_that_starts_and_opens_nothing_leaves_the_url_to_be_read() {
+    let setup = Setup::new();
+    let arguments = ["login", "--redirect-uri", &setup.redirect_uri, "--wait", "0.3"];
+    let mut child = setup.command(&arguments).env("BROWSER", "/bin/false").spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    assert!(said.lines().any(|line| line.starts_with("http://") && line.contains("state=")), "{said}");
+}
+
+#[test]
+fn a_hang_of_the_server_ends_by_the_limit_and_leaves_the_pair() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting());
+    setup.run(&["refresh", "--tokens", "tokens.json", "--timeout", "0.5"]).expect(4);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    setup.run(&REFRESH).expect(0);
+}

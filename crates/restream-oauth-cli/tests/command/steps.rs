@@ -1,0 +1,271 @@
+//! One step a command, for scripts: what goes in, what comes out, and the exit codes.
+
+use restream_oauth_core::{Oddity, Tokens};
+use restream_oauth_sandbox::{Endpoint, Fault, What};
+
+use crate::support::Setup;
+
+#[test]
+fn the_demo_runs_and_says_that_all_is_as_documented() {
+    let outcome = Setup::new().run(&["demo"]).expect(0);
+    assert!(outcome.stdout.ends_with("All as documented.\n"), "{}", outcome.stdout);
+}
+
+#[test]
+fn each_step_takes_what_the_one_before_gave() {
+    let setup = Setup::new();
+    let first = std::fs::read_to_string(setup.token_file()).unwrap();
+    assert!(!setup.folder.names().contains(&"login.json".to_owned()), "a login is used once");
+
+    let second = setup.run_with_input(&["refresh"], &first).expect(0).stdout;
+    let profile = setup.run_with_input(&["profile"], &second).json();
+    assert!(profile["id"].is_string());
+    assert_eq!(setup.run_with_input(&["revoke"], &second).json(), serde_json::json!({ "revoked": true }));
+
+    // Dead: refresh says log in again; the API says refresh, which has no exit code of its own.
+    setup.run_with_input(&["refresh"], &second).expect(3);
+    setup.run_with_input(&["profile"], &second).expect(1);
+    let ledger = setup.sandbox.ledger();
+    assert_eq!((ledger.exchanges, ledger.refreshes, ledger.revocations), (1, 1, 1));
+}
+
+#[test]
+fn one_token_alone_is_taken_too() {
+    let setup = Setup::new();
+    let tokens = Tokens::from_saved(&std::fs::read_to_string(setup.token_file()).unwrap()).unwrap();
+    let access_token = tokens.access_token().expose_secret();
+    setup.run_with_input(&["profile"], access_token).expect(0);
+    let refresh_token = tokens.refresh_token().unwrap().expose_secret();
+    let second = setup.run_with_input(&["refresh"], refresh_token).tokens();
+    setup.run_with_input(&["revoke"], second.access_token().expose_secret()).expect(0);
+    let ledger = setup.sandbox.ledger();
+    let revocation = ledger.requests_to("/oauth/revoke").next().unwrap();
+    assert_eq!(revocation.form_parameters, ["token"], "which of both it is, is not known");
+}
+
+#[test]
+fn revocation_says_which_token_it_is_unless_told_not_to() {
+    let setup = Setup::new();
+    let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
+    for (arguments, parameters) in [
+        (&["revoke"][..], &["token", "token_type_hint"][..]),
+        (&["revoke", "--token", "access_token"], &["token", "token_type_hint"]),
+        (&["revoke", "--no-hint"], &["token"]),
+    ] {
+        setup.sandbox.reset();
+        setup.run_with_input(arguments, &tokens).expect(0);
+        let ledger = setup.sandbox.ledger();
+        assert_eq!(ledger.requests_to("/oauth/revoke").next().unwrap().form_parameters, parameters);
+    }
+}
+
+#[test]
+fn the_authorization_url_takes_scopes_and_parameters_but_not_the_flows_own() {
+    let setup = Setup::new();
+    let arguments = [
+        "authorize-url",
+        "--scope",
+        "chat.read",
+        "--scope",
+        "chat.write",
+        "--param",
+        "prompt=log in",
+        "--save",
+        "login.json",
+    ];
+    let url = setup.run(&arguments).json()["url"].as_str().unwrap().to_owned();
+    assert!(url.contains("&scope=chat.read%20chat.write&prompt=log%20in"), "{url}");
+    assert!(url.contains("&code_challenge="), "{url}");
+    assert_eq!(crate::support::mode(&setup.folder.0.join("login.json")), 0o600);
+    for name in
+        ["response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"]
+    {
+        setup.run(&["authorize-url", "--param", &format!("{name}=x")]).expect(2);
+    }
+    setup.run(&["authorize-url", "--param", "a=1", "--param", "a=2"]).expect(2);
+    setup.run(&["authorize-url", "--param", "a"]).expect(2);
+    setup.run(&["authorize-url", "--scope", "two scopes"]).expect(2);
+}
+
+#[test]
+fn a_callback_of_another_login_is_refused_before_anything_is_sent() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.clone();
+    let exchange = ["exchange", "--login", "login.json", "--redirect-uri", &redirect_uri];
+    let other = setup.run(&["authorize-url", "--redirect-uri", &redirect_uri]).json();
+    let stranger = setup.sandbox.approve(other["url"].as_str().unwrap()).unwrap();
+    setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", &redirect_uri]).expect(0);
+
+    setup.run_with_input(&exchange, &stranger).expect(1);
+    setup.run_with_input(&exchange, &redirect_uri).expect(5);
+    setup.run_with_input(&exchange, "bare-code").expect(2);
+    setup.run_with_input(&exchange, "").expect(2);
+    let elsewhere = ["exchange", "--login", "login.json", "--redirect-uri", "http://127.0.0.1:1/callback"];
+    setup.run_with_input(&elsewhere, &stranger).expect(2);
+    assert_eq!(setup.token_requests(), 0);
+    assert!(setup.folder.names().contains(&"login.json".to_owned()), "the login stays open");
+}
+
+#[test]
+fn a_bare_code_needs_the_redirect_uri_and_is_told_what_it_skips() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.clone();
+    let url = setup.run(&["authorize-url", "--redirect-uri", &redirect_uri]).json();
+    let callback = setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+    let code = callback.split_once("code=").unwrap().1.split('&').next().unwrap();
+    setup.run_with_input(&["exchange"], code).expect(2);
+    setup.run_with_input(&["exchange", "--redirect-uri", &redirect_uri], &callback).expect(2);
+    let outcome = setup.run_with_input(&["exchange", "--redirect-uri", &redirect_uri], code).expect(0);
+    assert!(outcome.stderr.contains("skips the check of state"), "{}", outcome.stderr);
+    assert!(Tokens::from_saved(&outcome.stdout).is_ok());
+}
+
+#[test]
+fn exit_codes_follow_the_advice() {
+    let setup = Setup::new();
+    let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
+    for (what, exit) in [
+        (What::retry_after(429, "1"), 4),
+        (What::retry_after(503, "1"), 4),
+        (What::html(502), 4),
+        (What::lost_answer(), 4),
+        (What::bad_json(), 4),
+        (What::redirect(307), 2),
+        (What::status(404), 2),
+        (What::body("application/json", r#"{"error":"invalid_client"}"#), 2),
+        (What::body("application/json", r#"{"error":"invalid_grant"}"#), 3),
+        (What::body("application/json", r#"{"error":"access_denied"}"#), 5),
+    ] {
+        setup.sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token).before_acting());
+        let outcome = setup.run_with_input(&["refresh"], &tokens);
+        assert_eq!(outcome.exit, Some(exit), "{what:?}: {}", outcome.stderr);
+    }
+    assert_eq!(setup.sandbox.ledger().canary_hits, 0);
+}
+
+#[test]
+fn a_server_that_is_not_there_means_try_again() {
+    let setup = Setup::new();
+    let outcome = setup.run_with_input(&["refresh", "--token-url", "http://127.0.0.1:9/token"], "r0").expect(4);
+    assert!(outcome.stderr.contains("nothing was sent"), "{}", outcome.stderr);
+}
+
+#[test]
+fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
+    let setup = Setup::new();
+    for (arguments, words) in [
+        (&["refresh", "--base-url", "http://api.restream.io"][..], "URL cannot be used: plain http"),
+        (&["refresh", "--token-url", "https://user@host/"], "token URL cannot be used"),
+        (&["refresh", "--redirect-uri", "/callback"], "redirect URI cannot be used"),
+        (&["refresh", "--client-id", "a b"], "client identifier cannot be used"),
+        (&["refresh", "--client-secret-file", "missing"], "missing"),
+        (&["refresh", "--ca-file", "missing.pem"], "missing.pem"),
+        (&["refresh", "--timeout", "0"], "--timeout"),
+        (&["refresh", "--client-secret", "s"], "--client-secret"),
+        (&["login", "--redirect-uri", "https://app.example/callback"], "cannot listen"),
+    ] {
+        let outcome = setup.run_with_input(arguments, "r0").expect(2);
+        assert!(outcome.stderr.contains(words), "{arguments:?}: {}", outcome.stderr);
+    }
+    let missing = setup.command(&["refresh"]).env_remove("RESTREAM_CLIENT_SECRET").output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+    assert_eq!(setup.token_requests(), 0);
+}
+
+#[test]
+fn all_three_client_authentications_work() {
+    let setup = Setup::new();
+    let tokens = setup.token_file();
+    let tokens = tokens.to_str().unwrap();
+    std::fs::write(setup.folder.0.join("secret"), format!("{}\n", setup.sandbox.client_secret().unwrap())).unwrap();
+    setup.run(&["refresh", "--tokens", tokens, "--client-auth", "basic"]).expect(0);
+    setup.run(&["refresh", "--tokens", tokens, "--client-auth", "body"]).expect(0);
+    setup.run(&["refresh", "--tokens", tokens, "--client-secret-file", "secret"]).expect(0);
+    // A public client is refused by a server that knows a secret.
+    setup.run(&["refresh", "--tokens", tokens, "--client-auth", "none"]).expect(2);
+    let ledger = setup.sandbox.ledger();
+    let used: Vec<_> =
+        ledger.requests_to("/oauth/token").map(|request| format!("{:?}", request.client_authentication)).collect();
+    assert_eq!(used, ["Basic", "Basic", "Body", "Basic", "Public"]);
+}
+
+#[test]
+fn what_the_server_writes_reaches_the_terminal_escaped() {
+    let setup = Setup::new();
+    let body = "{\"error\":\"bad\\u001b[31m\",\"error_description\":\"\\u001b]8;;http://evil\\u0007 \\u202e\\r\"}";
+    setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
+    let outcome = setup.run_with_input(&["refresh"], "r0");
+    assert!(outcome.stderr.contains("\\u{1b}"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains(['\u{1B}', '\u{7}', '\u{202E}', '\r']), "{:?}", outcome.stderr);
+}
+
+#[test]
+fn no_secret_reaches_standard_error() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let saved = std::fs::read_to_string(&path).unwrap();
+    let tokens = Tokens::from_saved(&saved).unwrap();
+    let mut said = String::new();
+    for what in [What::bad_json(), What::html(500), What::lost_answer(), What::redirect(302), What::reset()] {
+        setup.sandbox.inject(Fault::new(what).on(Endpoint::Token).before_acting());
+        said.push_str(&setup.run_with_input(&["refresh"], &saved).stderr);
+    }
+    said.push_str(&setup.run_with_input(&["refresh", "--client-id", "other"], &saved).stderr);
+    let secrets = [
+        setup.sandbox.client_secret().unwrap(),
+        tokens.access_token().expose_secret(),
+        tokens.refresh_token().unwrap().expose_secret(),
+    ];
+    for secret in secrets {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
+fn a_certificate_authority_can_be_added() {
+    use restream_oauth_sandbox::{Certificate, Sandbox};
+    let mut setup = Setup::new();
+    let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
+    setup.sandbox = Sandbox::builder().tls(Certificate::Good).start().unwrap();
+    std::fs::write(setup.folder.0.join("ca.pem"), setup.sandbox.ca_certificate_pem().unwrap()).unwrap();
+    let outcome = setup.run_with_input(&["refresh"], &tokens).expect(4);
+    assert!(outcome.stderr.contains("no trusted TLS connection"), "{}", outcome.stderr);
+    assert_eq!(setup.token_requests(), 0);
+    // Trusted now; the sandbox does not know the token.
+    setup.run_with_input(&["refresh", "--ca-file", "ca.pem"], &tokens).expect(3);
+}
+
+#[test]
+fn odd_answers_are_saved_with_their_oddities() {
+    let setup = Setup::new();
+    let body = r#"{"access_token":"a1","refresh_token":"r1","expires_in":"1800","token_type":"Bearer"}"#;
+    setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
+    let tokens = setup.run_with_input(&["refresh"], "r0").tokens();
+    assert!(tokens.oddities().any(|oddity| oddity == Oddity::LifetimeSpelling));
+}
+
+#[test]
+fn the_sandbox_says_in_one_line_of_json_when_it_is_ready() {
+    use std::io::{BufRead as _, BufReader};
+    let setup = Setup::new();
+    let mut child = setup.command(&["sandbox", "--redirect-uri", "http://127.0.0.1:1234/cb"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(ready["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    assert_eq!(ready["client_id"], setup.sandbox.client_id());
+    assert_eq!(ready["client_secret"], setup.sandbox.client_secret().unwrap());
+    assert_eq!(ready["redirect_uris"], serde_json::json!(["http://127.0.0.1:1234/cb"]));
+    setup.run(&["sandbox", "--listen", "0.0.0.0:0"]).expect(2);
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    let setup = Setup::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(setup.run(&["completions", shell]).expect(0).stdout.contains("authorize-url"), "{shell}");
+    }
+    assert!(setup.run(&["man"]).expect(0).stdout.contains(".TH restream-oauth"));
+}

@@ -1,0 +1,231 @@
+//! A sandbox, the command, and a folder of its own for each test.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::Sandbox;
+
+/// What a test needs: the sandbox knows `redirect_uri`, whose port is free.
+pub(crate) struct Setup {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) redirect_uri: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) folder: Folder,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        let address = free_address();
+        let redirect_uri = format!("http://{address}/callback");
+        let sandbox = Sandbox::builder().redirect_uri(&redirect_uri).start().unwrap();
+        Self { sandbox, redirect_uri, address, folder: Folder::new() }
+    }
+
+    /// The command with the sandbox's credentials and nothing of the outer environment.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth"));
+        command
+            .args(arguments)
+            .current_dir(&self.folder.0)
+            .env_clear()
+            .env("RESTREAM_BASE_URL", self.sandbox.base_url())
+            .env("RESTREAM_CLIENT_ID", self.sandbox.client_id())
+            .env("RESTREAM_CLIENT_SECRET", self.sandbox.client_secret().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command(arguments).output().unwrap())
+    }
+
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        // One that refuses its configuration ends before it reads.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Outcome::of(child.wait_with_output().unwrap())
+    }
+
+    /// A file with tokens that the sandbox has just issued.
+    pub(crate) fn token_file(&self) -> PathBuf {
+        let redirect_uri = self.redirect_uri.clone();
+        let url = self.run(&["authorize-url", "--save", "login.json", "--redirect-uri", &redirect_uri]).json();
+        let callback = self.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+        let arguments =
+            ["exchange", "--login", "login.json", "--tokens", "tokens.json", "--redirect-uri", &redirect_uri];
+        self.run_with_input(&arguments, &callback).expect(0);
+        self.folder.0.join("tokens.json")
+    }
+
+    pub(crate) fn token_requests(&self) -> usize {
+        self.sandbox.ledger().requests_to("/oauth/token").count()
+    }
+}
+
+/// How a process ended.
+pub(crate) struct Outcome {
+    pub(crate) exit: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            exit: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, exit: i32) -> Self {
+        assert_eq!(self.exit, Some(exit), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        if exit != 0 {
+            assert_eq!(self.stdout, "", "nothing goes to standard output at a failure");
+            assert!(self.stderr.contains("restream-oauth: ") || self.stderr.contains("error: "), "{}", self.stderr);
+        }
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.expect(0).stdout).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn tokens(self) -> Tokens {
+        Tokens::from_saved(&self.expect(0).stdout).unwrap()
+    }
+}
+
+/// A running `login`, after it has shown its URL.
+pub(crate) struct RunningLogin {
+    pub(crate) url: String,
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    said: String,
+}
+
+impl RunningLogin {
+    pub(crate) fn start(setup: &Setup, more: &[&str]) -> Self {
+        Self::start_with(setup, more, &[])
+    }
+
+    pub(crate) fn start_with(setup: &Setup, more: &[&str], variables: &[(&str, &Path)]) -> Self {
+        let mut arguments = vec!["login", "--no-browser", "--redirect-uri", &setup.redirect_uri];
+        arguments.extend(more);
+        let mut child = setup.command(&arguments).envs(variables.iter().copied()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let url = loop {
+            let mut line = String::new();
+            if stderr.read_line(&mut line).unwrap() == 0 {
+                let status = child.wait().unwrap();
+                panic!("it ended with {status}: {said}");
+            }
+            said.push_str(&line);
+            if line.starts_with("http") {
+                break line.trim_end().to_owned();
+            }
+        };
+        Self { url, child, stderr, said }
+    }
+
+    /// Waits until it says something with `words` in it.
+    pub(crate) fn wait_for_words(&mut self, words: &str) {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without {words:?}: {}", self.said);
+            self.said.push_str(&line);
+            if line.contains(words) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Outcome {
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        let mut outcome = Outcome::of(output);
+        outcome.stderr = self.said;
+        outcome
+    }
+}
+
+/// A folder that goes away with its test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("restream-oauth-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The names in it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// One GET over a connection of its own; the whole answer as text.
+pub(crate) fn get(address: SocketAddr, target: &str, headers: &str) -> String {
+    raw(address, &format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"))
+}
+
+/// Some bytes over a connection of its own; the whole answer as text.
+pub(crate) fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+/// Follows a redirect to the callback.
+pub(crate) fn come_back(callback: &str) -> String {
+    let (place, target) = callback.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    get(place.parse().unwrap(), &format!("/{target}"), "")
+}
+
+/// An address whose port stays free until the command listens on it: below the ports that a system hands out by itself
+/// (from 32768 on), and not that of another test. It is tried by connecting, not by listening: while another thread
+/// starts a process, that process holds what is open here, and the port would stay in use for a moment.
+fn free_address() -> SocketAddr {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 200).unwrap();
+    loop {
+        let port = 10_000 + process * 100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpStream::connect(address).is_err() {
+            return address;
+        }
+    }
+}

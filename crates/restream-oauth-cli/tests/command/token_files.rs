@@ -1,0 +1,187 @@
+//! `--tokens FILE`: private, replaced whole, locked, and never worse than before.
+
+use std::path::Path;
+
+use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::{Endpoint, Fault, What};
+
+use crate::support::{Setup, mode};
+
+fn refresh_token(path: &Path) -> String {
+    let tokens = Tokens::from_saved(&std::fs::read_to_string(path).unwrap()).unwrap();
+    tokens.refresh_token().unwrap().expose_secret().to_owned()
+}
+
+#[test]
+fn a_refresh_replaces_the_file_and_prints_nothing() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = refresh_token(&path);
+    let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+    assert_eq!(outcome.stdout, "");
+    assert_ne!(refresh_token(&path), before);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+    setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+}
+
+#[test]
+fn every_file_is_private_whatever_the_umask() {
+    let setup = Setup::new();
+    setup.token_file();
+    setup.sandbox.inject(Fault::new(What::bad_json()).on(Endpoint::Token).before_acting());
+    let script = format!("umask 000; exec {} refresh --tokens tokens.json", env!("CARGO_BIN_EXE_restream-oauth"));
+    let mut command = setup.command(&[]);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell
+        .args(["-c", &script])
+        .current_dir(&setup.folder.0)
+        .env_clear()
+        .envs(command.stdin(std::process::Stdio::null()).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.output().unwrap();
+    for name in setup.folder.names() {
+        assert_eq!(mode(&setup.folder.0.join(&name)), 0o600, "{name}");
+    }
+    assert_eq!(setup.folder.names().len(), 3, "tokens, lock and the answer: {:?}", setup.folder.names());
+}
+
+#[test]
+fn a_failed_refresh_leaves_the_file_as_it_was_and_keeps_the_answer() {
+    for (what, kept) in [
+        (What::bad_json(), Some(&br#"{"access_tok"#[..])),
+        (What::body("text/html", "<html>portal</html>"), Some(b"<html>portal</html>")),
+        (What::body("application/json", r#"{"access_token":"half","expi"#), Some(br#"{"access_token":"half","expi"#)),
+        (What::body("application/json", r#"{"error":"invalid_grant"}"#), Some(br#"{"error":"invalid_grant"}"#)),
+        (What::status(500), None),
+        (What::lost_answer(), None),
+        (What::reset(), None),
+        (What::redirect(302), None),
+    ] {
+        let setup = Setup::new();
+        let path = setup.token_file();
+        let before = std::fs::read(&path).unwrap();
+        setup.sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
+        let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]);
+        assert_ne!(outcome.exit, Some(0), "{what:?}");
+        assert_eq!(outcome.stdout, "", "{what:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{what:?}");
+        let names = setup.folder.names();
+        let answer = names.iter().find(|name| !["tokens.json", "tokens.json.lock"].contains(&name.as_str()));
+        assert_eq!(answer.map(|name| std::fs::read(setup.folder.0.join(name)).unwrap()).as_deref(), kept, "{what:?}");
+        if let Some(name) = answer {
+            assert_eq!(mode(&setup.folder.0.join(name)), 0o600);
+            assert!(outcome.stderr.contains(name.as_str()), "{what:?}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_spends_no_token() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    let sent = setup.token_requests();
+    // A folder in the way of the temporary file stops even the superuser, whom modes do not.
+    let target = setup.folder.0.join("link.json");
+    std::os::unix::fs::symlink(&path, &target).unwrap();
+    let outcome = setup.run(&["refresh", "--tokens", "link.json"]).expect(1);
+    assert!(outcome.stderr.contains("symbolic link"), "{}", outcome.stderr);
+    std::fs::create_dir(setup.folder.0.join("folder.json")).unwrap();
+    setup.run(&["refresh", "--tokens", "folder.json"]).expect(1);
+    setup.run(&["refresh", "--tokens", "missing/tokens.json"]).expect(1);
+    assert_eq!(setup.token_requests(), sent, "nothing was sent");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert!(std::fs::symlink_metadata(&target).unwrap().is_symlink());
+}
+
+#[test]
+fn a_full_disk_spends_no_token() {
+    // A limit on the size of files stands for it: the temporary file cannot take its room.
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    let sent = setup.token_requests();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} refresh --tokens tokens.json",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    let command = setup.command(&[]);
+    let output = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .current_dir(&setup.folder.0)
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(setup.token_requests(), sent, "nothing was sent");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "nothing is left behind");
+}
+
+#[test]
+fn missing_and_damaged_files_are_told_apart() {
+    let setup = Setup::new();
+    let missing = setup.run(&["refresh", "--tokens", "none.json"]).expect(1);
+    assert!(missing.stderr.contains("cannot read"), "{}", missing.stderr);
+    for (content, words) in [("", "not whole JSON"), ("{}", "another kind"), ("{\"kind\":\"tokens\"", "not whole JSON")]
+    {
+        std::fs::write(setup.folder.0.join("bad.json"), content).unwrap();
+        let damaged = setup.run(&["refresh", "--tokens", "bad.json"]).expect(1);
+        assert!(damaged.stderr.contains(words), "{content:?}: {}", damaged.stderr);
+        assert_eq!(std::fs::read_to_string(setup.folder.0.join("bad.json")).unwrap(), content);
+    }
+    assert_eq!(setup.token_requests(), 0);
+}
+
+#[test]
+fn eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token() {
+    let setup = Setup::new();
+    setup.token_file();
+    let children: Vec<_> =
+        (0..8).map(|_| setup.command(&["refresh", "--tokens", "tokens.json"]).spawn().unwrap()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let ledger = setup.sandbox.ledger();
+    assert_eq!(ledger.refreshes, 8);
+    assert_eq!(ledger.dead_refresh_tokens_used, 0);
+    setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+}
+
+#[test]
+fn a_process_that_waits_in_vain_for_the_lock_spends_nothing() {
+    let setup = Setup::new();
+    setup.token_file();
+    let sent = setup.token_requests();
+    let lock = std::fs::File::open(setup.folder.0.join("tokens.json.lock")).unwrap();
+    lock.lock().unwrap();
+    let outcome = setup.run(&["revoke", "--tokens", "tokens.json", "--timeout", "0.2"]).expect(4);
+    assert!(outcome.stderr.contains("in use"), "{}", outcome.stderr);
+    assert_eq!(setup.token_requests(), sent);
+    assert_eq!(setup.sandbox.ledger().revocations, 0);
+}
+
+#[test]
+fn a_file_that_others_can_read_is_warned_about_and_repaired() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let setup = Setup::new();
+    let path = setup.token_file();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+    assert!(outcome.stderr.contains("others can read"), "{}", outcome.stderr);
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn revocation_removes_the_file_only_when_the_server_confirms() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    setup.sandbox.inject(Fault::new(What::retry_after(503, "1")).on(Endpoint::Revoke));
+    setup.run(&["revoke", "--tokens", "tokens.json"]).expect(4);
+    assert!(path.exists());
+    let outcome = setup.run(&["revoke", "--tokens", "tokens.json"]).expect(0);
+    assert_eq!(outcome.stdout, "");
+    assert!(!path.exists());
+}
