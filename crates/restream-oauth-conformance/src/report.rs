@@ -1,0 +1,73 @@
+//! The table as people read it: scenarios × stacks, and every difference with its reason.
+
+use std::fmt::Write as _;
+
+use crate::outcome::Outcome;
+use crate::scenario::{Difference, Scenario};
+
+/// The table in Markdown, with a numbered list of the differences below it. It says what each stack must come to: a run
+/// adds nothing to it, since one that comes to anything else fails.
+pub fn markdown(scenarios: &[Scenario], stacks: &[&str]) -> String {
+    let mut text = format!("| scenario | {} |\n|---|{}\n", stacks.join(" | "), "---|".repeat(stacks.len()));
+    let mut notes: Vec<String> = Vec::new();
+    for scenario in scenarios {
+        let _ = write!(text, "| {} |", scenario.name);
+        for stack in stacks {
+            let cell = match (scenario.is_not_for(stack), scenario.difference_of(stack)) {
+                (Some(why), _) => why.to_owned(),
+                (None, None) => "passed".to_owned(),
+                (None, Some(difference)) => format!("[{}]", number_of(difference, &mut notes)),
+            };
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for (number, note) in (1_usize..).zip(&notes) {
+        let _ = writeln!(text, "{number}. {note}");
+    }
+    text
+}
+
+/// The same reason for the same outcome has the same number, wherever it stands. The advice is left out: it follows from
+/// the delivery and the step.
+fn number_of(difference: &Difference, notes: &mut Vec<String>) -> usize {
+    let told = |outcome: &Outcome| match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Failed { kind, delivery, .. } => format!("{kind}; {delivery}"),
+    };
+    let outcomes: Vec<_> = difference.expected.iter().map(told).collect();
+    let note = format!("{} Reported: {}.", difference.why, outcomes.join(", or "));
+    let known = notes.iter().position(|known| *known == note);
+    known.map_or_else(
+        || {
+            notes.push(note);
+            notes.len()
+        },
+        |at| at.saturating_add(1),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::in_doubt;
+    use crate::scenario::Server;
+    use crate::stack::{CURL, HYPER, TCP};
+    use restream_oauth_core::FailureKind;
+
+    #[test]
+    fn a_difference_is_told_once_and_referred_to_by_its_number() {
+        let differing =
+            |name| Scenario::new(name).but(&[CURL], [in_doubt(FailureKind::Other)], "It is another program.");
+        let scenarios = [differing("one"), Scenario::new("two").against(Server::Nowhere), differing("three")];
+        let expected = "\
+            | scenario | hyper | TcpStream | curl |\n\
+            |---|---|---|---|\n\
+            | one | passed | passed | [1] |\n\
+            | two | passed | no TLS | passed |\n\
+            | three | passed | passed | [1] |\n\n\
+            1. It is another program. Reported: the HTTP stack failed; the server may have acted on it.\n";
+        assert_eq!(markdown(&scenarios, &[HYPER, TCP, CURL]), expected);
+    }
+}

@@ -1,0 +1,142 @@
+//! Answers that arrive whole: refusals, redirects, and answers that nobody expects.
+
+use http::StatusCode;
+use restream_oauth_core::{Advice, ErrorCode, ErrorKind, FailureKind, Malformed};
+
+use crate::outcome::{Kind, Outcome, RETRY, code_in_doubt, in_doubt, may_be_repeated, refused, retry_after};
+use crate::scenario::{Case, Operation, Scenario};
+use crate::stack::{CHROMIUM, NODE};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let mut scenarios = refusals();
+    scenarios.extend(redirects());
+    scenarios.extend(oddities());
+    scenarios
+}
+
+fn refusals() -> Vec<Scenario> {
+    let invalid_grant = r#"{"what":"status","status":400,"endpoint":"token",
+        "body":"{\"error\":{\"statusCode\":400,\"status\":400,\"code\":400,\"message\":\"Invalid grant\",\"name\":\"invalid_grant\"}}"}"#;
+    let invalid_client = r#"{"what":"status","status":401,"endpoint":"token",
+        "headers":{"WWW-Authenticate":"Basic realm=\"Service\""},
+        "body":"{\"error\":\"invalid_client\",\"error_description\":\"no\"}"}"#;
+    let server_error = r#"{"what":"status","status":503,"endpoint":"token","headers":{"Retry-After":"7"},
+        "body":"{\"error\":{\"name\":\"server_error\",\"message\":\"Server error\",\"statusCode\":503}}"}"#;
+    let error_in_200 = r#"{"what":"status","status":200,"endpoint":"token","body":"{\"error\":\"invalid_grant\"}"}"#;
+    let unavailable = |status: u16, after: &str| {
+        format!(r#"{{"what":"status","status":{status},"endpoint":"token","headers":{{"Retry-After":"{after}"}}}}"#)
+    };
+    let row = |name, fault: &str, expected: Outcome| Scenario::new(name).case(Case::new(fault, expected).not_acted());
+    vec![
+        row(
+            "400 invalid_grant in Restream's form",
+            invalid_grant,
+            refused(ErrorCode::InvalidGrant, Advice::Reauthorize),
+        ),
+        row(
+            "401 invalid_client with a challenge",
+            invalid_client,
+            refused(ErrorCode::InvalidClient, Advice::FixConfiguration),
+        ),
+        Scenario::new("408 and 425: nothing happened yet")
+            .cases([408, 425].map(|code| Case::new(status(code), refused(plain(code), RETRY)).not_acted())),
+        row("429", &status(429), refused(plain(429), RETRY)),
+        row("429 with Retry-After", &unavailable(429, "7"), refused(plain(429), retry_after(7))),
+        row("429 with a Retry-After that is none", &unavailable(429, "soon"), refused(plain(429), RETRY)),
+        row("503", &status(503), in_doubt(plain(503))),
+        row("503 with Retry-After", &unavailable(503, "7"), refused(plain(503), retry_after(7))),
+        row("503 server_error with Retry-After", server_error, in_doubt(ErrorCode::ServerError)),
+        Scenario::new("500, 502 and 504")
+            .cases([500, 502, 504].map(|code| Case::new(status(code), in_doubt(plain(code))).not_acted())),
+        Scenario::new("a page of HTML from a gateway: 502 and 520").cases([502, 520].map(|code| {
+            let fault = format!(r#"{{"what":"html","status":{code},"endpoint":"token"}}"#);
+            Case::new(fault, in_doubt(plain(code))).not_acted()
+        })),
+        row(
+            "a page of HTML from a firewall: 403",
+            r#"{"what":"html","status":403,"endpoint":"token"}"#,
+            refused(plain(403), RETRY),
+        ),
+        row(
+            "a page of HTML under 200: a captive portal",
+            r#"{"what":"html","endpoint":"token"}"#,
+            in_doubt(Malformed::NotJson),
+        ),
+        row("200 with an error inside", error_in_200, refused(ErrorCode::InvalidGrant, Advice::Reauthorize)),
+        Scenario::new("500 to an exchange")
+            .of(Operation::Exchange)
+            .case(Case::new(status(500), code_in_doubt(plain(500))).not_acted()),
+        Scenario::new("500 to a revocation").of(Operation::Revoke).case(
+            Case::new(r#"{"what":"status","status":500,"endpoint":"revoke"}"#, may_be_repeated(plain(500))).not_acted(),
+        ),
+    ]
+}
+
+/// None is followed, whatever its status; the canary in the ledger sees who does.
+fn redirects() -> Vec<Scenario> {
+    let row = |name, operation, codes: &[u16]| {
+        let cases = codes.iter().map(|code| {
+            let fault = format!(r#"{{"what":"redirect","status":{code}}}"#);
+            Case::new(fault, refused(redirected(*code), Advice::FixConfiguration)).not_acted()
+        });
+        Scenario::new(name).of(operation).cases(cases)
+    };
+    let hidden = |scenario: Scenario| {
+        let outcome = refused(redirected(302), Advice::FixConfiguration);
+        scenario.but(&[CHROMIUM], [outcome], "A page is told that it is a redirect, and no more.")
+    };
+    let (known, others) = (&[301, 302, 303, 307, 308], &[300, 304, 305, 306]);
+    vec![
+        hidden(row("a redirect of a refresh: 301, 302, 303, 307, 308", Operation::Refresh, known)),
+        hidden(row("a redirect of a profile call: 301, 302, 303, 307, 308", Operation::Profile, known)),
+        row("300, 304, 305 and 306 to a refresh", Operation::Refresh, others),
+        row("300, 304, 305 and 306 to a profile call", Operation::Profile, others),
+    ]
+}
+
+fn oddities() -> Vec<Scenario> {
+    let made_up = |status: u16, headers: &str| {
+        format!(
+            r#"{{"what":"status","status":{status},"endpoint":"token",{headers}
+                "body":"{{\"access_token\":\"a1\",\"refresh_token\":\"r1\"}}"}}"#
+        )
+    };
+    let done = |name, fault: &str| Scenario::new(name).case(Case::new(fault, Outcome::Done).not_acted());
+    vec![
+        done("201 with tokens", &made_up(201, "")),
+        done("tokens under another content type", &made_up(200, r#""content_type":"text/html","#)),
+        done("tokens behind a byte order mark", &made_up(200, "").replacen(r#""body":""#, r#""body":"\ufeff"#, 1)),
+        Scenario::new("200 and an empty body").case(
+            Case::new(r#"{"what":"status","status":200,"endpoint":"token"}"#, in_doubt(Malformed::Empty)).not_acted(),
+        ),
+        Scenario::new("200 and bytes that are no text").case(
+            Case::new(
+                r#"{"what":"status","status":200,"endpoint":"token","body_base64":"/wD+gA=="}"#,
+                in_doubt(Malformed::NotJson),
+            )
+            .not_acted(),
+        ),
+        Scenario::new("204").case(
+            Case::new(r#"{"what":"status","status":204,"endpoint":"token"}"#, in_doubt(Malformed::Empty)).not_acted(),
+        ),
+        Scenario::new("JSON that breaks off in a body of the right length").case(
+            Case::new(r#"{"what":"bad_json","endpoint":"token"}"#, in_doubt(FailureKind::Interrupted)).not_acted(),
+        ),
+        Scenario::new("gzip that nobody asked for")
+            .case(Case::new(r#"{"what":"gzip","endpoint":"token"}"#, in_doubt(Malformed::Compressed)))
+            .but(&[NODE, CHROMIUM], [Outcome::Done], "It decompresses, asked or not."),
+    ]
+}
+
+fn status(code: u16) -> String {
+    format!(r#"{{"what":"status","status":{code},"endpoint":"token"}}"#)
+}
+
+/// An answer with this status and no error code.
+fn plain(code: u16) -> Kind {
+    ErrorKind::Status(StatusCode::from_u16(code).unwrap_or_default()).into()
+}
+
+fn redirected(code: u16) -> Kind {
+    ErrorKind::Redirected(StatusCode::from_u16(code).unwrap_or_default()).into()
+}

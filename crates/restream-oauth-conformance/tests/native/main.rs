@@ -1,0 +1,99 @@
+//! The table over the stacks of this platform, against sandboxes in this process.
+//!
+//! The columns of Node and Chromium are run by `tests/wasm`. `UPDATE=1 cargo test -p restream-oauth-conformance` writes
+//! the table into the README.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod bench;
+mod readme;
+mod stacks;
+
+#[path = "../../glue/curl.rs"]
+mod curl;
+#[path = "../../glue/framing.rs"]
+mod framing;
+#[path = "../../glue/http1.rs"]
+mod http1;
+#[path = "../../glue/minreq.rs"]
+mod minreq_glue;
+#[path = "../../glue/reqwest.rs"]
+mod reqwest_glue;
+#[path = "../../glue/tcp.rs"]
+mod tcp;
+
+use std::cmp::Reverse;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use restream_oauth_conformance::report::markdown;
+use restream_oauth_conformance::{Scenario, stack, table};
+
+use bench::Bench;
+use stacks::Stack;
+
+/// Most of a run is waiting for limits to pass.
+const WORKERS_PER_STACK: usize = 3;
+
+#[test]
+fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
+    let curl_is_there = std::process::Command::new("curl").arg("--version").output().is_ok();
+    if !curl_is_there {
+        // Past the test runner, which would keep it to itself.
+        let warning = "WARNING: no `curl` on this machine: its column of the table is left out\n";
+        std::io::stderr().write_all(warning.as_bytes()).unwrap();
+        assert!(std::env::var_os("CI").is_none(), "CI must have `curl`");
+    }
+    let scenarios = table();
+    let failures = thread::scope(|scope| {
+        let scenarios = &scenarios;
+        let mut running = vec![
+            scope.spawn(|| run::<stacks::Hyper>(scenarios)),
+            scope.spawn(|| run::<stacks::Ureq>(scenarios)),
+            scope.spawn(|| run::<stacks::Reqwest>(scenarios)),
+            scope.spawn(|| run::<stacks::Minreq>(scenarios)),
+            scope.spawn(|| run::<stacks::Tcp>(scenarios)),
+        ];
+        if curl_is_there {
+            running.push(scope.spawn(|| run::<stacks::Curl>(scenarios)));
+        }
+        running.into_iter().flat_map(|failures| failures.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_readme_has_the_table() {
+    let text = markdown(&table(), &stack::ALL);
+    println!("{text}");
+    readme::check("table", &text);
+}
+
+#[test]
+fn the_readme_tells_how_long_the_glue_is_and_none_is_longer_than_40_lines() {
+    readme::check("glue", &readme::glue());
+}
+
+/// What failed.
+fn run<S: Stack>(scenarios: &[Scenario]) -> Vec<String> {
+    // The longest first, so that no worker is left alone with them.
+    let mut order: Vec<_> = (0..scenarios.len()).collect();
+    order.sort_by_key(|row| Reverse(scenarios[*row].cases.len()));
+    let failures = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS_PER_STACK {
+            scope.spawn(|| {
+                let mut bench = Bench::<S>::default();
+                while let Some(&row) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let scenario = &scenarios[row];
+                    if let Err(why) = bench.try_scenario(scenario) {
+                        failures.lock().unwrap().push(format!("{}: {}: {why}", S::NAME, scenario.name));
+                    }
+                }
+            });
+        }
+    });
+    failures.into_inner().unwrap()
+}

@@ -1,0 +1,48 @@
+//! The generated parts of the README.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+const GLUE: [(&str, &str); 6] = [
+    ("reqwest.rs", "reqwest, async"),
+    ("minreq.rs", "minreq, blocking"),
+    ("tcp.rs", "`std::net::TcpStream`, with http1.rs and framing.rs"),
+    ("curl.rs", "the `curl` program, with http1.rs"),
+    ("http1.rs", "(an answer from plain bytes)"),
+    ("framing.rs", "(lengths and chunks)"),
+];
+
+/// Compares what stands between two markers with what should; with `UPDATE` set, writes it.
+pub(crate) fn check(marker: &str, text: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock();
+    let path = folder().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- begin {marker} -->\n"), format!("<!-- end {marker} -->"));
+    let (before, rest) = readme.split_once(&begin).unwrap();
+    let (current, after) = rest.split_once(&end).unwrap();
+    if current == text {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some(),
+        "README.md is not current: run `UPDATE=1 cargo test -p restream-oauth-conformance`"
+    );
+    fs::write(&path, [before, &begin, text, &end, after].concat()).unwrap();
+}
+
+pub(crate) fn glue() -> String {
+    let mut text = String::from("| glue | lines | over |\n|---|---|---|\n");
+    for (file, over) in GLUE {
+        let lines = fs::read_to_string(folder().join("glue").join(file)).unwrap().lines().count();
+        assert!(lines <= 40, "{file} has {lines} lines");
+        let _ = writeln!(text, "| [{file}](glue/{file}) | {lines} | {over} |");
+    }
+    text
+}
+
+fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

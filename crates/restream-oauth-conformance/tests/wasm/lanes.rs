@@ -1,0 +1,93 @@
+//! Several scenarios at a time: most of a run is waiting for answers and for limits to pass.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use js_sys::futures::{JsFuture, future_to_promise};
+use js_sys::{Array, Promise, Reflect};
+use restream_oauth_conformance::{Certificate, Scenario, Server, stack, table};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
+
+use crate::bench::try_scenario;
+use crate::remote::Sandbox;
+
+/// One for each lane.
+const HTTP: Option<&str> = option_env!("CONFORMANCE_HTTP");
+const GOOD: Option<&str> = option_env!("CONFORMANCE_GOOD");
+const SELF_SIGNED: Option<&str> = option_env!("CONFORMANCE_SELF_SIGNED");
+const EXPIRED: Option<&str> = option_env!("CONFORMANCE_EXPIRED");
+const WRONG_HOST: Option<&str> = option_env!("CONFORMANCE_WRONG_HOST");
+const NOBODY: Option<&str> = option_env!("CONFORMANCE_NOBODY");
+
+#[wasm_bindgen_test]
+async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
+    let in_node = Reflect::has(&js_sys::global(), &"process".into()).unwrap();
+    let stack = if in_node { stack::NODE } else { stack::CHROMIUM };
+    let (mut over_tls, mut others): (Vec<_>, Vec<_>) =
+        table().into_iter().partition(|scenario| matches!(scenario.server, Server::Https(_)));
+    // The longest first, so that no lane is left alone with them.
+    for scenarios in [&mut over_tls, &mut others] {
+        scenarios.sort_by_key(|scenario| Reverse(scenario.cases.len()));
+    }
+    let count = over_tls.len() + others.len();
+
+    let (over_tls, others) = (Queue::of(over_tls), Queue::of(others));
+    let failures = Rc::new(RefCell::new(Vec::new()));
+    // There is one https server of each kind, so these scenarios follow each other in a lane of their own.
+    let lanes = Array::of1(&over_tls.work_off(stack, known(HTTP), &failures));
+    for http in known(HTTP).split(' ') {
+        lanes.push(&others.work_off(stack, http, &failures));
+    }
+    JsFuture::from(Promise::all(&lanes)).await.unwrap();
+
+    let failures = failures.take();
+    assert!(failures.is_empty(), "{} failures in {stack}:\n{}", failures.len(), failures.join("\n"));
+    console_log!("{stack}: {count} scenarios came to the documented outcome");
+}
+
+/// Scenarios that wait for a lane.
+#[derive(Clone)]
+struct Queue(Rc<RefCell<VecDeque<Scenario>>>);
+
+impl Queue {
+    fn of(scenarios: Vec<Scenario>) -> Self {
+        Self(Rc::new(RefCell::new(scenarios.into())))
+    }
+
+    /// Takes one after the other until none is left. Settles then.
+    fn work_off(&self, stack: &'static str, http: &'static str, failures: &Rc<RefCell<Vec<String>>>) -> Promise {
+        let (queue, failures) = (self.clone(), Rc::clone(failures));
+        future_to_promise(async move {
+            while let Some(scenario) = queue.next() {
+                if let Err(why) = try_scenario(stack, &server(scenario.server, http), &scenario).await {
+                    failures.borrow_mut().push(format!("{}: {why}", scenario.name));
+                }
+            }
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    fn next(&self) -> Option<Scenario> {
+        self.0.borrow_mut().pop_front()
+    }
+}
+
+fn server(server: Server, http: &'static str) -> Sandbox {
+    Sandbox::at(match server {
+        Server::Http => http,
+        Server::Https(Certificate::Good) => known(GOOD),
+        Server::Https(Certificate::SelfSigned) => known(SELF_SIGNED),
+        Server::Https(Certificate::Expired) => known(EXPIRED),
+        Server::Https(Certificate::WrongHost) => known(WRONG_HOST),
+        Server::Nobody => known(NOBODY),
+        Server::Nowhere => "https://nowhere.invalid",
+    })
+}
+
+/// An address that was set when this was built: there is no environment where it runs.
+fn known(address: Option<&'static str>) -> &'static str {
+    address.expect("build this with what the example `servers` prints, as .ci/wasm does")
+}
