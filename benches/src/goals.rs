@@ -1,0 +1,75 @@
+//! What we want to reach, judged on the run's own figures. Nothing fails when a goal is missed: the table says so.
+
+use crate::results::Results;
+
+/// One goal.
+pub(crate) struct Goal {
+    /// What is wanted.
+    pub(crate) wanted: String,
+    /// What was measured.
+    pub(crate) measured: String,
+    /// True if that is enough.
+    pub(crate) met: bool,
+}
+
+const READ: f64 = 2.2;
+
+/// A row must be this many times faster than the peer, with this many allocations at most.
+const FASTER: [(&str, f64, Option<u64>); 5] = [
+    ("build-exchange", 4.5, Some(4)),
+    ("read", READ, Some(4)),
+    ("round", 4.5, Some(8)),
+    ("refused-round", 3.0, None),
+    ("authorization-url", 4.0, Some(2)),
+];
+
+/// Reading byte by byte may take this many times as long as reading at once.
+const CUTS: f64 = 3.0;
+/// Four times the length may take this many times as long: four, and a tenth for noise and caches.
+const LENGTH: f64 = 4.4;
+
+/// All goals.
+pub(crate) fn judge(results: &Results) -> Vec<Goal> {
+    let faster = FASTER.iter().filter_map(|&(id, factor, allocations)| faster(results, id, factor, allocations));
+    let door = through_the_door(results);
+    let cuts = slower(results, "read-1", "read", CUTS);
+    let length = slower(results, "read-64k", "read-16k", LENGTH);
+    faster.chain(door).chain(cuts).chain(length).collect()
+}
+
+/// The same goal for reading as its users can have it from the peer: the whole round less the building.
+fn through_the_door(results: &Results) -> Option<Goal> {
+    let [round, build, read] = ["round", "build-exchange", "read"].map(|id| results.row(id));
+    let factor = (round?.peer.median_ns - build?.peer.median_ns) / read?.ours.median_ns;
+    Some(Goal {
+        wanted: format!(
+            "read the documented success, the peer through its own door (round less build): {READ:.1} × faster"
+        ),
+        measured: format!("{factor:.1} ×"),
+        met: factor >= READ,
+    })
+}
+
+fn faster(results: &Results, id: &str, factor: f64, most: Option<u64>) -> Option<Goal> {
+    let row = results.row(id)?;
+    let (wanted, measured) = (format!("{}: {factor:.1} × faster", row.title), format!("{:.1} ×", row.speed_up()));
+    let fast = row.speed_up() >= factor;
+    Some(match most {
+        Some(most) => Goal {
+            wanted: format!("{wanted}, {most} allocations at most"),
+            measured: format!("{measured}, {}", row.ours.allocations),
+            met: fast && row.ours.allocations <= most,
+        },
+        None => Goal { wanted, measured, met: fast },
+    })
+}
+
+fn slower(results: &Results, slow: &str, fast: &str, most: f64) -> Option<Goal> {
+    let (slow, fast) = (results.row(slow)?, results.row(fast)?);
+    let factor = slow.ours.median_ns / fast.ours.median_ns;
+    Some(Goal {
+        wanted: format!("“{}” takes at most {most:.1} × “{}”", slow.title, fast.title),
+        measured: format!("{factor:.1} ×"),
+        met: factor <= most,
+    })
+}
