@@ -6,24 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
-};
-use http::{Request, StatusCode};
-use zeroize::Zeroizing;
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 use crate::bearer::Challenge;
-use crate::call::{Body, Failure, FailureKind, Stage};
+use crate::call::{Failure, FailureKind, Stage};
 use crate::client::Registration;
 use crate::error::{Error, ErrorCode, ErrorKind, Malformed, Operation, Report, Salvaged};
 use crate::form;
-use crate::json::{self, CleanText, Shape};
+use crate::json::{self, Shape, Value};
 use crate::retry_after::RetryAfter;
-use crate::secret::WipedBuffer;
+use crate::secret::{CleanText, WipedBuffer};
 use crate::server_text;
 
 /// How an answer becomes a `T`: chosen by the method of `Client` that made the call.
-pub(crate) type Interpret<T> = fn(Received, SystemTime) -> Result<T, Error>;
+pub(crate) type Interpret<T> = fn(Received<'_>, SystemTime) -> Result<T, Error>;
 
 /// An answer that arrived, whole or not, and is not yet interpreted.
 ///
@@ -31,29 +28,29 @@ pub(crate) type Interpret<T> = fn(Received, SystemTime) -> Result<T, Error>;
 /// copy of a grant. The bytes are wiped when it is dropped.
 #[must_use = "an answer that is not read may hold the only copy of a rotated pair"]
 pub struct Answer<T> {
-    received: Received,
+    collected: Collected,
     interpret: Interpret<T>,
 }
 
 impl<T> Answer<T> {
-    pub(crate) fn new(received: Received, interpret: Interpret<T>) -> Self {
-        Self { received, interpret }
+    pub(crate) fn new(collected: Collected, interpret: Interpret<T>) -> Self {
+        Self { collected, interpret }
     }
 
     /// The status, if a head arrived.
     pub fn status(&self) -> Option<StatusCode> {
-        self.received.status()
+        self.collected.arrival.status()
     }
 
     /// The raw bytes that arrived of the body, up to the limit. Those of a token answer are secret: write them
     /// nowhere but where tokens may stand.
     pub fn expose_body(&self) -> &[u8] {
-        self.received.body.as_slice()
+        self.collected.body.as_slice()
     }
 
     /// True if the answer ended as HTTP says it must, within the limit.
     pub fn is_whole(&self) -> bool {
-        self.received.broke_off.is_none() && !self.received.too_large
+        !self.collected.arrival.is_cut()
     }
 
     /// Interprets it. `sent_at` is the time at which the request was sent.
@@ -61,60 +58,57 @@ impl<T> Answer<T> {
     /// # Errors
     /// [`Error`] if the answer is not what was asked for.
     pub fn read(self, sent_at: SystemTime) -> Result<T, Error> {
-        (self.interpret)(self.received, sent_at)
+        let Collected { arrival, body, .. } = self.collected;
+        (self.interpret)(Received { arrival, body: body.as_slice() }, sent_at)
     }
 }
 
 impl<T> fmt::Debug for Answer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Answer").field(&self.received).finish()
+        f.debug_tuple("Answer").field(&self.collected).finish()
     }
 }
 
 /// What was asked, as far as the reading of the answer needs it. Handles to what the request holds, no copies.
 pub(crate) struct Question {
     pub(crate) operation: Operation,
-    registration: Arc<Registration>,
-    body: Bytes,
-    authorization: Option<HeaderValue>,
+    pub(crate) registration: Arc<Registration>,
+    /// What of the request changes from call to call: its form, or the bearer header of one that has no body.
+    pub(crate) sent: Bytes,
 }
 
 impl Question {
-    /// Takes the body of the request by handle.
-    pub(crate) fn new(
-        operation: Operation,
-        registration: &Arc<Registration>,
-        request: &Request<Body>,
-        body: Bytes,
-    ) -> Self {
-        let authorization = request.headers().get(AUTHORIZATION).cloned();
-        Self { operation, registration: Arc::clone(registration), body, authorization }
-    }
-
     /// The decoded value of a parameter that was sent.
-    pub(crate) fn parameter(&self, name: &str) -> Option<Zeroizing<String>> {
-        let form = std::str::from_utf8(&self.body).ok()?;
-        form::pairs(form).find(|(sent, _)| *sent == name).and_then(|(_, value)| form::decode(value))
+    pub(crate) fn parameter(&self, name: &str) -> Option<CleanText<'_>> {
+        self.parameters().find(|(sent, _)| *sent == name).and_then(|(_, value)| form::decode(value))
     }
 
-    /// All that must not be repeated: each secret of this very call, plain, and percent-encoded in every way.
-    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
+    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let form = if self.has_body() { std::str::from_utf8(&self.sent) } else { Ok("") };
+        form::pairs(form.unwrap_or_default())
+    }
+
+    fn has_body(&self) -> bool {
+        self.operation != Operation::Profile
+    }
+
+    /// All that must not be repeated: each secret of this very call.
+    pub(crate) fn secrets(&self) -> Vec<CleanText<'_>> {
         const PUBLIC: [&str; 4] = ["grant_type", "redirect_uri", "token_type_hint", "client_id"];
-        let mut plain: Vec<Zeroizing<String>> = Vec::new();
-        let form = std::str::from_utf8(&self.body).unwrap_or_default();
-        for (_, value) in form::pairs(form).filter(|(name, _)| !PUBLIC.contains(name)) {
-            plain.extend(form::decode(value));
-        }
-        if let Some(header) = self.authorization.as_ref().and_then(|header| header.to_str().ok()) {
-            plain.extend(header.split_once(' ').map(|(_, credentials)| Zeroizing::new(credentials.to_owned())));
-        }
-        plain.extend(self.registration.credentials.secret().map(|secret| Zeroizing::new(secret.to_owned())));
-        let mut secrets: Vec<_> = plain.iter().flat_map(|secret| form::spellings(secret)).collect();
-        // The longest first: a secret may contain another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut secrets = Vec::with_capacity(MOST_SECRETS);
+        let sent = self.parameters().filter(|(name, _)| !PUBLIC.contains(name));
+        secrets.extend(sent.filter_map(|(_, value)| form::decode(value)));
+        let basic = self.registration.basic.as_ref().map(HeaderValue::as_bytes);
+        let header = if self.has_body() { basic } else { Some(&*self.sent) };
+        let header = header.and_then(|header| std::str::from_utf8(header).ok()?.split_once(' '));
+        secrets.extend(header.map(|(_scheme, credentials)| CleanText::AsItStands(credentials)));
+        secrets.extend(self.registration.credentials.secret().map(CleanText::AsItStands));
         secrets
     }
 }
+
+/// Code, verifier and client secret in the body, the credentials of the header, and the client secret itself.
+const MOST_SECRETS: usize = 5;
 
 /// What of the head matters later.
 struct Head {
@@ -122,106 +116,173 @@ struct Head {
     json: bool,
     encoded: bool,
     content_length: Option<u64>,
+    /// Only of an answer that is no success.
+    refusal: Option<Box<RefusalHead>>,
+}
+
+/// What the head of a refusal says besides.
+struct RefusalHead {
     retry_after: Option<RetryAfter>,
     challenges: Vec<HeaderValue>,
 }
 
-/// The question and all that arrived of its answer.
-pub(crate) struct Received {
-    pub(crate) question: Question,
+impl RefusalHead {
+    /// `None` if there is nothing of the kind.
+    fn read(headers: &HeaderMap) -> Option<Box<Self>> {
+        let retry_after = RetryAfter::read(headers);
+        let challenges: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
+        let nothing = retry_after.is_none() && challenges.is_empty();
+        (!nothing).then(|| Box::new(Self { retry_after, challenges }))
+    }
+}
+
+/// The question, and what is known of its answer besides the body.
+pub(crate) struct Arrival {
+    question: Question,
     head: Option<Head>,
-    body: WipedBuffer,
-    /// The length that the body is said to have, in bytes; 0 if nobody said.
-    expected: usize,
     too_large: bool,
     broke_off: Option<(Stage, Failure)>,
 }
 
-impl Received {
-    pub(crate) fn new(question: Question) -> Self {
-        Self { question, head: None, body: WipedBuffer::default(), expected: 0, too_large: false, broke_off: None }
+impl Arrival {
+    fn limit(&self) -> usize {
+        self.question.registration.body_limit
     }
 
-    pub(crate) fn take_head(&mut self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<()> {
-        let informational = status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS;
-        if informational || self.head.is_some() {
-            return ControlFlow::Continue(());
-        }
-        let text = |name: http::HeaderName| headers.get(name).and_then(|value| HeaderValue::to_str(value).ok());
-        let refused = !status.is_success();
-        self.head = Some(Head {
-            status,
-            json: text(CONTENT_TYPE).is_some_and(is_json),
-            encoded: headers.contains_key(CONTENT_ENCODING) && text(CONTENT_ENCODING) != Some("identity"),
-            content_length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
-            retry_after: if refused { RetryAfter::read(headers) } else { None },
-            challenges: if refused { headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect() } else { Vec::new() },
-        });
-        let promised = self.head.as_ref().and_then(|head| head.content_length).unwrap_or(0);
-        self.expected = usize::try_from(promised).unwrap_or(usize::MAX);
-        if status.is_redirection() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn status(&self) -> Option<StatusCode> {
+        self.head.as_ref().map(|head| head.status)
     }
 
-    /// The body comes in one piece of this length.
-    pub(crate) fn announce(&mut self, length: usize) {
-        self.expected = length;
-    }
-
-    pub(crate) fn take_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
-        if self.body.push_within(bytes, self.limit(), self.expected) && !self.too_large {
-            return ControlFlow::Continue(());
-        }
-        self.too_large = true;
-        ControlFlow::Break(())
+    /// True if not all of the answer arrived.
+    fn is_cut(&self) -> bool {
+        self.broke_off.is_some() || self.too_large
     }
 
     /// A clean end that is none: no head, or fewer bytes than Content-Length promised.
-    pub(crate) fn note_missing_bytes(&mut self) {
-        let received = u64::try_from(self.body.as_slice().len()).unwrap_or(u64::MAX);
+    fn note_missing_bytes(&mut self, received: usize) {
+        let received = u64::try_from(received).unwrap_or(u64::MAX);
         let stage = match &self.head {
             None => Stage::AwaitingHead,
             Some(head) if head.status.is_redirection() || head.encoded || self.too_large => return,
             Some(head) if head.content_length.is_some_and(|promised| promised > received) => Stage::ReadingBody,
             Some(_) => return,
         };
-        self.break_off(stage, Failure::new(FailureKind::Interrupted));
+        self.broke_off = Some((stage, Failure::new(FailureKind::Interrupted)));
+    }
+}
+
+/// What was collected of an answer, piece by piece.
+pub(crate) struct Collected {
+    arrival: Arrival,
+    body: WipedBuffer,
+}
+
+impl Collected {
+    #[inline]
+    pub(crate) fn new(question: Question) -> Self {
+        let limit = question.registration.body_limit;
+        let arrival = Arrival { question, head: None, too_large: false, broke_off: None };
+        Self { arrival, body: WipedBuffer::of_at_most(limit) }
+    }
+
+    pub(crate) fn take_head(&mut self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<()> {
+        let informational = status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS;
+        if informational || self.arrival.head.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let content_length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        self.body.expect_length(usize::try_from(content_length.unwrap_or(0)).unwrap_or(usize::MAX));
+        self.arrival.head = Some(Head {
+            status,
+            json: headers.get(CONTENT_TYPE).is_some_and(is_json),
+            encoded: headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity"),
+            content_length,
+            refusal: if status.is_success() { None } else { RefusalHead::read(headers) },
+        });
+        if status.is_redirection() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    #[inline]
+    pub(crate) fn take_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        if !self.arrival.too_large && self.body.push_if_there_is_room(bytes) {
+            return ControlFlow::Continue(());
+        }
+        self.take_large_chunk(bytes)
+    }
+
+    fn take_large_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        let fits = self.body.push_up_to_limit(bytes);
+        self.arrival.too_large |= !fits;
+        if self.arrival.too_large { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The answer ended by itself.
+    pub(crate) fn end(&mut self) {
+        self.arrival.note_missing_bytes(self.body.as_slice().len());
     }
 
     pub(crate) fn break_off(&mut self, stage: Stage, failure: Failure) {
-        self.broke_off = Some((stage, failure));
+        self.arrival.broke_off = Some((stage, failure));
+    }
+
+    /// The whole body at once, up to the limit, and without a copy.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Received<'_> {
+        let (within, beyond) = body.split_at(body.len().min(self.arrival.limit()));
+        self.arrival.too_large = !beyond.is_empty();
+        self.arrival.note_missing_bytes(body.len());
+        Received { arrival: self.arrival, body: within }
+    }
+}
+
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collected")
+            .field("operation", &self.arrival.question.operation)
+            .field("status", &self.arrival.status())
+            .field("body", &format_args!("{} bytes, redacted", self.body.as_slice().len()))
+            .field("broke_off", &self.arrival.broke_off)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The question and all that arrived of its answer.
+pub(crate) struct Received<'a> {
+    arrival: Arrival,
+    body: &'a [u8],
+}
+
+impl<'a> Received<'a> {
+    pub(crate) fn question(&self) -> &Question {
+        &self.arrival.question
     }
 
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.head.as_ref().map(|head| head.status)
+        self.arrival.status()
     }
 
     /// True unless the answer says that it is JSON.
     pub(crate) fn has_odd_content_type(&self) -> bool {
-        !self.head.as_ref().is_some_and(|head| head.json)
+        !self.arrival.head.as_ref().is_some_and(|head| head.json)
     }
 
     /// True if not all of the answer arrived.
     pub(crate) fn is_cut(&self) -> bool {
-        self.broke_off.is_some() || self.too_large
+        self.arrival.is_cut()
     }
 
     /// The body as text, whatever its encoding.
-    pub(crate) fn text(&self) -> Text<'_> {
-        Text::of(self.body.as_slice())
-    }
-
-    fn limit(&self) -> usize {
-        self.question.registration.body_limit
+    pub(crate) fn text(&self) -> Text<'a> {
+        Text::of(self.body)
     }
 
     fn retry_after(&self, sent_at: SystemTime) -> Option<Duration> {
-        self.head.as_ref()?.retry_after.map(|after| after.delay(sent_at))
+        self.arrival.head.as_ref()?.refusal.as_ref()?.retry_after.map(|after| after.delay(sent_at))
     }
 
     /// The error of an answer that is no success, or of none.
     pub(crate) fn into_refusal(self, sent_at: SystemTime) -> Error {
         let Some(status) = self.status() else {
-            let kind = self.broke_off.as_ref().map_or(FailureKind::Interrupted, |(_, failure)| failure.kind());
+            let kind = self.arrival.broke_off.as_ref().map_or(FailureKind::Interrupted, |(_, failure)| failure.kind());
             return self.into_error(ErrorKind::Transport(kind), sent_at);
         };
         if status.is_redirection() {
@@ -229,8 +290,8 @@ impl Received {
         }
         let refusal = self.read_refusal();
         let code = refusal.code.or_else(|| {
-            let challenges = &self.head.as_ref()?.challenges;
-            Challenge::from_values(challenges, &self.question.secrets())?.error().cloned()
+            let challenges = &self.arrival.head.as_ref()?.refusal.as_ref()?.challenges;
+            Challenge::from_values(challenges, &self.question().secrets())?.error().cloned()
         });
         let kind = match code {
             Some(code) => ErrorKind::Refused(code),
@@ -253,11 +314,13 @@ impl Received {
         shape: Shape,
         sent_at: SystemTime,
     ) -> Error {
-        let kind = match &self.broke_off {
-            _ if self.too_large => ErrorKind::TooLarge { limit: self.limit() },
+        let kind = match &self.arrival.broke_off {
+            _ if self.arrival.too_large => ErrorKind::TooLarge { limit: self.arrival.limit() },
             Some((_, failure)) => ErrorKind::Transport(failure.kind()),
-            None if self.body.as_slice().iter().all(u8::is_ascii_whitespace) => ErrorKind::Malformed(Malformed::Empty),
-            None if self.head.as_ref().is_some_and(|head| head.encoded) => ErrorKind::Malformed(Malformed::Compressed),
+            None if self.body.trim_ascii().is_empty() => ErrorKind::Malformed(Malformed::Empty),
+            None if self.arrival.head.as_ref().is_some_and(|head| head.encoded) => {
+                ErrorKind::Malformed(Malformed::Compressed)
+            }
             None if shape == Shape::Cut => ErrorKind::Transport(FailureKind::Interrupted),
             None if matches!(shape, Shape::Broken | Shape::Followed) => ErrorKind::Malformed(Malformed::NotJson),
             None => ErrorKind::Malformed(reason),
@@ -272,18 +335,21 @@ impl Received {
     }
 
     fn report(self, kind: ErrorKind, sent_at: SystemTime) -> Report {
-        let unsent = matches!(self.broke_off, Some((Stage::BeforeBody, _)));
+        let retry_after = self.retry_after(sent_at);
+        let status = self.status();
+        let Arrival { question, broke_off, .. } = self.arrival;
+        let unsent = matches!(broke_off, Some((Stage::BeforeBody, _)));
         Report {
-            operation: self.question.operation,
+            operation: question.operation,
             kind,
-            status: self.status(),
-            judged_by: self.status(),
-            retry_after: self.retry_after(sent_at),
+            status,
+            judged_by: status,
+            retry_after,
             server_message: None,
             salvaged: None,
             // A request without a body never has it asked for, so the flag proves nothing.
-            not_sent: unsent && self.head.is_none() && !self.question.body.is_empty(),
-            failure: self.broke_off.map(|(_, failure)| failure),
+            not_sent: unsent && status.is_none() && question.has_body(),
+            failure: broke_off.map(|(_, failure)| failure),
         }
     }
 
@@ -292,41 +358,32 @@ impl Received {
         let text = self.text();
         let mut error = None;
         let mut message = None;
-        json::members(text.as_str(), |key, raw| match key {
-            b"error" => error = Some(raw),
-            b"error_description" => message = Some(raw),
-            b"message" if message.is_none() => message = Some(raw),
+        json::members(text.as_bytes(), |key, value| match key {
+            b"error" => error = Some(value),
+            b"error_description" => message = Some(value),
+            b"message" if message.is_none() => message = Some(value),
             _ => {}
         });
         let mut name = error;
         let mut status = None;
-        if let Some(object) = error.filter(|raw| raw.starts_with('{')) {
+        if let Some(object) = error.filter(|error| error.is_object()) {
             name = None;
-            json::members(object, |key, raw| match key {
-                b"name" => name = Some(raw),
-                b"message" => message = Some(raw),
-                b"code" if raw.starts_with('"') => name = name.or(Some(raw)),
-                b"statusCode" | b"status" | b"code" => status = raw.parse().ok().or(status),
+            json::members(object.written(), |key, value| match key {
+                b"name" => name = Some(value),
+                b"message" => message = Some(value),
+                b"code" if value.is_string() => name = name.or(Some(value)),
+                b"statusCode" | b"status" | b"code" => {
+                    status = value.integer().and_then(|status| u16::try_from(status).ok()).or(status);
+                }
                 _ => {}
             });
         }
-        let secrets = self.question.secrets();
+        let secrets = self.question().secrets();
         Refusal {
             code: text_of(name).map(|name| ErrorCode::read(&name, &secrets)),
             status: status.and_then(|status| StatusCode::from_u16(status).ok()).filter(|status| !status.is_success()),
             message: text_of(message).map(|text| server_text::message(&text, &secrets)),
         }
-    }
-}
-
-impl fmt::Debug for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received")
-            .field("operation", &self.question.operation)
-            .field("status", &self.status())
-            .field("body", &format_args!("{} bytes, redacted", self.body.as_slice().len()))
-            .field("broke_off", &self.broke_off)
-            .finish_non_exhaustive()
     }
 }
 
@@ -345,30 +402,32 @@ impl Refusal {
 }
 
 /// The text of a member that holds some.
-fn text_of(raw: Option<&str>) -> Option<CleanText<'_>> {
-    raw.and_then(json::string).filter(|text| !text.is_empty())
+fn text_of(value: Option<Value<'_>>) -> Option<CleanText<'_>> {
+    value?.string().filter(|text| !text.is_empty())
 }
 
 /// `application/json`, `text/json` or `application/…+json`, whatever the parameters.
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
-    let suffix = subtype.rsplit('+').next().unwrap_or_default();
-    suffix.eq_ignore_ascii_case("json")
+fn is_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    match essence.split_last_chunk::<5>() {
+        Some((kind, [b'/', json @ ..])) => !kind.is_empty() && json.eq_ignore_ascii_case(b"json"),
+        Some((kind, [b'+', json @ ..])) => kind.contains(&b'/') && json.eq_ignore_ascii_case(b"json"),
+        _ => false,
+    }
 }
 
-/// A body as text: as it is when it is UTF-8, otherwise decoded into wiped memory.
+/// A body in UTF-8, as far as it is text at all: as it is, or put so from UTF-16 in wiped memory.
 pub(crate) struct Text<'a> {
-    buffer: TextBuffer<'a>,
-    /// A byte order mark was taken off, or the bytes are not UTF-8.
+    body: TextBytes<'a>,
+    /// A byte order mark was taken off, or some bytes are no text.
     pub(crate) oddly_encoded: bool,
-    /// What stands in the place of bytes that are no text. It occurs nowhere else.
-    pub(crate) placeholder: Option<char>,
+    /// No byte is anything but text.
+    pub(crate) wholly_utf8: bool,
 }
 
-enum TextBuffer<'a> {
-    Borrowed(&'a str),
-    Decoded(Zeroizing<String>),
+enum TextBytes<'a> {
+    AsTheyStand(&'a [u8]),
+    Made(WipedBuffer),
 }
 
 impl<'a> Text<'a> {
@@ -381,44 +440,35 @@ impl<'a> Text<'a> {
         }
         let without_mark = bytes.strip_prefix(b"\xEF\xBB\xBF");
         let bytes = without_mark.unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).or_else(|error| match error.error_len() {
-            // A character that is cut at the very end: all before it is text.
-            None => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()),
-            Some(_) => Err(error),
-        });
-        if let Ok(text) = text {
-            return Self {
-                buffer: TextBuffer::Borrowed(text),
-                oddly_encoded: without_mark.is_some(),
-                placeholder: None,
-            };
+        let checked = std::str::from_utf8(bytes);
+        // A character that is cut at the very end is not strange.
+        let odd = checked.is_err_and(|error| error.error_len().is_some());
+        Self {
+            body: TextBytes::AsTheyStand(bytes),
+            oddly_encoded: odd || without_mark.is_some(),
+            wholly_utf8: checked.is_ok(),
         }
-        Self::decoded(bytes.utf8_chunks().flat_map(|chunk| {
-            let no_text = (!chunk.invalid().is_empty()).then_some(None);
-            chunk.valid().chars().map(Some).chain(no_text)
-        }))
     }
 
+    /// A unit that is no character becomes a byte that is none.
     fn of_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Self {
         let units = bytes.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(unit));
-        Self::decoded(char::decode_utf16(units).map(Result::ok))
+        let characters = char::decode_utf16(units).map(Result::ok);
+        // Counted first, so that the buffer takes no more than it needs, never grows, and leaves no copy.
+        let length = characters.clone().map(|character| character.map_or(1, char::len_utf8)).sum();
+        let mut made = WipedBuffer::of_at_most(length);
+        for character in characters {
+            let mut utf8 = [0; 4];
+            let encoded = character.map(|character| character.encode_utf8(&mut utf8).as_bytes());
+            made.push_up_to_limit(encoded.unwrap_or(b"\xFF"));
+        }
+        Self { body: TextBytes::Made(made), oddly_encoded: true, wholly_utf8: false }
     }
 
-    /// Counted first, so that the buffer takes no more than it needs, never grows, and leaves no copy.
-    fn decoded(characters: impl Iterator<Item = Option<char>> + Clone) -> Self {
-        let mut placeholders = [char::REPLACEMENT_CHARACTER, '\u{FFFE}', '\u{FFFF}', char::MAX].into_iter();
-        let unused = placeholders.find(|placeholder| !characters.clone().any(|one| one == Some(*placeholder)));
-        let placeholder = unused.unwrap_or(char::REPLACEMENT_CHARACTER);
-        let characters = characters.map(|one| one.unwrap_or(placeholder));
-        let mut decoded = Zeroizing::new(String::with_capacity(characters.clone().map(char::len_utf8).sum()));
-        decoded.extend(characters);
-        Self { buffer: TextBuffer::Decoded(decoded), oddly_encoded: true, placeholder: Some(placeholder) }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        match &self.buffer {
-            TextBuffer::Borrowed(text) => text,
-            TextBuffer::Decoded(text) => text,
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.body {
+            TextBytes::AsTheyStand(bytes) => bytes,
+            TextBytes::Made(bytes) => bytes.as_slice(),
         }
     }
 }
@@ -432,27 +482,29 @@ mod tests {
         for content_type in
             ["application/json", "text/json", "Application/JSON; charset=utf-8", "application/problem+json"]
         {
-            assert!(is_json(content_type), "{content_type}");
+            assert!(is_json(&HeaderValue::from_static(content_type)), "{content_type}");
         }
         for content_type in ["", "json", "text/html", "application/jsonp", "application/json+xml"] {
-            assert!(!is_json(content_type), "{content_type}");
+            assert!(!is_json(&HeaderValue::from_static(content_type)), "{content_type}");
         }
     }
 
     #[test]
     fn bodies_become_text_whatever_their_encoding() {
-        let cases: [(&[u8], &str, bool); 7] = [
-            (b"{}", "{}", false),
-            (b"\xEF\xBB\xBF{}", "{}", true),
-            (b"{\xE9}", "{\u{FFFD}}", true),
-            (b"\xFF\xFE{\0}\0", "{}", true),
-            (b"\xFE\xFF\0{\0}", "{}", true),
-            (b"\xFF\xFE{\0}", "{", true),
-            (b"", "", false),
+        let cases: [(&[u8], &[u8], bool); 9] = [
+            (b"{}", b"{}", false),
+            (b"\xEF\xBB\xBF{}", b"{}", true),
+            (b"{\xE9}", b"{\xE9}", true),
+            (b"{\xC3", b"{\xC3", false),
+            (b"\xFF\xFE{\0}\0", b"{}", true),
+            (b"\xFE\xFF\0{\0}", b"{}", true),
+            (b"\xFF\xFE{\0}", b"{", true),
+            (b"\xFF\xFE{\0\0\xD8\xE9\0", b"{\xFF\xC3\xA9", true),
+            (b"", b"", false),
         ];
         for (bytes, expected, oddly_encoded) in cases {
             let text = Text::of(bytes);
-            assert_eq!((text.as_str(), text.oddly_encoded), (expected, oddly_encoded), "{bytes:?}");
+            assert_eq!((text.as_bytes(), text.oddly_encoded), (expected, oddly_encoded), "{bytes:?}");
         }
     }
 }

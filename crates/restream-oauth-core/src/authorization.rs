@@ -9,13 +9,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize as _;
 
 use crate::client::{Client, ConfigError, Registration, has_any, is_reserved};
 use crate::error::ErrorCode;
 use crate::form::{self, Piece, Space};
-use crate::scope::{MOST_FROM_SERVER, Scope, Scopes};
-use crate::secret::{SecretText, same_text, secret_type};
+use crate::scope::{MOST_FROM_SERVER, Scope, Scopes, words};
+use crate::secret::{CleanText, SecretBytes, SecretText, same_text, secret_type};
 use crate::server_text;
 use crate::uri;
 
@@ -71,7 +71,7 @@ impl Client {
             Piece::Plain(options.scopes.as_str()),
             Piece::Encoded(&options.parameters),
         ];
-        let url = form::assemble(&pieces, Space::Percent);
+        let url = form::assemble(pieces, Space::Percent);
         Login {
             registration: Arc::clone(self.registration()),
             url: AuthorizationUrl(url),
@@ -87,12 +87,12 @@ impl Client {
 /// The core draws no randomness itself. Take them from the operating system (`getrandom`, `crypto.getRandomValues`),
 /// anew for each login, and do not go on when it fails: 32 bytes become `state`, 32 the PKCE verifier, 256 bits each
 /// (RFC 6749 §10.10 asks for 128 at least, RFC 7636 §7.1 recommends 256).
-pub struct Entropy(Zeroizing<[u8; 64]>);
+pub struct Entropy(SecretBytes<64>);
 
 impl From<[u8; 64]> for Entropy {
     fn from(mut bytes: [u8; 64]) -> Self {
-        let entropy = Self(Zeroizing::new(bytes));
-        bytes.zeroize();
+        let entropy = Self(SecretBytes(bytes));
+        bytes.as_mut_slice().zeroize();
         entropy
     }
 }
@@ -105,7 +105,7 @@ impl fmt::Debug for Entropy {
 
 impl Entropy {
     fn into_texts(self) -> [RandomText; 2] {
-        let (first, second) = self.0.split_at(32);
+        let (first, second) = self.0.0.split_at(32);
         [RandomText::encode(first), RandomText::encode(second)]
     }
 }
@@ -151,9 +151,9 @@ impl LoginOptions {
         }
         self.names.push(name.to_owned());
         self.parameters.push('&');
-        form::encode_into(&mut self.parameters, name, Space::Percent);
+        form::encode(name, Space::Percent, |part| self.parameters.push_str(part));
         self.parameters.push('=');
-        form::encode_into(&mut self.parameters, value, Space::Percent);
+        form::encode(value, Space::Percent, |part| self.parameters.push_str(part));
         Ok(self)
     }
 
@@ -216,9 +216,9 @@ impl Login {
         };
         self.accepted = true;
         Ok(AuthorizationCode {
-            code: code.into(),
+            code: code.into_owned(),
             redirect_uri: Arc::clone(&self.registration.redirect_uri),
-            verifier: self.verifier.as_ref().map(|verifier| SecretText::new(verifier.as_str())),
+            verifier: self.verifier.as_ref().map(|verifier| SecretText::from(verifier.as_str())),
             scopes: parameters.scopes,
         })
     }
@@ -237,9 +237,9 @@ impl Login {
         }
     }
 
-    fn refused(&self, error: &str, description: Option<Zeroizing<String>>) -> CallbackError {
-        let mut secrets = vec![Zeroizing::new(self.state.as_str().to_owned())];
-        secrets.extend(self.verifier.as_ref().map(|verifier| Zeroizing::new(verifier.as_str().to_owned())));
+    fn refused(&self, error: &str, description: Option<CleanText<'_>>) -> CallbackError {
+        let mut secrets = vec![CleanText::AsItStands(self.state.as_str())];
+        secrets.extend(self.verifier.as_ref().map(|verifier| CleanText::AsItStands(verifier.as_str())));
         CallbackError::Refused {
             code: ErrorCode::read(error, &secrets),
             message: description.map(|text| server_text::message(&text, &secrets)),
@@ -276,7 +276,7 @@ pub fn state_of(uri: &str) -> Result<State, CallbackError> {
         return Err(CallbackError::NoParameters);
     }
     let state = parameters.state.ok_or(CallbackError::StateMissing)?;
-    Ok(State::new(state.as_str()))
+    Ok(State(state.into_owned()))
 }
 
 secret_type! {
@@ -290,12 +290,12 @@ secret_type! {
 }
 
 /// The URL to open in the user's browser. It holds `state`, so `Debug` is redacted and there is no `Display`.
-pub struct AuthorizationUrl(pub(crate) Zeroizing<String>);
+pub struct AuthorizationUrl(pub(crate) SecretText);
 
 impl AuthorizationUrl {
     /// The URL. Open it in a browser; do not log it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 }
 
@@ -331,7 +331,7 @@ impl AuthorizationCode {
         Self {
             code: SecretText::new(code),
             redirect_uri: redirect_uri.as_ref().into(),
-            verifier: code_verifier.map(|verifier| SecretText::new(verifier.expose_secret())),
+            verifier: code_verifier.map(|verifier| verifier.0),
             scopes: None,
         }
     }
@@ -437,20 +437,20 @@ fn has_scheme(uri: &str) -> bool {
 
 /// The parameters that matter of a redirect; all others are ignored (RFC 6749 §4.1.2).
 #[derive(Default)]
-struct CallbackParameters {
-    state: Option<Zeroizing<String>>,
-    code: Option<Zeroizing<String>>,
-    error: Option<Zeroizing<String>>,
-    error_description: Option<Zeroizing<String>>,
+struct CallbackParameters<'a> {
+    state: Option<CleanText<'a>>,
+    code: Option<CleanText<'a>>,
+    error: Option<CleanText<'a>>,
+    error_description: Option<CleanText<'a>>,
     scopes: Option<Scopes>,
 }
 
-impl CallbackParameters {
-    fn read(query: &str) -> Result<Self, CallbackError> {
+impl<'a> CallbackParameters<'a> {
+    fn read(query: &'a str) -> Result<Self, CallbackError> {
         let mut read = Self::default();
         for (name, value) in form::pairs(query) {
             let Some(name) = form::decode(name) else { continue };
-            match name.as_str() {
+            match &*name {
                 "state" => set(&mut read.state, "state", value)?,
                 "code" => set(&mut read.code, "code", value)?,
                 "error" => set(&mut read.error, "error", value)?,
@@ -458,7 +458,7 @@ impl CallbackParameters {
                 "scope" => {
                     read.scopes = form::decode(value).map(|scopes| {
                         let mut all = Scopes::default();
-                        for scope in scopes.split([' ', ',']).take(MOST_FROM_SERVER) {
+                        for scope in words(scopes.as_bytes()).take(MOST_FROM_SERVER) {
                             all.add(scope);
                         }
                         all
@@ -480,7 +480,7 @@ impl CallbackParameters {
     }
 }
 
-fn set(slot: &mut Option<Zeroizing<String>>, name: &'static str, value: &str) -> Result<(), CallbackError> {
+fn set<'a>(slot: &mut Option<CleanText<'a>>, name: &'static str, value: &'a str) -> Result<(), CallbackError> {
     if slot.is_some() {
         return Err(CallbackError::Doubled(name));
     }
@@ -489,13 +489,13 @@ fn set(slot: &mut Option<Zeroizing<String>>, name: &'static str, value: &str) ->
 }
 
 /// 32 random bytes as 43 characters of base64url: the form of `state`, verifier and challenge.
-pub(crate) struct RandomText(Zeroizing<[u8; 43]>);
+pub(crate) struct RandomText(SecretBytes<43>);
 
 impl RandomText {
     fn encode(bytes: &[u8]) -> Self {
-        let mut text = Zeroizing::new([0; 43]);
+        let mut text = SecretBytes([0; 43]);
         // 32 bytes always fill 43 characters.
-        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut *text);
+        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text.0);
         debug_assert_eq!(written, Ok(43));
         Self(text)
     }
@@ -503,17 +503,17 @@ impl RandomText {
     /// The text of a saved login, if it has the form of one.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         let valid = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if valid { Some(Self(Zeroizing::new(text.as_bytes().try_into().ok()?))) } else { None }
+        if valid { Some(Self(SecretBytes(text.as_bytes().try_into().ok()?))) } else { None }
     }
 
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII is ever put in.
-        std::str::from_utf8(&*self.0).unwrap_or_default()
+        std::str::from_utf8(&self.0.0).unwrap_or_default()
     }
 
     /// RFC 7636 §4.2: `BASE64URL(SHA256(ASCII(code_verifier)))`.
     fn s256_challenge(&self) -> Self {
-        Self::encode(&Sha256::digest(*self.0))
+        Self::encode(&Sha256::digest(self.0.0))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use zeroize::Zeroizing;
 
 use crate::credentials::sensitive_header;
 use crate::error::ErrorCode;
 use crate::scope::{MOST_FROM_SERVER, Scopes};
-use crate::secret::SecretText;
+use crate::secret::{CleanText, SecretText};
 use crate::server_text;
 
 /// An access token and the type the server gave it.
@@ -55,6 +55,11 @@ impl AccessToken {
     /// # Ok::<(), restream_oauth_core::BearerError>(())
     /// ```
     pub fn bearer_header(&self) -> Result<HeaderValue, BearerError> {
+        self.shared_bearer_header().map(|(header, _)| header)
+    }
+
+    /// The header, and a handle to its bytes.
+    pub(crate) fn shared_bearer_header(&self) -> Result<(HeaderValue, Bytes), BearerError> {
         if self.token_type != TokenType::Bearer {
             return Err(BearerError::UnsupportedTokenType);
         }
@@ -62,7 +67,7 @@ impl AccessToken {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(BearerError::InvalidCharacter);
         }
-        let mut value = Zeroizing::new(String::with_capacity(token.len().saturating_add("Bearer ".len())));
+        let mut value = SecretText::with_capacity(token.len().saturating_add("Bearer ".len()));
         value.push_str("Bearer ");
         value.push_str(token);
         sensitive_header(value).ok_or(BearerError::InvalidCharacter)
@@ -81,7 +86,7 @@ pub enum TokenType {
 
 impl TokenType {
     /// What a server wrote, cleared of secrets that it repeats.
-    pub(crate) fn read(text: &str, secrets: &[Zeroizing<String>]) -> Self {
+    pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
         if text.eq_ignore_ascii_case("bearer") { Self::Bearer } else { Self::Other(server_text::code(text, secrets)) }
     }
 
@@ -155,17 +160,17 @@ impl Challenge {
     /// As [`from_headers`](Self::from_headers), with secrets to be cut out of what it says.
     pub(crate) fn from_values<'a>(
         values: impl IntoIterator<Item = &'a HeaderValue>,
-        secrets: &[Zeroizing<String>],
+        secrets: &[CleanText<'_>],
     ) -> Option<Self> {
         values.into_iter().find_map(|value| {
             // Bytes that are no text take no more room than they had.
-            let mut text = Zeroizing::new(String::with_capacity(value.len()));
+            let mut text = SecretText::with_capacity(value.len());
             for chunk in value.as_bytes().utf8_chunks() {
                 text.push_str(chunk.valid());
                 text.push_str(if chunk.invalid().is_empty() { "" } else { "?" });
             }
             // Once before it is taken apart, which could cut a secret short, and once after, which may unescape one.
-            Self::read(&server_text::redacted(&text, secrets), secrets)
+            Self::read(&server_text::redacted(text.expose(), secrets), secrets)
         })
     }
 
@@ -185,7 +190,7 @@ impl Challenge {
         self.scopes.as_ref()
     }
 
-    fn read(header: &str, secrets: &[Zeroizing<String>]) -> Option<Self> {
+    fn read(header: &str, secrets: &[CleanText<'_>]) -> Option<Self> {
         let mut found: Option<Self> = None;
         let mut rest = header;
         loop {
@@ -218,7 +223,7 @@ impl Challenge {
         }
     }
 
-    fn set(&mut self, name: &str, value: &str, secrets: &[Zeroizing<String>]) {
+    fn set(&mut self, name: &str, value: &str, secrets: &[CleanText<'_>]) {
         match name {
             // Without a value it counts as omitted.
             _ if value.is_empty() => {}
@@ -229,7 +234,7 @@ impl Challenge {
             _ if name.eq_ignore_ascii_case("scope") => {
                 let mut scopes = Scopes::default();
                 for scope in value.split(' ').take(MOST_FROM_SERVER) {
-                    scopes.add(scope);
+                    scopes.add(scope.as_bytes());
                 }
                 self.scopes = Some(scopes);
             }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use crate::answer::{Answer, Interpret, Question, Received};
+use crate::answer::{Answer, Collected, Interpret, Question};
 use crate::error::Error;
 
 /// One request and the reader of its answer. `T` is what the answer becomes.
@@ -40,8 +40,9 @@ pub struct Call<T> {
 }
 
 impl<T> Call<T> {
+    #[inline]
     pub(crate) fn new(request: Request<Body>, question: Question, interpret: Interpret<T>) -> Self {
-        Self { request, reader: Reader { received: Received::new(question), interpret } }
+        Self { request, reader: Reader { collected: Collected::new(question), interpret } }
     }
 
     /// What will be sent.
@@ -106,7 +107,7 @@ impl fmt::Debug for Body {
 /// How the body is cut into chunks does not change the outcome.
 #[must_use = "an answer that is not read may hold the only copy of a rotated pair"]
 pub struct Reader<T> {
-    received: Received,
+    collected: Collected,
     interpret: Interpret<T>,
 }
 
@@ -114,13 +115,14 @@ impl<T> Reader<T> {
     /// Takes the status and headers. Informational answers (1xx) are skipped; the first final one counts.
     /// `Break` means that nothing more is needed: stop reading and call [`finish`](Self::finish).
     pub fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<()> {
-        self.received.take_head(status, headers)
+        self.collected.take_head(status, headers)
     }
 
     /// Takes the next piece of the body, of any size. `Break` means that nothing more is needed or allowed: stop
     /// reading and call [`finish`](Self::finish).
+    #[inline]
     pub fn chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
-        self.received.take_chunk(bytes)
+        self.collected.take_chunk(bytes)
     }
 
     /// The answer ended, or the reader said stop. `sent_at` is the time at which the request was sent, from which
@@ -142,34 +144,33 @@ impl<T> Reader<T> {
 
     /// As [`finish`](Self::finish), but leaves the bytes uninterpreted: for who must save them first.
     pub fn end(mut self) -> Answer<T> {
-        self.received.note_missing_bytes();
-        Answer::new(self.received, self.interpret)
+        self.collected.end();
+        Answer::new(self.collected, self.interpret)
     }
 
     /// As [`failed`](Self::failed), but leaves the bytes uninterpreted: for who must save them first.
     pub fn broke(mut self, stage: Stage, failure: Failure) -> Answer<T> {
-        self.received.break_off(stage, failure);
-        Answer::new(self.received, self.interpret)
+        self.collected.break_off(stage, failure);
+        Answer::new(self.collected, self.interpret)
     }
 
-    /// Reads a whole answer at once.
+    /// Reads a whole answer at once, in the place of [`head`](Self::head), [`chunk`](Self::chunk) and an exit. Nothing is
+    /// copied.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
     pub fn read(mut self, response: Response<impl AsRef<[u8]>>, sent_at: SystemTime) -> Result<T, Error> {
         let (head, body) = response.into_parts();
-        if self.head(head.status, &head.headers).is_continue() {
-            self.received.announce(body.as_ref().len());
-            // Told to stop or not, the exit is the same.
-            let _ = self.chunk(body.as_ref());
+        if self.head(head.status, &head.headers).is_break() {
+            return self.finish(sent_at);
         }
-        self.finish(sent_at)
+        (self.interpret)(self.collected.with_body(body.as_ref()), sent_at)
     }
 }
 
 impl<T> fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("received", &self.received).finish_non_exhaustive()
+        f.debug_struct("Reader").field("collected", &self.collected).finish_non_exhaustive()
     }
 }
 

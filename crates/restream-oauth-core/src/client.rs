@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, Uri};
-use zeroize::Zeroizing;
 
 use crate::answer::{Interpret, Question};
 use crate::call::{Body, Call};
@@ -86,26 +85,22 @@ impl Client {
     }
 
     /// A POST of a form to `endpoint`.
-    pub(crate) fn post<T>(
+    #[inline]
+    pub(crate) fn post<T, const N: usize>(
         &self,
         operation: Operation,
         endpoint: &Uri,
-        authorization: Option<&HeaderValue>,
-        form: &[Piece<'_>],
+        headers: HeaderMap,
+        form: [Piece<'_>; N],
         interpret: Interpret<T>,
     ) -> Call<T> {
         let body = Bytes::from_owner(form::assemble(form, Space::Plus));
         let mut request = Request::new(Body::new(body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
-        let mut headers = HeaderMap::with_capacity(3);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(authorization) = authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
         *request.headers_mut() = headers;
-        self.call(operation, request, body, interpret)
+        let question = Question { operation, registration: Arc::clone(&self.registration), sent: body };
+        Call::new(request, question, interpret)
     }
 
     /// A GET of `endpoint` with a bearer token.
@@ -113,20 +108,29 @@ impl Client {
         &self,
         operation: Operation,
         endpoint: &Uri,
-        authorization: HeaderValue,
+        (bearer, sent): (HeaderValue, Bytes),
         interpret: Interpret<T>,
     ) -> Call<T> {
         let mut request = Request::new(Body::new(Bytes::new()));
         *request.uri_mut() = endpoint.clone();
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        request.headers_mut().insert(AUTHORIZATION, authorization);
-        self.call(operation, request, Bytes::new(), interpret)
-    }
-
-    fn call<T>(&self, operation: Operation, request: Request<Body>, body: Bytes, interpret: Interpret<T>) -> Call<T> {
-        let question = Question::new(operation, &self.registration, &request, body);
+        request.headers_mut().insert(ACCEPT, JSON);
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        let question = Question { operation, registration: Arc::clone(&self.registration), sent };
         Call::new(request, question, interpret)
     }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The headers of a form, with client authentication or without.
+fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT, JSON);
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    headers
 }
 
 impl fmt::Debug for Client {
@@ -227,7 +231,7 @@ impl ClientBuilder {
             Credentials::Body { .. } | Credentials::Public => None,
         };
         let exchange_prefix = form::assemble(
-            &[
+            [
                 Piece::Encoded("grant_type=authorization_code&redirect_uri="),
                 Piece::Plain(&redirect_uri),
                 Piece::Encoded("&code="),
@@ -246,8 +250,10 @@ impl ClientBuilder {
                 revocation_uri,
                 profile_uri,
                 authorization_prefix,
+                token_headers: form_headers(basic.as_ref()),
+                revocation_headers: form_headers(None),
                 basic,
-                exchange_prefix: exchange_prefix.to_string(),
+                exchange_prefix: exchange_prefix.expose().to_owned(),
                 form_suffix,
             }),
         })
@@ -270,7 +276,10 @@ pub(crate) struct Registration {
     /// The exchange's form up to and with `&code=`.
     pub(crate) exchange_prefix: String,
     /// The client authentication of the form, or nothing.
-    pub(crate) form_suffix: Zeroizing<String>,
+    pub(crate) form_suffix: SecretText,
+    /// The headers of requests with client authentication, and of those without.
+    pub(crate) token_headers: HeaderMap,
+    pub(crate) revocation_headers: HeaderMap,
 }
 
 /// A value of the configuration that cannot be used, and why. It never prints the value.
@@ -387,7 +396,7 @@ fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> 
         Some(_) => "&",
     };
     let prefix = form::assemble(
-        &[
+        [
             Piece::Encoded(endpoint),
             Piece::Encoded(separator),
             Piece::Encoded("response_type=code&client_id="),
@@ -398,7 +407,7 @@ fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> 
         ],
         Space::Percent,
     );
-    Ok(prefix.to_string())
+    Ok(prefix.expose().to_owned())
 }
 
 #[cfg(test)]

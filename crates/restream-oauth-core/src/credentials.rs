@@ -3,11 +3,8 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderValue;
-use zeroize::Zeroizing;
 
 use crate::form::{self, Piece, Space};
 use crate::secret::SecretText;
@@ -49,25 +46,26 @@ impl Credentials {
             BasicEncoding::Form => [Piece::Plain(client_id), Piece::Encoded(":"), Piece::Plain(secret)],
             BasicEncoding::Raw => [Piece::Encoded(client_id), Piece::Encoded(":"), Piece::Encoded(secret)],
         };
-        let pair = form::assemble(&pieces, Space::Percent);
-        // Four characters for three bytes begun: `encode_string` never grows the buffer, so no copy is left.
+        let pair = form::assemble(pieces, Space::Percent);
+        let pair = pair.expose().as_bytes();
+        // Four characters for three bytes begun.
         let length = pair.len().div_ceil(3).saturating_mul(4).saturating_add("Basic ".len());
-        let mut value = Zeroizing::new(String::with_capacity(length));
+        let mut value = SecretText::with_capacity(length);
         value.push_str("Basic ");
-        STANDARD.encode_string(pair.as_bytes(), &mut value);
-        sensitive_header(value)
+        value.push_base64(pair);
+        sensitive_header(value).map(|(value, _)| value)
     }
 
     /// What the form body holds of the client, to be appended.
-    pub(crate) fn form_suffix(&self, client_id: &str) -> Zeroizing<String> {
+    pub(crate) fn form_suffix(&self, client_id: &str) -> SecretText {
         let identifier = [Piece::Encoded("&client_id="), Piece::Plain(client_id)];
         match self {
-            Self::Basic { .. } => Zeroizing::new(String::new()),
-            Self::Public => form::assemble(&identifier, Space::Plus),
+            Self::Basic { .. } => SecretText::default(),
+            Self::Public => form::assemble(identifier, Space::Plus),
             Self::Body { secret } => {
                 let [name, value] = identifier;
                 let pieces = [name, value, Piece::Encoded("&client_secret="), Piece::Plain(secret.expose())];
-                form::assemble(&pieces, Space::Plus)
+                form::assemble(pieces, Space::Plus)
             }
         }
     }
@@ -84,15 +82,20 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A header value that owns wiped memory and is marked sensitive; `None` if the text cannot be a header.
-pub(crate) fn sensitive_header(text: Zeroizing<String>) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
+/// A header value that owns wiped memory and is marked sensitive, and a handle to its bytes; `None` if the text cannot
+/// be a header.
+pub(crate) fn sensitive_header(text: SecretText) -> Option<(HeaderValue, Bytes)> {
+    let bytes = Bytes::from_owner(text);
+    let mut value = HeaderValue::from_maybe_shared(bytes.clone()).ok()?;
     value.set_sensitive(true);
-    Some(value)
+    Some((value, bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn basic(secret: &str, encoding: BasicEncoding) -> Credentials {
@@ -126,11 +129,11 @@ mod tests {
     #[test]
     fn the_body_holds_the_client_only_when_the_header_does_not() {
         let body = Credentials::Body { secret: SecretText::new("s &") };
-        assert_eq!(body.form_suffix("i d").as_str(), "&client_id=i+d&client_secret=s+%26");
+        assert_eq!(body.form_suffix("i d").expose(), "&client_id=i+d&client_secret=s+%26");
         assert_eq!(body.header("id"), None);
-        assert_eq!(Credentials::Public.form_suffix("id").as_str(), "&client_id=id");
+        assert_eq!(Credentials::Public.form_suffix("id").expose(), "&client_id=id");
         assert_eq!(Credentials::Public.header("id"), None);
-        assert_eq!(basic("s", BasicEncoding::Form).form_suffix("id").as_str(), "");
+        assert_eq!(basic("s", BasicEncoding::Form).form_suffix("id").expose(), "");
     }
 
     #[test]

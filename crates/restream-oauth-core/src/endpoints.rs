@@ -5,6 +5,11 @@ use http::Uri;
 use crate::client::ConfigError;
 use crate::uri;
 
+const AUTHORIZATION: &str = "https://api.restream.io/login";
+const TOKEN: &str = "https://api.restream.io/oauth/token";
+const REVOCATION: &str = "https://api.restream.io/oauth/revoke";
+const PROFILE: &str = "https://api.restream.io/v2/user/profile";
+
 /// The four URLs of an authorization server and its profile call.
 ///
 /// They are checked when a [`Client`](crate::Client) is built: `https`, or `http` on a literal loopback address
@@ -32,7 +37,9 @@ pub struct Endpoints {
 impl Endpoints {
     /// Restream's, as its developer site documents them.
     pub fn restream() -> Self {
-        Self::at("https://api.restream.io")
+        let [authorization, token, revocation, profile] =
+            [AUTHORIZATION, TOKEN, REVOCATION, PROFILE].map(str::to_owned);
+        Self { authorization, token, revocation, profile }
     }
 
     /// Restream's paths at another base, such as a local sandbox. A `/` at the end of the base does not matter.
@@ -57,5 +64,21 @@ impl Default for Endpoints {
 pub(crate) fn request_uri(name: &'static str, text: &str) -> Result<Uri, ConfigError> {
     let refuse = |problem| ConfigError::Endpoint { name, problem };
     uri::endpoint(text).map_err(refuse)?;
-    text.parse().map_err(|_| refuse(uri::UriProblem::Character))
+    Ok(match text {
+        // Cloned for each request, which costs nothing if the text is a constant.
+        TOKEN => Uri::from_static(TOKEN),
+        REVOCATION => Uri::from_static(REVOCATION),
+        PROFILE => Uri::from_static(PROFILE),
+        other => other.parse().map_err(|_| refuse(uri::UriProblem::Character))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restreams_own_are_its_paths_at_its_base() {
+        assert_eq!(Endpoints::restream(), Endpoints::at("https://api.restream.io"));
+    }
 }

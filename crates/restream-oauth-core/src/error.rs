@@ -8,10 +8,10 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use zeroize::Zeroizing;
 
 use crate::bearer::AccessToken;
 use crate::call::{Failure, FailureKind};
+use crate::secret::CleanText;
 use crate::server_text;
 use crate::token::RefreshToken;
 
@@ -300,7 +300,7 @@ impl ErrorCode {
         matches!(self, Self::TemporarilyUnavailable | Self::Other(_))
     }
 
-    pub(crate) fn read(text: &str, secrets: &[Zeroizing<String>]) -> Self {
+    pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
         let known = Self::KNOWN.into_iter().find(|code| code.as_str() == text);
         known.unwrap_or_else(|| Self::Other(server_text::code(text, secrets)))
     }

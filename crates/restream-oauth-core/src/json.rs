@@ -1,16 +1,11 @@
-//! Reading JSON without losing what was read when the rest is broken.
+//! Reading JSON (RFC 8259) without losing what was read when the rest is broken.
 //!
-//! `serde_json` drops a visitor's own state at an error, so members are handed to a closure as soon as they are
-//! whole. Values stay raw text: a bad one costs only itself, whatever it holds (deep nesting, `1e400`, lone
-//! surrogates). Keys are bytes, for the same reason.
+//! A scanner that checks the whole grammar and copies nothing: members are handed to a closure as soon as they are
+//! whole. Values stay as they are written, so a bad one costs only itself, whatever it holds (deep nesting, `1e400`,
+//! lone surrogates, bytes that are no text). A general parser gives all or nothing, and fails on what nobody wants to
+//! know.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::ops::Deref;
-
-use serde_core::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+use crate::secret::{CleanText, SecretText};
 
 /// How the reading of a JSON text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,75 +20,135 @@ pub(crate) enum Shape {
     Broken,
 }
 
-/// Calls `on_member` with the key and the raw value of each whole member of the object in `text`, in order.
+/// Calls `on_member` with the key and the value of each whole member of the object in `text`, in order.
 ///
 /// A number counts only once the next token was read: at the end of a cut text it may be cut itself.
-pub(crate) fn members<'a>(text: &'a str, on_member: impl FnMut(&[u8], &'a str)) -> Shape {
-    walk(text, '{', Members(on_member))
-}
-
-/// Calls `on_element` with the raw text of each element of the array in `text`.
-pub(crate) fn elements<'a>(text: &'a str, on_element: impl FnMut(&'a str)) -> Shape {
-    walk(text, '[', Elements(on_element))
-}
-
-/// The text of a JSON string: `None` if `raw` is not a string or has a lone surrogate.
-pub(crate) fn string(raw: &str) -> Option<CleanText<'_>> {
-    let inner = inside_quotes(raw)?;
-    if !inner.contains('\\') {
-        return Some(CleanText::AsItStands(inner));
+pub(crate) fn members<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> Shape {
+    let mut scanner = Scanner { rest: text };
+    match scanner.members(on_member) {
+        Ok(()) if scanner.token().is_err() => Shape::Complete,
+        Ok(()) => Shape::Followed,
+        Err(Stop::Cut) => Shape::Cut,
+        Err(Stop::Broken) => Shape::Broken,
     }
-    // Unescaped text is never longer, so the buffer never grows and leaves no copy.
-    let mut out = Zeroizing::new(String::with_capacity(inner.len()));
-    let mut rest = inner.chars();
-    while let Some(character) = rest.next() {
-        out.push(if character == '\\' { unescape(&mut rest)? } else { character });
+}
+
+/// A value of which nothing but the grammar was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Value<'a> {
+    /// As it is written; of a string, what stands between its quotes.
+    written: &'a [u8],
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A string without escapes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    Number,
+    Object,
+    Array,
+    /// `true`, `false` or `null`.
+    Literal,
+}
+
+impl<'a> Value<'a> {
+    /// What is written: of a string, what stands between its quotes, escapes not resolved.
+    pub(crate) fn written(self) -> &'a [u8] {
+        self.written
     }
-    Some(CleanText::Made(out))
-}
 
-/// Text where it stands in an answer, or made from it (unescaped, cleared of secrets) in wiped memory.
-pub(crate) enum CleanText<'a> {
-    AsItStands(&'a str),
-    Made(Zeroizing<String>),
-}
+    /// True for a string without escapes.
+    pub(crate) fn is_plain_string(self) -> bool {
+        self.kind == Kind::Plain
+    }
 
-impl CleanText<'_> {
-    pub(crate) fn into_owned(self) -> Zeroizing<String> {
-        match self {
-            Self::AsItStands(text) => Zeroizing::new(text.to_owned()),
-            Self::Made(text) => text,
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self.kind, Kind::Plain | Kind::Escaped)
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.kind == Kind::Object
+    }
+
+    pub(crate) fn is_array(self) -> bool {
+        self.kind == Kind::Array
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.kind == Kind::Literal && self.written == b"null"
+    }
+
+    /// True but for `null`, `""` and `[]`.
+    pub(crate) fn holds_something(self) -> bool {
+        !(self.written.is_empty() || self.is_null() || (self.is_array() && self.written == b"[]"))
+    }
+
+    /// True for a number that is not negative.
+    pub(crate) fn is_unsigned(self) -> bool {
+        self.kind == Kind::Number && !self.written.starts_with(b"-")
+    }
+
+    pub(crate) fn boolean(self) -> Option<bool> {
+        match (self.kind, self.written) {
+            (Kind::Literal, b"true") => Some(true),
+            (Kind::Literal, b"false") => Some(false),
+            _ => None,
         }
     }
-}
 
-impl Deref for CleanText<'_> {
-    type Target = str;
+    /// A number without sign, fraction and exponent, if it fits.
+    pub(crate) fn integer(self) -> Option<u64> {
+        if self.kind != Kind::Number {
+            return None;
+        }
+        self.written.iter().try_fold(0_u64, |value, byte| match byte {
+            b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(byte & 0x0F)),
+            _ => None,
+        })
+    }
 
-    fn deref(&self) -> &str {
-        match self {
-            Self::AsItStands(text) => text,
-            Self::Made(text) => text,
+    /// The text of a string: `None` if it is none, has a lone surrogate, or is not UTF-8.
+    pub(crate) fn string(self) -> Option<CleanText<'a>> {
+        match self.kind {
+            Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::AsItStands),
+            Kind::Escaped => unescaped(self.written).map(CleanText::Made),
+            _ => None,
         }
     }
-}
 
-/// The inside of a JSON string, escapes not yet resolved.
-pub(crate) fn inside_quotes(raw: &str) -> Option<&str> {
-    raw.strip_prefix('"')?.strip_suffix('"')
+    /// The elements of an array; none of anything else.
+    pub(crate) fn elements(self) -> impl Iterator<Item = Value<'a>> {
+        let mut scanner = Scanner { rest: if self.is_array() { self.written } else { b"" } };
+        let mut before = b'[';
+        std::iter::from_fn(move || {
+            scanner.require(before).ok()?;
+            before = b',';
+            // The array is whole: what is no value is its end.
+            scanner.value().ok()
+        })
+    }
+
+    /// True if what follows cannot belong to it any more.
+    fn is_closed(self) -> bool {
+        !matches!(self.kind, Kind::Number | Kind::Literal)
+    }
 }
 
 /// Appends `text` as a JSON string to `out`; it needs at most six bytes a byte and two for the quotes.
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    use fmt::Write as _;
+pub(crate) fn write_string(out: &mut SecretText, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\0'..='\x1F' => {
-                // Writing to a `String` cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
+                out.push_str("\\u00");
+                let [high, low] = [u32::from(character) >> 4, u32::from(character) & 0x0F];
+                out.push(char::from_digit(high, 16).unwrap_or('0'));
+                out.push(char::from_digit(low, 16).unwrap_or('0'));
             }
             other => out.push(other),
         }
@@ -101,20 +156,320 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn walk<'a, S: DeserializeSeed<'a, Value = ()>>(text: &'a str, opening: char, seed: S) -> Shape {
-    match text.trim_start_matches([' ', '\t', '\n', '\r']) {
-        "" => return Shape::Cut,
-        value if value.starts_with(opening) => {}
-        // serde_json would copy a string of another type into its error.
-        _ => return Shape::Broken,
+/// Why a value ends before it is whole.
+#[derive(Clone, Copy)]
+enum Stop {
+    Cut,
+    Broken,
+}
+
+/// What is still to be read.
+struct Scanner<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Scanner<'a> {
+    fn members(&mut self, mut on_member: impl FnMut(&[u8], Value<'a>)) -> Result<(), Stop> {
+        self.require(b'{')?;
+        if self.token()? == b'}' {
+            return self.require(b'}');
+        }
+        loop {
+            self.require(b'"')?;
+            let key = self.string()?;
+            // One with a lone surrogate stays as it is written, which no known key is.
+            let decoded = if key.kind == Kind::Escaped { unescaped(key.written) } else { None };
+            let key = decoded.as_ref().map_or(key.written, |key| key.expose().as_bytes());
+            self.require(b':')?;
+            let value = self.value()?;
+            let next = self.token();
+            if value.is_closed() || matches!(next, Ok(b',' | b'}')) {
+                on_member(key, value);
+            }
+            match next? {
+                b',' => self.skip(),
+                b'}' => {
+                    self.skip();
+                    return Ok(());
+                }
+                _ => return Err(Stop::Broken),
+            }
+        }
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    match seed.deserialize(&mut deserializer) {
-        Ok(()) if deserializer.end().is_ok() => Shape::Complete,
-        Ok(()) => Shape::Followed,
-        Err(error) if error.is_eof() => Shape::Cut,
-        Err(_) => Shape::Broken,
+
+    /// The next byte that is no white space, not taken.
+    #[inline]
+    fn token(&mut self) -> Result<u8, Stop> {
+        loop {
+            match *self.rest {
+                [b' ' | b'\n' | b'\r' | b'\t', ref after @ ..] => self.rest = after,
+                [byte, ..] => return Ok(byte),
+                [] => return Err(Stop::Cut),
+            }
+        }
     }
+
+    /// Takes this byte as the next token.
+    #[inline]
+    fn require(&mut self, byte: u8) -> Result<(), Stop> {
+        if self.token()? != byte {
+            return Err(Stop::Broken);
+        }
+        self.skip();
+        Ok(())
+    }
+
+    /// Takes the next byte, whatever it is.
+    #[inline]
+    fn skip(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
+    }
+
+    /// Takes the next byte if it is this one.
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.rest.first() == Some(&byte);
+        if is_next {
+            self.skip();
+        }
+        is_next
+    }
+
+    #[inline]
+    fn value(&mut self) -> Result<Value<'a>, Stop> {
+        let token = self.token()?;
+        if token == b'"' {
+            self.skip();
+            return self.string();
+        }
+        let start = self.rest;
+        let kind = match token {
+            b'{' | b'[' => self.nested()?,
+            _ => self.scalar(token)?,
+        };
+        Ok(Value { written: up_to(start, self.rest), kind })
+    }
+
+    /// An object or array, however deep: an open bracket costs a bit.
+    fn nested(&mut self) -> Result<Kind, Stop> {
+        let kind = if self.rest.first() == Some(&b'{') { Kind::Object } else { Kind::Array };
+        let mut open = Brackets::default();
+        loop {
+            match self.token()? {
+                b'"' => {
+                    self.skip();
+                    self.string()?;
+                }
+                bracket @ (b'{' | b'[') => {
+                    self.skip();
+                    open.push(bracket == b'{');
+                    let token = self.token()?;
+                    if bracket == b'[' && token != b']' {
+                        continue;
+                    }
+                    if bracket == b'{' && token != b'}' {
+                        self.skip_key()?;
+                        continue;
+                    }
+                }
+                token => {
+                    self.scalar(token)?;
+                }
+            }
+            // The value is whole: another one follows, or what it stands in ends.
+            loop {
+                let token = self.token()?;
+                self.skip();
+                match (token, open.in_object()) {
+                    (b',', true) => self.skip_key()?,
+                    (b',', false) => {}
+                    (b'}', true) | (b']', false) => {
+                        open.pop();
+                        if open.is_empty() {
+                            return Ok(kind);
+                        }
+                        continue;
+                    }
+                    _ => return Err(Stop::Broken),
+                }
+                break;
+            }
+        }
+    }
+
+    fn skip_key(&mut self) -> Result<(), Stop> {
+        self.require(b'"')?;
+        self.string()?;
+        self.require(b':')
+    }
+
+    /// A string whose opening quote was taken.
+    #[inline]
+    fn string(&mut self) -> Result<Value<'a>, Stop> {
+        let start = self.rest;
+        let mut kind = Kind::Plain;
+        let mut rest = start;
+        loop {
+            // Eight bytes at a time, up to the first that is special, or up to the last few of the text.
+            while let Some((word, after)) = rest.split_first_chunk::<8>() {
+                let special = special_bytes(u64::from_le_bytes(*word));
+                if special != 0 {
+                    rest = rest.get((special.trailing_zeros() / 8) as usize..).unwrap_or_default();
+                    break;
+                }
+                rest = after;
+            }
+            match *rest {
+                [b'"', ref after @ ..] => {
+                    self.rest = after;
+                    return Ok(Value { written: up_to(start, rest), kind });
+                }
+                [b'\\', ref after @ ..] => {
+                    kind = Kind::Escaped;
+                    rest = after_escape(after)?;
+                }
+                [0..=0x1F, ..] => return Err(Stop::Broken),
+                [_, ref after @ ..] => rest = after,
+                [] => return Err(Stop::Cut),
+            }
+        }
+    }
+
+    /// A number or a literal.
+    fn scalar(&mut self, first: u8) -> Result<Kind, Stop> {
+        match first {
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => Err(Stop::Broken),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<Kind, Stop> {
+        for &byte in word {
+            if self.rest.is_empty() {
+                return Err(Stop::Cut);
+            }
+            if !self.take(byte) {
+                return Err(Stop::Broken);
+            }
+        }
+        Ok(Kind::Literal)
+    }
+
+    /// RFC 8259 §6.
+    fn number(&mut self) -> Result<Kind, Stop> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), Stop> {
+        match self.rest.first() {
+            None => return Err(Stop::Cut),
+            Some(byte) if !byte.is_ascii_digit() => return Err(Stop::Broken),
+            Some(_) => {}
+        }
+        while let [b'0'..=b'9', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        Ok(())
+    }
+}
+
+/// What stands in `start` before `rest`, its end.
+#[inline]
+fn up_to<'a>(start: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default()
+}
+
+/// What follows an escape whose backslash was taken.
+fn after_escape(rest: &[u8]) -> Result<&[u8], Stop> {
+    match rest {
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => Ok(after),
+        [b'u', after @ ..] => {
+            let digits = after.iter().take(4);
+            match (digits.clone().all(u8::is_ascii_hexdigit), after.get(4..)) {
+                (true, Some(after)) => Ok(after),
+                (true, None) => Err(Stop::Cut),
+                (false, _) => Err(Stop::Broken),
+            }
+        }
+        [] => Err(Stop::Cut),
+        _ => Err(Stop::Broken),
+    }
+}
+
+/// Marks the bytes of a word that are special in a string: a quote, a backslash, a control. The lowest mark is exact;
+/// above it, a byte that follows such a one may be marked too.
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // Turned over by this bit, a quote is a space, which closes up with the controls, and none of them leaves their range.
+    let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (quote_or_control | backslash) & !word & each(0x80)
+}
+
+/// The brackets that are open: for each, whether it is an object's.
+#[derive(Default)]
+struct Brackets {
+    /// The innermost up to 64, the last one lowest.
+    inner: u64,
+    depth: usize,
+    /// Those further out, 64 a word.
+    outer: Vec<u64>,
+}
+
+impl Brackets {
+    fn push(&mut self, object: bool) {
+        if self.depth > 0 && self.depth % 64 == 0 {
+            self.outer.push(self.inner);
+        }
+        self.depth = self.depth.saturating_add(1);
+        self.inner = self.inner << 1 | u64::from(object);
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.inner >>= 1;
+        if self.depth % 64 == 0 {
+            self.inner = self.outer.pop().unwrap_or(0);
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        self.inner & 1 == 1
+    }
+
+    fn is_empty(&self) -> bool {
+        self.depth == 0
+    }
+}
+
+/// The text of a string's inside, in wiped memory; `None` if it has a lone surrogate or is not UTF-8.
+fn unescaped(written: &[u8]) -> Option<SecretText> {
+    let written = std::str::from_utf8(written).ok()?;
+    // Unescaped text is never longer.
+    let mut out = SecretText::with_capacity(written.len());
+    let mut rest = written.chars();
+    while let Some(character) = rest.next() {
+        out.push(if character == '\\' { unescape(&mut rest)? } else { character });
+    }
+    Some(out)
 }
 
 fn unescape(rest: &mut std::str::Chars<'_>) -> Option<char> {
@@ -155,108 +510,36 @@ fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
     Some(unit)
 }
 
-struct Members<F>(F);
-
-impl<'de, F: FnMut(&[u8], &'de str)> DeserializeSeed<'de> for Members<F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, F: FnMut(&[u8], &'de str)> Visitor<'de> for Members<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut open: Option<(Cow<'de, [u8]>, &'de str)> = None;
-        loop {
-            let key = map.next_key_seed(Key)?;
-            if let Some((key, raw)) = open.take() {
-                (self.0)(&key, raw);
-            }
-            let Some(key) = key else { return Ok(()) };
-            let raw = map.next_value::<&'de RawValue>()?.get();
-            if raw.ends_with(['"', '}', ']']) {
-                (self.0)(&key, raw);
-            } else {
-                open = Some((key, raw));
-            }
-        }
-    }
-}
-
-struct Elements<F>(F);
-
-impl<'de, F: FnMut(&'de str)> DeserializeSeed<'de> for Elements<F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<(), A::Error> {
-        while let Some(raw) = sequence.next_element::<&'de RawValue>()? {
-            (self.0)(raw.get());
-        }
-        Ok(())
-    }
-}
-
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, [u8]>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, [u8]>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_borrowed_bytes<E: serde_core::de::Error>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_bytes<E: serde_core::de::Error>(self, key: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_owned()))
-    }
-
-    fn visit_borrowed_str<E: serde_core::de::Error>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key.as_bytes()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Each member as it is written: strings in their quotes.
     fn read(text: &str) -> (Vec<(String, String)>, Shape) {
         let mut found = Vec::new();
-        let shape = members(text, |key, raw| found.push((String::from_utf8_lossy(key).into(), raw.to_owned())));
+        let key = |key: &[u8]| String::from_utf8(key.to_owned()).unwrap();
+        let shape = members(text.as_bytes(), |name, value| found.push((key(name), quoted(value))));
         (found, shape)
+    }
+
+    fn quoted(value: Value<'_>) -> String {
+        let written = std::str::from_utf8(value.written()).unwrap();
+        if value.is_string() { format!("\"{written}\"") } else { written.to_owned() }
     }
 
     fn pair(key: &str, raw: &str) -> (String, String) {
         (key.to_owned(), raw.to_owned())
+    }
+
+    /// The text of the only member of an object.
+    fn string(raw: &str) -> Option<String> {
+        let text = format!("{{\"a\":{raw}}}");
+        let mut found = None;
+        assert_eq!(
+            members(text.as_bytes(), |_, value| found = value.string().map(|text| text.to_string())),
+            Shape::Complete
+        );
+        found
     }
 
     #[test]
@@ -270,13 +553,15 @@ mod tests {
     fn whole_members_of_a_cut_text_are_kept_but_a_number_at_the_cut_is_not() {
         assert_eq!(read(r#"{"a":"x","b":36"#), (vec![pair("a", "\"x\"")], Shape::Cut));
         assert_eq!(read(r#"{"a":"x","b":"#), (vec![pair("a", "\"x\"")], Shape::Cut));
-        assert_eq!(read(r#"{"b":36,"#), (vec![], Shape::Cut));
-        assert_eq!(read(r#"{"b":36,"c""#), (vec![pair("b", "36")], Shape::Cut));
+        assert_eq!(read(r#"{"b":36"#), (vec![], Shape::Cut));
+        assert_eq!(read(r#"{"b":36,"#), (vec![pair("b", "36")], Shape::Cut));
+        assert_eq!(read(r#"{"b":null"#), (vec![], Shape::Cut));
     }
 
     #[test]
     fn whole_members_before_broken_grammar_or_something_else_are_kept() {
         assert_eq!(read(r#"{"a":"x","b":tru,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
+        assert_eq!(read(r#"{"a":"x","b":1 2}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
         assert_eq!(read(r#"{"a":"x"} trailing"#), (vec![pair("a", "\"x\"")], Shape::Followed));
     }
 
@@ -290,10 +575,118 @@ mod tests {
 
     #[test]
     fn deep_nesting_and_lone_surrogates_cost_nothing() {
-        let deep = format!(r#"{{"x":{}1{},"\ud800":"\udfff","a":"x"}}"#, "[".repeat(200_000), "]".repeat(200_000));
-        let (found, shape) = read(&deep);
-        assert_eq!(shape, Shape::Complete);
-        assert_eq!(found.last(), Some(&pair("a", "\"x\"")));
+        for (open, close) in [("[", "]"), ("{\"\":[", "]}"), ("[[{\"a\":", "}]]")] {
+            let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            let text = format!(r#"{{"x":{deep},"\ud800":"\udfff","a":"x"}}"#);
+            let (found, shape) = read(&text);
+            assert_eq!(shape, Shape::Complete);
+            assert_eq!(found, [pair("x", &deep), pair(r"\ud800", r#""\udfff""#), pair("a", "\"x\"")]);
+        }
+    }
+
+    #[test]
+    fn every_open_bracket_is_closed_by_its_own_kind() {
+        for depth in [1, 63, 64, 65, 128, 129] {
+            for wrong in 0..depth {
+                let brackets = |at: usize| if at % 3 == 0 { ("[", "]") } else { ("{\"k\":", "}") };
+                let opening: String = (0..depth).map(|at| brackets(at).0).collect();
+                let closing = |at: usize| brackets(if at == wrong { at + 1 + at % 3 % 2 } else { at }).1;
+                let right: String = (0..depth).rev().map(|at| brackets(at).1).collect();
+                let other: String = (0..depth).rev().map(closing).collect();
+                assert_eq!(read(&format!("{{\"a\":{opening}0{right}}}")).1, Shape::Complete, "{depth}");
+                if other != right {
+                    assert_eq!(read(&format!("{{\"a\":{opening}0{other}}}")).1, Shape::Broken, "{depth} {wrong}");
+                }
+            }
+        }
+    }
+
+    /// The judge is `serde_json`, which takes the same grammar.
+    #[test]
+    fn serde_json_takes_what_we_take_and_refuses_what_we_refuse() {
+        let values = [
+            "0",
+            "-0",
+            "12",
+            "1.5",
+            "1e5",
+            "1E+5",
+            "1e-5",
+            "-1.0e1",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "+1",
+            "--1",
+            "0x1",
+            "true",
+            "false",
+            "null",
+            "True",
+            "nul",
+            "nulll",
+            "truefalse",
+            "\"\"",
+            "\"a",
+            "a\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12G4\"",
+            "\"\\u1234\"",
+            "\"\\\"\"",
+            "\"\t\"",
+            "\"\u{7F}\"",
+            "\"\u{1F}\"",
+            "\"é😀\"",
+            "[]",
+            "[,]",
+            "[1,]",
+            "[1 2]",
+            "[1,2]",
+            "[",
+            "]",
+            "{}",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{1:2}",
+            "{\"a\":[{}]}",
+            "[}",
+            "{]",
+            "[[]",
+            "",
+            " ",
+            "/**/1",
+            "1//",
+            "'a'",
+            "NaN",
+            "[\"12345678\\\"\"]",
+            "\"1234567\\\\\"",
+        ];
+        for value in values {
+            let text = format!("{{\"a\":{value},\"b\":1}}");
+            let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            assert_eq!(read(&text).1 == Shape::Complete, theirs, "{text}");
+        }
+    }
+
+    #[test]
+    fn special_bytes_are_found_at_every_place_of_a_word() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut word = [b'a', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xFF];
+                word[place] = byte;
+                let special = matches!(byte, b'"' | b'\\' | 0..=0x1F);
+                let marks = special_bytes(u64::from_le_bytes(word));
+                let first = (marks != 0).then(|| marks.trailing_zeros() as usize / 8);
+                assert_eq!(first, special.then_some(place), "{byte:#x} at {place}");
+            }
+        }
     }
 
     #[test]
@@ -315,18 +708,80 @@ mod tests {
     }
 
     #[test]
-    fn written_strings_are_read_back_by_serde_json() {
-        let text = "a\"b\\c\u{0}\u{1F}\n\u{7F}é😀";
-        let mut out = String::new();
-        write_string(&mut out, text);
-        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
-        assert_eq!(&*string(&out).unwrap(), text);
+    fn bytes_that_are_no_text_cost_only_the_string_that_they_stand_in() {
+        let mut found = Vec::new();
+        let shape = members(b"{\"\xFF\":\"\xFE\",\"a\":\"\xC3\\n\",\"b\":\"x\"}", |_, value| {
+            found.push(value.string().map(|text| text.to_string()));
+        });
+        assert_eq!((found, shape), (vec![None, None, Some("x".to_owned())], Shape::Complete));
+        assert_eq!(members(b"{\"a\":\xFF}", |_, _| ()), Shape::Broken);
     }
 
     #[test]
-    fn elements_of_an_array_are_raw() {
-        let mut found = Vec::new();
-        assert_eq!(elements(r#"["a", 1, null]"#, |raw| found.push(raw.to_owned())), Shape::Complete);
-        assert_eq!(found, ["\"a\"", "1", "null"]);
+    fn integers_are_plain_digits_that_fit() {
+        for (number, expected) in [
+            ("0", Some(0)),
+            ("3600", Some(3600)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("1.0", None),
+            ("1e3", None),
+            ("\"1\"", None),
+            ("null", None),
+        ] {
+            members(format!("{{\"a\":{number}}}").as_bytes(), |_, read| {
+                assert_eq!(read.integer(), expected, "{number}");
+            });
+        }
+    }
+
+    #[test]
+    fn keys_are_unescaped() {
+        assert_eq!(read(r#"{"\u0061\n":1}"#).0, [pair("a\n", "1")]);
+    }
+
+    #[test]
+    fn written_strings_are_read_back_by_serde_json() {
+        let text = "a\"b\\c\u{0}\u{1F}\n\u{7F}é😀";
+        let mut out = SecretText::with_capacity(text.len() * 6 + 2);
+        write_string(&mut out, text);
+        assert_eq!(serde_json::from_str::<String>(out.expose()).unwrap(), text);
+        assert_eq!(string(out.expose()).unwrap(), text);
+    }
+
+    #[test]
+    fn elements_of_an_array_come_in_order() {
+        for (array, expected) in [
+            (r#"["a", 1 , null,[2,[3]],{"b":[4]}]"#, vec!["\"a\"", "1", "null", "[2,[3]]", "{\"b\":[4]}"]),
+            ("[ ]", vec![]),
+            ("[[]]", vec!["[]"]),
+            ("3", vec![]),
+            ("\"[1]\"", vec![]),
+        ] {
+            let text = format!("{{\"a\":{array}}}");
+            let mut found = Vec::new();
+            members(text.as_bytes(), |_, value| found.extend(value.elements().map(quoted)));
+            assert_eq!(found, expected, "{array}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_null_an_empty_string_or_an_empty_array() {
+        for (value, expected) in [
+            ("null", false),
+            ("\"\"", false),
+            ("[]", false),
+            ("0", true),
+            ("false", true),
+            ("{}", true),
+            ("\"null\"", true),
+            ("\"[]\"", true),
+            ("[0]", true),
+        ] {
+            members(format!("{{\"a\":{value}}}").as_bytes(), |_, read| {
+                assert_eq!(read.holds_something(), expected, "{value}");
+            });
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::bearer::{AccessToken, BearerError};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Malformed, Operation};
-use crate::json;
+use crate::json::{self, Value};
 
 impl Client {
     /// Asks for the profile of the user who granted the access token.
@@ -16,7 +16,7 @@ impl Client {
     /// # Errors
     /// [`BearerError`] if the token cannot be used as a bearer token.
     pub fn profile(&self, access_token: &AccessToken) -> Result<Call<Profile>, BearerError> {
-        let header = access_token.bearer_header()?;
+        let header = access_token.shared_bearer_header()?;
         Ok(self.get(Operation::Profile, &self.registration().profile_uri, header, read))
     }
 }
@@ -53,7 +53,7 @@ impl fmt::Debug for Profile {
     }
 }
 
-fn read(received: Received, sent_at: SystemTime) -> Result<Profile, Error> {
+fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Profile, Error> {
     match received.status() {
         Some(status) if status.is_success() => {}
         _ => return Err(received.into_refusal(sent_at)),
@@ -61,14 +61,15 @@ fn read(received: Received, sent_at: SystemTime) -> Result<Profile, Error> {
     let text = received.text();
     let (mut id, mut username, mut email) = (None, None, None);
     let mut error = false;
-    let string = |raw| json::string(raw).map(|text| text.to_string()).filter(|text| !text.is_empty());
-    let shape = json::members(text.as_str(), |key, raw| match key {
+    let string = |value: Value<'_>| value.string().map(|text| text.to_string()).filter(|text| !text.is_empty());
+    let shape = json::members(text.as_bytes(), |key, value| match key {
         b"id" => {
-            let number = || raw.starts_with(|first: char| first.is_ascii_digit()).then(|| raw.to_owned());
-            id = string(raw).or_else(number).or(id.take());
+            let number =
+                || std::str::from_utf8(value.written()).ok().filter(|_| value.is_unsigned()).map(str::to_owned);
+            id = string(value).or_else(number).or(id.take());
         }
-        b"username" => username = string(raw).or(username.take()),
-        b"email" => email = string(raw).or(email.take()),
+        b"username" => username = string(value).or(username.take()),
+        b"email" => email = string(value).or(email.take()),
         b"error" => error = true,
         _ => {}
     });

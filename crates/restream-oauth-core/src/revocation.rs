@@ -40,7 +40,9 @@ impl Client {
 
     fn revocation(&self, token: RevocableToken<'_>, [name, hint]: [&str; 2]) -> Call<Revoked> {
         let form = [Piece::Encoded("token="), Piece::Plain(token.text()), Piece::Encoded(name), Piece::Encoded(hint)];
-        self.post(Operation::Revoke, &self.registration().revocation_uri, None, &form, read)
+        let registration = self.registration();
+        let headers = registration.revocation_headers.clone();
+        self.post(Operation::Revoke, &registration.revocation_uri, headers, form, read)
     }
 }
 
@@ -89,13 +91,13 @@ pub struct Revoked;
 
 /// A body is not expected. RFC 7009 §2.2 lets a client ignore it, but a page of HTML is not from the server, and an
 /// error is an error.
-fn read(received: Received, sent_at: SystemTime) -> Result<Revoked, Error> {
+fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Revoked, Error> {
     if received.status() != Some(StatusCode::OK) {
         return Err(received.into_refusal(sent_at));
     }
     let text = received.text();
-    let empty = text.as_str().trim().is_empty();
-    let shape = if empty { Shape::Complete } else { json::members(text.as_str(), |_, _| {}) };
+    let empty = text.as_bytes().trim_ascii().is_empty();
+    let shape = if empty { Shape::Complete } else { json::members(text.as_bytes(), |_, _| {}) };
     drop(text);
     if !empty && received.read_refusal().is_error() {
         return Err(received.into_refusal(sent_at));

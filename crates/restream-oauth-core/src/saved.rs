@@ -7,14 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use zeroize::Zeroizing;
-
 use crate::authorization::{AuthorizationUrl, Login, RandomText};
 use crate::bearer::{AccessToken, TokenType};
 use crate::client::Client;
-use crate::json::{self, CleanText, Shape};
+use crate::json::{self, Shape, Value};
 use crate::scope::{MOST_FROM_SERVER, Scopes};
-use crate::secret::{SecretText, same_text, secret_type};
+use crate::secret::{CleanText, SecretText, same_text, secret_type};
 use crate::token::{Oddities, Oddity, RefreshToken, Tokens};
 
 const VERSION: &str = "1";
@@ -91,7 +89,7 @@ impl Tokens {
             let all = scopes.insert(Scopes::default());
             for (index, scope) in text.split(' ').filter(|scope| !scope.is_empty()).enumerate() {
                 // No answer gives more, and each is looked up among the others.
-                if index >= MOST_FROM_SERVER || !all.add(scope) {
+                if index >= MOST_FROM_SERVER || !all.add(scope.as_bytes()) {
                     return Err(SavedError::Damaged("scope"));
                 }
             }
@@ -101,8 +99,8 @@ impl Tokens {
             oddities.add(Oddity::from_name(name).ok_or(SavedError::Damaged("oddities"))?);
         }
         Ok(Self {
-            access_token: AccessToken::of_type(document.token("access_token")?.into(), token_type),
-            refresh_token: document.optional_token("refresh_token")?.map(|text| RefreshToken(SecretText::from(text))),
+            access_token: AccessToken::of_type(document.token("access_token")?, token_type),
+            refresh_token: document.optional_token("refresh_token")?.map(RefreshToken),
             sent_at: document.time("sent_at")?.ok_or(SavedError::Damaged("sent_at"))?,
             lifetime: document.seconds("expires_in")?,
             refresh_lifetime: document.seconds("refresh_expires_in")?,
@@ -173,14 +171,10 @@ impl Client {
         if !url.starts_with(&registration.authorization_prefix) {
             return Err(SavedError::OtherClient("url"));
         }
-        let accepted = match document.raw("accepted") {
-            Some("true") => true,
-            Some("false") => false,
-            _ => return Err(SavedError::Damaged("accepted")),
-        };
+        let accepted = document.get("accepted").and_then(Value::boolean).ok_or(SavedError::Damaged("accepted"))?;
         Ok(Login {
             registration: Arc::clone(registration),
-            url: AuthorizationUrl(url),
+            url: AuthorizationUrl(url.into_owned()),
             state: random("state", &document.text("state")?)?,
             verifier: verifier.map(|text| random("code_verifier", &text)).transpose()?,
             accepted,
@@ -222,14 +216,14 @@ impl fmt::Display for SavedError {
 impl std::error::Error for SavedError {}
 
 /// Writes one JSON object into wiped memory that never grows.
-struct Writer(Zeroizing<String>);
+struct Writer(SecretText);
 
 impl Writer {
     /// `texts` is the length in bytes of all text that need not be small.
     fn new(kind: &str, texts: usize) -> Self {
         const SMALL: usize = 4096;
         // A byte takes six when it is escaped.
-        let mut out = Zeroizing::new(String::with_capacity(texts.saturating_mul(6).saturating_add(SMALL)));
+        let mut out = SecretText::with_capacity(texts.saturating_mul(6).saturating_add(SMALL));
         out.push('{');
         let mut writer = Self(out);
         writer.raw("version", VERSION);
@@ -261,7 +255,7 @@ impl Writer {
     }
 
     fn name(&mut self, name: &str) {
-        if !self.0.ends_with('{') {
+        if !self.0.expose().ends_with('{') {
             self.0.push(',');
         }
         json::write_string(&mut self.0, name);
@@ -270,7 +264,7 @@ impl Writer {
 
     fn finish(mut self) -> Saved {
         self.0.push('}');
-        Saved(SecretText::from(self.0))
+        Saved(self.0)
     }
 }
 
@@ -298,61 +292,65 @@ const MEMBERS: [&str; 19] = [
 ];
 
 /// A saved document, split into its members.
-struct Document<'a>(BTreeMap<&'static str, &'a str>);
+struct Document<'a>(BTreeMap<&'static str, Value<'a>>);
 
 impl<'a> Document<'a> {
     fn read(text: &'a str, expected: &'static str) -> Result<Self, SavedError> {
         let mut members = BTreeMap::new();
-        let shape = json::members(text, |key, raw| {
+        let shape = json::members(text.as_bytes(), |key, value| {
             // Memory for what is known only.
             if let Some(name) = MEMBERS.into_iter().find(|name| name.as_bytes() == key) {
-                members.insert(name, raw);
+                members.insert(name, value);
             }
         });
         if shape != Shape::Complete {
             return Err(SavedError::NotJson);
         }
         let document = Self(members);
-        if document.optional_text("kind")?.is_none_or(|kind| kind.as_str() != expected) {
+        if document.optional_text("kind")?.is_none_or(|kind| &*kind != expected) {
             return Err(SavedError::OtherKind { expected });
         }
-        if document.raw("version") != Some(VERSION) {
+        if !document
+            .get("version")
+            .is_some_and(|version| version.is_unsigned() && version.written() == VERSION.as_bytes())
+        {
             return Err(SavedError::UnknownVersion);
         }
         Ok(document)
     }
 
-    fn raw(&self, name: &str) -> Option<&'a str> {
+    fn get(&self, name: &str) -> Option<Value<'a>> {
         self.0.get(name).copied()
     }
 
-    fn text(&self, name: &'static str) -> Result<Zeroizing<String>, SavedError> {
+    fn text(&self, name: &'static str) -> Result<CleanText<'a>, SavedError> {
         self.optional_text(name)?.ok_or(SavedError::Damaged(name))
     }
 
-    fn optional_text(&self, name: &'static str) -> Result<Option<Zeroizing<String>>, SavedError> {
-        let text = |raw| json::string(raw).map(CleanText::into_owned).ok_or(SavedError::Damaged(name));
-        self.raw(name).map(text).transpose()
+    fn optional_text(&self, name: &'static str) -> Result<Option<CleanText<'a>>, SavedError> {
+        self.get(name).map(|value| value.string().ok_or(SavedError::Damaged(name))).transpose()
     }
 
-    fn token(&self, name: &'static str) -> Result<Zeroizing<String>, SavedError> {
+    fn token(&self, name: &'static str) -> Result<SecretText, SavedError> {
         self.optional_token(name)?.ok_or(SavedError::Damaged(name))
     }
 
     /// No token is empty.
-    fn optional_token(&self, name: &'static str) -> Result<Option<Zeroizing<String>>, SavedError> {
-        let token = self.optional_text(name)?;
-        if token.as_ref().is_some_and(|token| token.is_empty()) { Err(SavedError::Damaged(name)) } else { Ok(token) }
+    fn optional_token(&self, name: &'static str) -> Result<Option<SecretText>, SavedError> {
+        match self.optional_text(name)? {
+            Some(token) if token.is_empty() => Err(SavedError::Damaged(name)),
+            token => Ok(token.map(CleanText::into_owned)),
+        }
     }
 
     fn seconds(&self, name: &'static str) -> Result<Duration, SavedError> {
-        let seconds = self.raw(name).and_then(|raw| raw.parse().ok()).ok_or(SavedError::Damaged(name))?;
+        let seconds = self.get(name).and_then(Value::integer).ok_or(SavedError::Damaged(name))?;
         Ok(Duration::from_secs(seconds))
     }
 
     fn time(&self, name: &'static str) -> Result<Option<SystemTime>, SavedError> {
-        let time = |raw| json::inside_quotes(raw).and_then(read_time).ok_or(SavedError::Damaged(name));
-        self.raw(name).map(time).transpose()
+        let text = self.optional_text(name)?;
+        text.map(|text| read_time(&text).ok_or(SavedError::Damaged(name))).transpose()
     }
 }
 

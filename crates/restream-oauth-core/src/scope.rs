@@ -41,7 +41,7 @@ impl Scope {
     /// [`InvalidScope`] if the text is empty or holds another character.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidScope> {
         let text = text.into();
-        if is_scope(&text) { Ok(Self(Cow::Owned(text))) } else { Err(InvalidScope) }
+        if is_scope(text.as_bytes()) { Ok(Self(Cow::Owned(text))) } else { Err(InvalidScope) }
     }
 
     /// The scope as it is sent.
@@ -104,15 +104,28 @@ impl Scopes {
         self.joined.split(' ').filter(|scope| !scope.is_empty())
     }
 
+    /// What a server wrote as a list of scopes, as it stands: a few different ones between single spaces. `None` for
+    /// anything else, which [`add`](Self::add) takes one by one.
+    pub(crate) fn from_plain_list(text: &[u8]) -> Option<Self> {
+        let mut known: [&[u8]; 8] = [b""; 8];
+        for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
+            if !is_scope(word) || word.contains(&b',') || known.iter().take(index).any(|one| *one == word) {
+                return None;
+            }
+            *known.get_mut(index)? = word;
+        }
+        std::str::from_utf8(text).ok().map(|joined| Self { joined: joined.to_owned() })
+    }
+
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self { joined: String::with_capacity(bytes) }
     }
 
     /// Adds what a server wrote as a scope: false if no scope looks like that.
-    pub(crate) fn add(&mut self, scope: &str) -> bool {
-        if !is_scope(scope) {
+    pub(crate) fn add(&mut self, scope: &[u8]) -> bool {
+        let Some(scope) = std::str::from_utf8(scope).ok().filter(|scope| is_scope(scope.as_bytes())) else {
             return false;
-        }
+        };
         if !self.contains(scope) {
             if !self.is_empty() {
                 self.joined.push(' ');
@@ -134,14 +147,19 @@ impl FromIterator<Scope> for Scopes {
 impl Extend<Scope> for Scopes {
     fn extend<I: IntoIterator<Item = Scope>>(&mut self, scopes: I) {
         for scope in scopes {
-            self.add(scope.as_str());
+            self.add(scope.as_str().as_bytes());
         }
     }
 }
 
+/// The words of a server's list of scopes, whether it separates them by spaces or by commas.
+pub(crate) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| matches!(byte, b' ' | b',')).filter(|word| !word.is_empty())
+}
+
 /// Visible ASCII but `"` and `\`: RFC 6749's NQCHAR.
-pub(crate) fn is_scope(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+pub(crate) fn is_scope(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 #[cfg(test)]
@@ -152,6 +170,18 @@ mod tests {
     fn a_scope_with_a_space_a_quote_a_backslash_or_a_control_is_refused() {
         for text in ["", "a b", "a\"", "a\\b", "a\n", "\u{7F}", "é", "a\tb"] {
             assert_eq!(Scope::new(text), Err(InvalidScope), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_list_is_what_adding_one_by_one_gives() {
+        for list in ["a", "a b", "profile.read channels.read chat.read stream.read", "1 2 3 4 5 6 7 8"] {
+            let mut added = Scopes::default();
+            words(list.as_bytes()).for_each(|scope| assert!(added.add(scope)));
+            assert_eq!(Scopes::from_plain_list(list.as_bytes()), Some(added), "{list}");
+        }
+        for list in ["", " a", "a ", "a  b", "a a", "a,b", "a\\", "a \u{e9}", "1 2 3 4 5 6 7 8 9"] {
+            assert_eq!(Scopes::from_plain_list(list.as_bytes()), None, "{list}");
         }
     }
 

@@ -4,27 +4,64 @@
 //! reaches the buffers that this crate owns, not the copies that an HTTP stack, a swap device or a core dump keeps.
 
 use std::fmt;
+use std::ops::Deref;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// Secret text. Equal only to text of its own kind, compared in constant time.
-#[derive(Clone)]
-pub(crate) struct SecretText(Zeroizing<String>);
+#[derive(Clone, Default)]
+pub(crate) struct SecretText(String);
 
 impl SecretText {
+    /// Takes the text over.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(text.into())
+    }
+
+    /// Room for so many bytes. What is pushed must fit: a text that grows leaves a copy behind.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
+    pub(crate) fn push_str(&mut self, text: &str) {
+        debug_assert!(text.len() <= self.room(), "a secret that grows leaves a copy behind");
+        self.0.push_str(text);
+    }
+
+    pub(crate) fn push(&mut self, character: char) {
+        debug_assert!(character.len_utf8() <= self.room(), "a secret that grows leaves a copy behind");
+        self.0.push(character);
+    }
+
+    /// Appends `bytes` in base64 of the standard alphabet.
+    pub(crate) fn push_base64(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len().div_ceil(3).saturating_mul(4) <= self.room());
+        STANDARD.encode_string(bytes, &mut self.0);
     }
 
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// How many bytes can be pushed.
+    pub(crate) fn room(&self) -> usize {
+        self.0.capacity().saturating_sub(self.0.len())
+    }
 }
 
-impl From<Zeroizing<String>> for SecretText {
-    fn from(text: Zeroizing<String>) -> Self {
-        Self(text)
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The text itself, for `Bytes::from_owner`.
+impl AsRef<[u8]> for SecretText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -39,6 +76,50 @@ impl Eq for SecretText {}
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("redacted")
+    }
+}
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
+/// All of the buffer, whatever is in use of it. By slices, which are wiped in bulk: a `Vec` is wiped byte by byte.
+fn wipe(buffer: &mut Vec<u8>) {
+    // Where nothing was allocated there is no address either, and to write no bytes there takes some processors 100 ns.
+    if !buffer.is_empty() {
+        buffer.as_mut_slice().zeroize();
+    }
+    if buffer.len() < buffer.capacity() {
+        buffer.spare_capacity_mut().zeroize();
+    }
+}
+
+/// Text where it stands, or made from it (unescaped, decoded, cleared of secrets) in wiped memory.
+#[derive(Debug)]
+pub(crate) enum CleanText<'a> {
+    AsItStands(&'a str),
+    Made(SecretText),
+}
+
+impl CleanText<'_> {
+    pub(crate) fn into_owned(self) -> SecretText {
+        match self {
+            Self::AsItStands(text) => SecretText::from(text),
+            Self::Made(text) => text,
+        }
+    }
+}
+
+impl Deref for CleanText<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::AsItStands(text) => text,
+            Self::Made(text) => text.expose(),
+        }
     }
 }
 
@@ -69,50 +150,82 @@ macro_rules! secret_type {
 }
 pub(crate) use secret_type;
 
-/// A growing buffer that never leaves a copy behind: what it outgrows is wiped first.
-#[derive(Default)]
-pub(crate) struct WipedBuffer(Vec<u8>);
+/// A few secret bytes of a fixed number, wiped when dropped.
+pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Drop for SecretBytes<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+/// A buffer that grows up to a limit and never leaves a copy behind: what it outgrows is wiped first.
+pub(crate) struct WipedBuffer {
+    bytes: Vec<u8>,
+    limit: usize,
+    /// As many bytes are announced; 0 if nobody said.
+    expected: usize,
+}
 
 /// Up to here the buffer doubles; beyond, it takes its whole limit at once, so that outgrown and new buffer
 /// together stay within the limit and this much.
 const LARGEST_STEP: usize = 32 * 1024;
 
 impl WipedBuffer {
-    /// Appends as much of `bytes` as fits below `limit`; false if some did not fit.
-    pub(crate) fn push_within(&mut self, bytes: &[u8], limit: usize, expected: usize) -> bool {
-        let room = limit.saturating_sub(self.0.len());
-        let (fits, rest) = bytes.split_at(bytes.len().min(room));
-        self.make_room(fits.len(), limit, expected);
-        self.0.extend_from_slice(fits);
+    /// An empty one for so many bytes at most.
+    #[inline]
+    pub(crate) fn of_at_most(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit, expected: 0 }
+    }
+
+    /// So many bytes will come, someone says.
+    pub(crate) fn expect_length(&mut self, bytes: usize) {
+        self.expected = bytes;
+    }
+
+    /// Appends `bytes` if they fit without growing; most pieces of an answer do.
+    #[inline]
+    pub(crate) fn push_if_there_is_room(&mut self, bytes: &[u8]) -> bool {
+        // The capacity may be larger than what was asked for.
+        let end = self.bytes.len().saturating_add(bytes.len());
+        let fits = end <= self.bytes.capacity() && end <= self.limit;
+        if fits {
+            self.bytes.extend_from_slice(bytes);
+        }
+        fits
+    }
+
+    /// Appends as much of `bytes` as fits below the limit; false if some did not fit.
+    pub(crate) fn push_up_to_limit(&mut self, bytes: &[u8]) -> bool {
+        let room = self.limit.saturating_sub(self.bytes.len());
+        let (fitting, rest) = bytes.split_at(bytes.len().min(room));
+        self.make_room(fitting.len());
+        self.bytes.extend_from_slice(fitting);
         rest.is_empty()
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    fn make_room(&mut self, additional: usize, limit: usize, expected: usize) {
-        let needed = self.0.len().saturating_add(additional);
-        if needed <= self.0.capacity() {
+    fn make_room(&mut self, additional: usize) {
+        let needed = self.bytes.len().saturating_add(additional);
+        let capacity = self.bytes.capacity();
+        if needed <= capacity {
             return;
         }
-        let doubled = needed.max(expected.min(LARGEST_STEP)).max(self.0.capacity().saturating_mul(2));
-        let capacity = match self.0.capacity() {
-            // All that is expected comes at once.
-            0 if needed >= expected && expected > 0 => needed,
-            _ if doubled <= LARGEST_STEP => doubled,
-            _ => limit.max(needed),
-        };
-        let mut grown = Vec::with_capacity(capacity);
-        grown.extend_from_slice(&self.0);
-        self.0.zeroize();
-        self.0 = grown;
+        let doubled = needed.max(self.expected.min(LARGEST_STEP)).max(capacity.saturating_mul(2));
+        let room = if doubled <= LARGEST_STEP { doubled.min(self.limit) } else { self.limit };
+        let mut grown = Vec::with_capacity(room);
+        grown.extend_from_slice(&self.bytes);
+        wipe(&mut self.bytes);
+        self.bytes = grown;
     }
 }
 
 impl Drop for WipedBuffer {
     fn drop(&mut self) {
-        self.0.zeroize();
+        wipe(&mut self.bytes);
     }
 }
 
@@ -134,22 +247,34 @@ mod tests {
 
     #[test]
     fn a_buffer_keeps_what_fits_below_its_limit() {
-        let mut buffer = WipedBuffer::default();
-        assert!(buffer.push_within(b"abc", 5, 0));
-        assert!(buffer.push_within(b"de", 5, 0));
-        assert!(buffer.push_within(b"", 5, 0));
-        assert!(!buffer.push_within(b"f", 5, 0));
+        let mut buffer = WipedBuffer::of_at_most(5);
+        assert!(!buffer.push_if_there_is_room(b"a"), "there is none yet");
+        assert!(buffer.push_up_to_limit(b"abc"));
+        assert!(buffer.push_up_to_limit(b"de"));
+        assert!(buffer.push_up_to_limit(b""));
+        assert!(!buffer.push_if_there_is_room(b"f"));
+        assert!(!buffer.push_up_to_limit(b"f"));
         assert_eq!(buffer.as_slice(), b"abcde");
     }
 
     #[test]
     fn a_buffer_of_many_small_pieces_is_their_concatenation() {
         let pieces: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let mut buffer = WipedBuffer::default();
+        let mut buffer = WipedBuffer::of_at_most(256 * 1024);
         for piece in pieces.chunks(7) {
-            assert!(buffer.push_within(piece, 256 * 1024, 0));
+            assert!(buffer.push_if_there_is_room(piece) || buffer.push_up_to_limit(piece));
         }
         assert_eq!(buffer.as_slice(), pieces);
-        assert!(buffer.0.capacity() <= 256 * 1024);
+        assert!(buffer.bytes.capacity() <= 256 * 1024);
+    }
+
+    #[test]
+    fn what_is_announced_is_room_for_but_no_more_than_a_step() {
+        for (expected, capacity) in [(0, 1), (900, 900), (usize::MAX, LARGEST_STEP)] {
+            let mut buffer = WipedBuffer::of_at_most(256 * 1024);
+            buffer.expect_length(expected);
+            assert!(buffer.push_up_to_limit(b"a"));
+            assert_eq!(buffer.bytes.capacity(), capacity);
+        }
     }
 }

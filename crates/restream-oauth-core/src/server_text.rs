@@ -1,9 +1,8 @@
 //! What the server wrote for people: kept apart from our own messages, cleared of the call's secrets, escaped to
 //! the characters of RFC 6749 §5.2, and cut.
 
-use zeroize::Zeroizing;
-
-use crate::json::CleanText;
+use crate::form::hex_digit;
+use crate::secret::{CleanText, SecretText};
 
 /// The longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 512;
@@ -14,65 +13,169 @@ const SHORTEST_TO_CUT: usize = 4;
 const CUT_OUT: &str = "[redacted]";
 
 /// Text for people.
-pub(crate) fn message(text: &str, secrets: &[Zeroizing<String>]) -> Box<str> {
-    escaped(&redacted(text, secrets), LONGEST_MESSAGE)
+pub(crate) fn message(text: &str, secrets: &[CleanText<'_>]) -> Box<str> {
+    printable(text, secrets, LONGEST_MESSAGE)
 }
 
 /// An error code that RFC 6749 does not know.
-pub(crate) fn code(text: &str, secrets: &[Zeroizing<String>]) -> Box<str> {
-    escaped(&redacted(text, secrets), LONGEST_CODE)
+pub(crate) fn code(text: &str, secrets: &[CleanText<'_>]) -> Box<str> {
+    printable(text, secrets, LONGEST_CODE)
 }
 
 /// `text` with each secret cut out; as it stands if there is none.
-pub(crate) fn redacted<'a>(text: &'a str, secrets: &[Zeroizing<String>]) -> CleanText<'a> {
-    let mut clean = CleanText::AsItStands(text);
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let found = clean.matches(secret.as_str()).count();
-        if found == 0 {
-            continue;
-        }
-        if secret.len() < SHORTEST_TO_CUT {
-            return CleanText::AsItStands(CUT_OUT);
-        }
-        let longest = clean.len().saturating_add(found.saturating_mul(CUT_OUT.len()));
-        let mut cut = Zeroizing::new(String::with_capacity(longest));
-        for (index, part) in clean.split(secret.as_str()).enumerate() {
-            if index > 0 {
-                cut.push_str(CUT_OUT);
-            }
-            cut.push_str(part);
-        }
-        clean = CleanText::Made(cut);
+pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanText<'a> {
+    let parts = || Parts::of(text, secrets);
+    if parts().all(|part| matches!(part, Part::Plain(_))) {
+        return CleanText::AsItStands(text);
     }
-    clean
+    let mut length = 0_usize;
+    for part in parts() {
+        length = length.saturating_add(match part {
+            Part::Plain(character) => character.len_utf8(),
+            Part::Secret => CUT_OUT.len(),
+            Part::Hidden => return CleanText::AsItStands(CUT_OUT),
+        });
+    }
+    let mut clean = SecretText::with_capacity(length);
+    for part in parts() {
+        match part {
+            Part::Plain(character) => clean.push(character),
+            Part::Secret | Part::Hidden => clean.push_str(CUT_OUT),
+        }
+    }
+    CleanText::Made(clean)
 }
 
-fn escaped(text: &str, longest: usize) -> Box<str> {
-    let mut out = String::new();
+fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> {
+    let mut out = String::with_capacity(text.len().min(longest));
     let mut left = longest;
-    for character in text.chars() {
-        let plain = matches!(character, ' '..='~') && character != '"' && character != '\\';
-        let width = if plain { 1 } else { character.escape_default().count() };
-        if width > left {
+    for part in Parts::of(text, secrets) {
+        let (width, plain) = match part {
+            Part::Plain(character @ (' ' | '!' | '#'..='[' | ']'..='~')) => (1, Some(character)),
+            Part::Plain(character) => (character.escape_default().count(), None),
+            Part::Secret => (CUT_OUT.len(), None),
+            Part::Hidden => return CUT_OUT.into(),
+        };
+        let Some(less) = left.checked_sub(width) else {
             out.push_str("...");
             break;
-        }
-        left = left.saturating_sub(width);
-        if plain {
-            out.push(character);
-        } else {
-            out.extend(character.escape_default());
+        };
+        left = less;
+        match (part, plain) {
+            (_, Some(character)) => out.push(character),
+            (Part::Plain(character), None) => out.extend(character.escape_default()),
+            (Part::Secret | Part::Hidden, None) => out.push_str(CUT_OUT),
         }
     }
     out.into()
+}
+
+/// What a text consists of.
+#[derive(Clone, Copy)]
+enum Part {
+    Plain(char),
+    /// A secret, or several that overlap.
+    Secret,
+    /// The whole text must not be shown.
+    Hidden,
+}
+
+/// Takes a text apart. A secret is found as it is, and percent-encoded in any way.
+struct Parts<'a> {
+    rest: &'a str,
+    secrets: &'a [CleanText<'a>],
+    /// How many bytes may still be compared beyond the first one, so that a text made of beginnings of a secret takes
+    /// no longer than any other.
+    comparisons: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str, secrets: &'a [CleanText<'a>]) -> Self {
+        const SLACK: usize = 4096;
+        Self { rest: text, secrets, comparisons: text.len().saturating_mul(16).saturating_add(SLACK) }
+    }
+
+    /// The length of the longest secret at the front of `text`, as it is spelled there.
+    fn secret_at(&mut self, text: &str) -> Option<usize> {
+        let mut longest = None;
+        for secret in self.secrets {
+            for encoded in [false, true] {
+                longest = longest.max(self.spelled(text.as_bytes(), secret.as_bytes(), encoded));
+            }
+        }
+        longest
+    }
+
+    fn spelled(&mut self, text: &[u8], secret: &[u8], encoded: bool) -> Option<usize> {
+        let mut rest = text;
+        for &byte in secret {
+            rest = match *rest {
+                [b'%', high, low, ref after @ ..] if encoded && is_escape(high, low, byte) => after,
+                [b'+', ref after @ ..] if encoded && byte == b' ' => after,
+                // An encoder leaves no `%` as it is.
+                [same, ref after @ ..] if same == byte && !(encoded && byte == b'%') => after,
+                _ => return None,
+            };
+            self.comparisons = self.comparisons.saturating_sub(1);
+            if self.comparisons == 0 {
+                return None;
+            }
+        }
+        let length = text.len().saturating_sub(rest.len());
+        (length > 0).then_some(length)
+    }
+
+    /// Takes so many bytes, up to the end of a character.
+    fn skip(&mut self, mut bytes: usize) {
+        while bytes < self.rest.len() && !self.rest.is_char_boundary(bytes) {
+            bytes = bytes.saturating_add(1);
+        }
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let text = self.rest;
+        let character = text.chars().next()?;
+        let found = self.secret_at(text);
+        if self.comparisons == 0 {
+            self.rest = "";
+            return Some(Part::Hidden);
+        }
+        let Some(mut end) = found else {
+            self.skip(character.len_utf8());
+            return Some(Part::Plain(character));
+        };
+        // One that begins within another goes with it.
+        for (start, _) in text.char_indices() {
+            if start >= end {
+                break;
+            }
+            let overlapping = text.get(start..).and_then(|text| self.secret_at(text));
+            end = end.max(start.saturating_add(overlapping.unwrap_or(0)));
+        }
+        self.skip(end);
+        let hidden = end < SHORTEST_TO_CUT || self.comparisons == 0;
+        if hidden {
+            self.rest = "";
+        }
+        Some(if hidden { Part::Hidden } else { Part::Secret })
+    }
+}
+
+fn is_escape(high: u8, low: u8, byte: u8) -> bool {
+    hex_digit(high) == Some(byte >> 4) && hex_digit(low) == Some(byte & 0x0F)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn secrets(all: &[&str]) -> Vec<Zeroizing<String>> {
-        all.iter().map(|&secret| Zeroizing::new(secret.to_owned())).collect()
+    fn secrets<'a>(all: &[&'a str]) -> Vec<CleanText<'a>> {
+        all.iter().map(|&secret| CleanText::AsItStands(secret)).collect()
     }
 
     #[test]
@@ -100,5 +203,39 @@ mod tests {
     fn a_secret_too_short_to_cut_out_hides_the_whole_text() {
         assert_eq!(&*message("bad token", &secrets(&["b"])), "[redacted]");
         assert_eq!(&*message("code 17", &secrets(&["b"])), "code 17");
+    }
+
+    #[test]
+    fn secrets_are_found_however_they_are_encoded() {
+        let secret = "s3 %25+/~é&";
+        for spelling in
+            [secret, "s3+%2525%2B%2F~%C3%A9%26", "s3%20%2525%2b%2f%7e%c3%a9%26", "%73%33+%25%32%35%2B/%7E%C3%A9%26"]
+        {
+            assert_eq!(&*message(&format!("a {spelling} b"), &secrets(&[secret])), "a [redacted] b", "{spelling}");
+            assert_eq!(&*redacted(&format!("a {spelling} é"), &secrets(&[secret])), "a [redacted] é", "{spelling}");
+        }
+        assert_eq!(&*message("s3 %25", &secrets(&[secret])), "s3 %25", "a part of a secret is none");
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_cut_out_together() {
+        for (text, expected) in
+            [("xabcdefghx", "x[redacted]x"), ("abcdabcdefgh", "[redacted][redacted]"), ("cdefgh", "[redacted]")]
+        {
+            assert_eq!(&*message(text, &secrets(&["abcd", "cdefgh"])), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_made_of_beginnings_of_a_secret_is_hidden_whole() {
+        let secret = format!("{}b", "a".repeat(65_536));
+        let text = "a".repeat(65_536);
+        assert_eq!(&*message(&text, &secrets(&[&secret])), "[redacted]");
+        assert_eq!(&*redacted(&text, &secrets(&[&secret])), "[redacted]");
+    }
+
+    #[test]
+    fn a_text_that_has_no_secret_stays_where_it_is() {
+        assert!(matches!(redacted("plain", &secrets(&["s3cret"])), CleanText::AsItStands("plain")));
     }
 }

@@ -38,9 +38,9 @@ impl Client {
             Piece::Plain(secret),
             Piece::Encoded(verifier_name),
             Piece::Plain(verifier),
-            Piece::Encoded(&registration.form_suffix),
+            Piece::Encoded(registration.form_suffix.expose()),
         ];
-        self.post(Operation::Exchange, &registration.token_uri, registration.basic.as_ref(), &form, token_answer::read)
+        self.post_for_tokens(Operation::Exchange, form)
     }
 
     /// Step 4: exchanges a refresh token for a new pair. **The previous access and refresh token are dead from the
@@ -53,9 +53,16 @@ impl Client {
         let form = [
             Piece::Encoded("grant_type=refresh_token&refresh_token="),
             Piece::Plain(refresh_token.expose_secret()),
-            Piece::Encoded(&registration.form_suffix),
+            Piece::Encoded(registration.form_suffix.expose()),
         ];
-        self.post(Operation::Refresh, &registration.token_uri, registration.basic.as_ref(), &form, token_answer::read)
+        self.post_for_tokens(Operation::Refresh, form)
+    }
+
+    #[inline]
+    fn post_for_tokens<const N: usize>(&self, operation: Operation, form: [Piece<'_>; N]) -> Call<Tokens> {
+        let registration = self.registration();
+        let headers = registration.token_headers.clone();
+        self.post(operation, &registration.token_uri, headers, form, token_answer::read)
     }
 }
 

@@ -3,32 +3,32 @@
 //! A rotated pair is never thrown away because something else is strange: whatever follows two whole tokens, or
 //! stands beside them, they are the result.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
-
-use zeroize::Zeroizing;
 
 use crate::answer::{Question, Received, Text};
 use crate::bearer::{AccessToken, TokenType};
 use crate::error::{Error, Malformed, Operation, Salvaged};
-use crate::json::{self, CleanText, Shape};
-use crate::scope::{MOST_FROM_SERVER, Scopes, is_scope};
+use crate::json::{self, Shape, Value};
+use crate::scope::{MOST_FROM_SERVER, Scopes, is_scope, words};
+use crate::secret::{CleanText, SecretText};
 use crate::token::{Oddities, Oddity, RefreshToken, Tokens};
 
 /// What Restream documents for access tokens.
 const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
 /// What Restream documents for refresh tokens.
 const DOCUMENTED_REFRESH_LIFETIME: Duration = Duration::from_secs(31_536_000);
-/// A longer lifetime is a mistake: ten years.
-const LONGEST_LIFETIME: u64 = 10 * 31_536_000;
+/// The lifetimes that make sense, in seconds: up to ten years.
+const LIFETIMES: RangeInclusive<u64> = 1..=10 * 31_536_000;
 
-pub(crate) fn read(received: Received, sent_at: SystemTime) -> Result<Tokens, Error> {
+pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens, Error> {
     match received.status() {
         Some(status) if status.is_success() => {}
         _ => return Err(received.into_refusal(sent_at)),
     }
     let text = received.text();
-    let mut members = Members { placeholder: text.placeholder, ..Members::default() };
-    let shape = json::members(text.as_str(), |key, raw| members.take(key, raw));
+    let mut members = Members { wholly_utf8: text.wholly_utf8, ..Members::default() };
+    let shape = json::members(text.as_bytes(), |key, value| members.take(key, value));
     let access_token = members.access_token.choose(&mut members.oddities).and_then(owned);
     let refresh_token = members.refresh_token.choose(&mut members.oddities).and_then(owned);
     let salvaged = match (access_token, refresh_token) {
@@ -37,18 +37,18 @@ pub(crate) fn read(received: Received, sent_at: SystemTime) -> Result<Tokens, Er
         }
         // What follows the object says nothing about it.
         (Some(access), None) if matches!(shape, Shape::Complete | Shape::Followed) => {
-            let sent = match received.question.operation {
-                Operation::Refresh => received.question.parameter("refresh_token"),
+            let sent = match received.question().operation {
+                Operation::Refresh => received.question().parameter("refresh_token").map(CleanText::into_owned),
                 _ => None,
             };
             members.oddities.add_if(sent.is_some(), Oddity::RefreshTokenKept);
             return Ok(members.into_tokens(&received, &text, shape, access, sent, sent_at));
         }
         (Some(access), None) => {
-            let (token_type, _) = members.token_type(&received.question);
-            Some(Salvaged::AccessToken(AccessToken::of_type(access.into(), token_type)))
+            let (token_type, _) = members.token_type(received.question());
+            Some(Salvaged::AccessToken(AccessToken::of_type(access, token_type)))
         }
-        (None, Some(refresh)) => Some(Salvaged::RefreshToken(RefreshToken(refresh.into()))),
+        (None, Some(refresh)) => Some(Salvaged::RefreshToken(RefreshToken(refresh))),
         (None, None) => None,
     };
     let error = members.error;
@@ -62,58 +62,58 @@ pub(crate) fn read(received: Received, sent_at: SystemTime) -> Result<Tokens, Er
 /// The members that matter, as far as they are usable. Tokens, scopes and type stay raw until all is read.
 #[derive(Default)]
 struct Members<'a> {
-    access_token: Twins<&'a str>,
-    refresh_token: Twins<&'a str>,
+    access_token: Twins<Value<'a>>,
+    refresh_token: Twins<Value<'a>>,
     lifetime: Twins<u64>,
     refresh_lifetime: Twins<u64>,
-    scope: Twins<&'a str>,
-    token_type: Twins<&'a str>,
+    scope: Twins<Value<'a>>,
+    token_type: Twins<Value<'a>>,
     server_expires: Twins<u64>,
     server_refresh_expires: Twins<u64>,
     error: bool,
-    placeholder: Option<char>,
+    wholly_utf8: bool,
     oddities: Oddities,
 }
 
 impl<'a> Members<'a> {
-    fn take(&mut self, key: &[u8], raw: &'a str) {
-        let Self { oddities, placeholder, .. } = self;
-        let mut token = |raw| {
-            let usable = usable_token(raw, *placeholder);
-            oddities.add_if(usable.is_none() && holds_something(raw), Oddity::UnusableToken);
+    fn take(&mut self, key: &[u8], value: Value<'a>) {
+        let oddities = &mut self.oddities;
+        let mut token = |value: Value<'a>| {
+            let usable = usable_token(value, self.wholly_utf8);
+            oddities.add_if(usable.is_none() && value.holds_something(), Oddity::UnusableToken);
             usable
         };
         match key {
-            b"access_token" => self.access_token.set_snake(token(raw), oddities),
-            b"accessToken" => self.access_token.set_camel(token(raw), oddities),
-            b"refresh_token" => self.refresh_token.set_snake(token(raw), oddities),
-            b"refreshToken" => self.refresh_token.set_camel(token(raw), oddities),
-            b"expires_in" => self.lifetime.set_snake(seconds(raw, oddities), oddities),
-            b"accessTokenExpiresIn" => self.lifetime.set_camel(seconds(raw, oddities), oddities),
-            b"refreshTokenExpiresIn" => self.refresh_lifetime.set_camel(seconds(raw, oddities), oddities),
-            b"scope" => self.scope.set_snake(usable_scopes(raw, oddities), oddities),
-            b"scopeJson" => self.scope.set_camel(usable_scopes(raw, oddities), oddities),
-            b"token_type" => self.token_type.set_snake(holding(raw), oddities),
-            b"tokenType" => self.token_type.set_camel(holding(raw), oddities),
+            b"access_token" => self.access_token.set_snake(token(value), oddities),
+            b"accessToken" => self.access_token.set_camel(token(value), oddities),
+            b"refresh_token" => self.refresh_token.set_snake(token(value), oddities),
+            b"refreshToken" => self.refresh_token.set_camel(token(value), oddities),
+            b"expires_in" => self.lifetime.set_snake(seconds(value, oddities), oddities),
+            b"accessTokenExpiresIn" => self.lifetime.set_camel(seconds(value, oddities), oddities),
+            b"refreshTokenExpiresIn" => self.refresh_lifetime.set_camel(seconds(value, oddities), oddities),
+            b"scope" => self.scope.set_snake(usable_scopes(value, oddities), oddities),
+            b"scopeJson" => self.scope.set_camel(usable_scopes(value, oddities), oddities),
+            b"token_type" => self.token_type.set_snake(holding(value), oddities),
+            b"tokenType" => self.token_type.set_camel(holding(value), oddities),
             // The server's clock: kept for people, so strange values are no matter.
-            b"expires" => self.server_expires.snake = raw.parse().ok(),
-            b"accessTokenExpiresEpoch" => self.server_expires.camel = raw.parse().ok(),
-            b"refreshTokenExpiresEpoch" => self.server_refresh_expires.camel = raw.parse().ok(),
-            b"error" => self.error = holds_something(raw),
+            b"expires" => self.server_expires.snake = value.integer(),
+            b"accessTokenExpiresEpoch" => self.server_expires.camel = value.integer(),
+            b"refreshTokenExpiresEpoch" => self.server_refresh_expires.camel = value.integer(),
+            b"error" => self.error = value.holds_something(),
             _ => {}
         }
     }
 
     fn into_tokens(
         mut self,
-        received: &Received,
+        received: &Received<'_>,
         text: &Text<'_>,
         shape: Shape,
-        access_token: Zeroizing<String>,
-        refresh_token: Option<Zeroizing<String>>,
+        access_token: SecretText,
+        refresh_token: Option<SecretText>,
         sent_at: SystemTime,
     ) -> Tokens {
-        let (token_type, type_oddity) = self.token_type(&received.question);
+        let (token_type, type_oddity) = self.token_type(received.question());
         let scopes = self.scopes();
         let lifetime = self.lifetime.choose(&mut self.oddities);
         let refresh_lifetime = self.refresh_lifetime.choose(&mut self.oddities);
@@ -130,8 +130,8 @@ impl<'a> Members<'a> {
             oddities.add(oddity);
         }
         Tokens {
-            access_token: AccessToken::of_type(access_token.into(), token_type),
-            refresh_token: refresh_token.map(|text| RefreshToken(text.into())),
+            access_token: AccessToken::of_type(access_token, token_type),
+            refresh_token: refresh_token.map(RefreshToken),
             sent_at,
             lifetime: lifetime.map_or(DOCUMENTED_LIFETIME, Duration::from_secs),
             refresh_lifetime: refresh_lifetime.map_or(DOCUMENTED_REFRESH_LIFETIME, Duration::from_secs),
@@ -144,7 +144,7 @@ impl<'a> Members<'a> {
 
     fn token_type(&mut self, question: &Question) -> (TokenType, Option<Oddity>) {
         let Twins { snake, camel } = self.token_type;
-        let texts = [snake, camel].map(|raw| raw.and_then(json::string).filter(|text| !text.trim().is_empty()));
+        let texts = [snake, camel].map(|value| value.and_then(Value::string).filter(|text| !text.trim().is_empty()));
         if let [Some(snake), Some(camel)] = &texts {
             self.oddities.add_if(!snake.eq_ignore_ascii_case(camel), Oddity::TwinsDiffer);
         }
@@ -154,48 +154,52 @@ impl<'a> Members<'a> {
             None => (TokenType::Other(Box::default()), Some(Oddity::TokenTypeUnknown)),
             Some(text) if text.eq_ignore_ascii_case("bearer") => (TokenType::Bearer, None),
             Some(text) => {
-                let mut secrets: Vec<_> = self.tokens().filter_map(owned).collect();
+                let mut secrets: Vec<_> = self.tokens().filter_map(Value::string).collect();
                 secrets.extend(question.secrets());
                 (TokenType::read(&text, &secrets), Some(Oddity::TokenTypeUnknown))
             }
         }
     }
 
-    /// The raw tokens, twins included.
-    fn tokens(&self) -> impl Iterator<Item = &'a str> {
+    /// The tokens, twins included.
+    fn tokens(&self) -> impl Iterator<Item = Value<'a>> {
         [self.access_token, self.refresh_token].into_iter().flat_map(|twins| [twins.snake, twins.camel]).flatten()
     }
 
     /// `scope` and `scopeJson` are spelled differently by design, so what they say is compared.
     fn scopes(&mut self) -> Option<Scopes> {
-        let raw = self.scope.any()?;
-        let mut scopes = Scopes::with_capacity(raw.len());
-        let mut usable = true;
-        each_scope(raw, |scope| {
-            usable &= scope.is_some_and(|scope| scopes.add(scope));
-        });
-        if let Twins { snake: Some(snake), camel: Some(camel) } = self.scope {
-            let mut same = true;
-            let mut count = 0_usize;
-            each_scope(camel, |scope| {
-                same &= scope.is_some_and(|scope| scopes.contains(scope));
-                count = count.saturating_add(1);
+        let value = self.scope.any()?;
+        let plain = if value.is_plain_string() { Scopes::from_plain_list(value.written()) } else { None };
+        let scopes = plain.unwrap_or_else(|| {
+            let mut scopes = Scopes::with_capacity(value.written().len());
+            let mut usable = true;
+            each_scope(value, |scope| {
+                usable &= scope.is_some_and(|scope| scopes.add(scope));
+                true
             });
-            self.oddities.add_if(!same || count != scopes.iter().count(), Oddity::TwinsDiffer);
-            self.oddities.add_if(spelled_oddly(snake), Oddity::ScopeSpelling);
-        } else if let Some(snake) = self.scope.snake {
-            self.oddities.add_if(spelled_oddly(snake), Oddity::ScopeSpelling);
+            self.oddities.add_if(!usable, Oddity::ScopeUnusable);
+            scopes
+        });
+        if let Twins { snake: Some(_), camel: Some(camel) } = self.scope {
+            self.oddities.add_if(!says_the_same(camel, &scopes), Oddity::TwinsDiffer);
         }
-        self.oddities.add_if(!usable, Oddity::ScopeUnusable);
+        self.oddities.add_if(self.scope.snake.is_some_and(spelled_oddly), Oddity::ScopeSpelling);
         (!scopes.is_empty()).then_some(scopes)
     }
 }
 
 /// A member and its camelCase twin.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Twins<T> {
     snake: Option<T>,
     camel: Option<T>,
+}
+
+/// For any `T`, so not derived.
+impl<T> Default for Twins<T> {
+    fn default() -> Self {
+        Self { snake: None, camel: None }
+    }
 }
 
 impl<T: Copy + Same> Twins<T> {
@@ -240,51 +244,47 @@ impl Same for u64 {
     }
 }
 
-/// Raw JSON text.
-impl Same for &str {
+/// By what a string says, by how anything else is written.
+impl Same for Value<'_> {
     fn same(self, other: Self) -> bool {
-        self == other
-            || (self.contains('\\') || other.contains('\\'))
-                && json::string(self).as_deref() == json::string(other).as_deref()
+        self == other || self.string().is_some_and(|text| other.string().as_deref() == Some(&*text))
     }
 }
 
-/// A token is any text but none, and all of it must have been text.
-fn usable_token(raw: &str, placeholder: Option<char>) -> Option<&str> {
-    let inner = json::inside_quotes(raw).filter(|inner| !inner.is_empty())?;
-    if placeholder.is_some_and(|placeholder| inner.contains(placeholder)) {
-        return None;
-    }
-    if inner.contains('\\') { json::string(raw).map(|_| raw) } else { Some(raw) }
+/// A token is any text but none. In a body that is UTF-8, a plain string is.
+fn usable_token(value: Value<'_>, wholly_utf8: bool) -> Option<Value<'_>> {
+    let usable = (wholly_utf8 && value.is_plain_string() && !value.written().is_empty())
+        || value.string().is_some_and(|text| !text.is_empty());
+    usable.then_some(value)
 }
 
-fn owned(raw: &str) -> Option<Zeroizing<String>> {
-    json::string(raw).map(CleanText::into_owned)
+fn owned(value: Value<'_>) -> Option<SecretText> {
+    value.string().map(CleanText::into_owned)
 }
 
-fn holding(raw: &str) -> Option<&str> {
-    holds_something(raw).then_some(raw)
-}
-
-fn holds_something(raw: &str) -> bool {
-    !matches!(raw, "null" | "\"\"" | "[]")
+fn holding(value: Value<'_>) -> Option<Value<'_>> {
+    value.holds_something().then_some(value)
 }
 
 /// Scopes of which at least one is one.
-fn usable_scopes<'a>(raw: &'a str, oddities: &mut Oddities) -> Option<&'a str> {
+fn usable_scopes<'a>(value: Value<'a>, oddities: &mut Oddities) -> Option<Value<'a>> {
     let mut usable = false;
-    each_scope(raw, |scope| usable |= scope.is_some_and(is_scope));
-    oddities.add_if(!usable && holds_something(raw), Oddity::ScopeUnusable);
-    usable.then_some(raw)
+    each_scope(value, |scope| {
+        usable = scope.is_some_and(is_scope);
+        !usable
+    });
+    oddities.add_if(!usable && value.holds_something(), Oddity::ScopeUnusable);
+    usable.then_some(value)
 }
 
 /// A lifetime in seconds, from 1 to ten years, however it is spelled.
-fn seconds(raw: &str, oddities: &mut Oddities) -> Option<u64> {
-    let text = json::inside_quotes(raw).unwrap_or(raw).trim();
-    let usable = whole_part(text).filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds));
-    let plain = raw.bytes().all(|byte| byte.is_ascii_digit());
-    oddities.add_if(usable.is_some() && !plain, Oddity::LifetimeSpelling);
-    oddities.add_if(usable.is_none() && raw != "null", Oddity::LifetimeUnusable);
+fn seconds(value: Value<'_>, oddities: &mut Oddities) -> Option<u64> {
+    let plain = value.integer();
+    let usable = plain
+        .or_else(|| whole_part(std::str::from_utf8(value.written()).ok()?.trim()))
+        .filter(|seconds| LIFETIMES.contains(seconds));
+    oddities.add_if(usable.is_some() && plain.is_none(), Oddity::LifetimeSpelling);
+    oddities.add_if(usable.is_none() && !value.is_null(), Oddity::LifetimeUnusable);
     usable
 }
 
@@ -317,29 +317,48 @@ fn unix_time(seconds: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Scopes as a string (separated by spaces, or by commas) or as an array of strings; `None` for what is neither.
-fn each_scope(raw: &str, mut on_scope: impl FnMut(Option<&str>)) {
+/// Hands out scopes, a string (separated by spaces, or by commas) or an array of strings, until told to stop; `None` for
+/// what is neither.
+fn each_scope(value: Value<'_>, mut go_on: impl FnMut(Option<&[u8]>) -> bool) {
     let mut left = MOST_FROM_SERVER;
-    let mut take = |scope: Option<&str>| {
-        match left.checked_sub(1) {
-            Some(fewer) => left = fewer,
-            None => return,
-        }
-        on_scope(scope);
+    let mut take = |scope: Option<&[u8]>| {
+        left = left.saturating_sub(1);
+        go_on(scope) && left > 0
     };
-    let mut words = |raw: &str| match json::string(raw) {
-        Some(text) => text.split([' ', ',']).filter(|word| !word.is_empty()).for_each(|word| take(Some(word))),
+    let mut split = |value: Value<'_>| match value.string() {
+        _ if value.is_plain_string() => words(value.written()).all(|word| take(Some(word))),
+        Some(text) => words(text.as_bytes()).all(|word| take(Some(word))),
         None => take(None),
     };
-    if raw.starts_with('[') {
-        json::elements(raw, words);
+    if value.is_array() {
+        value.elements().all(split);
     } else {
-        words(raw);
+        split(value);
     }
 }
 
-fn spelled_oddly(raw: &str) -> bool {
-    raw.starts_with('[') || raw.contains(',')
+/// True if `value` lists these scopes and no others.
+fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
+    // The documented way: an array in the same order.
+    let mut in_order = scopes.as_str().as_bytes().split(|&byte| byte == b' ');
+    let mut elements = value.elements();
+    if elements.all(|scope| scope.is_plain_string() && in_order.next() == Some(scope.written()))
+        && in_order.next().is_none()
+    {
+        return true;
+    }
+    let mut count = 0_usize;
+    let mut same = true;
+    each_scope(value, |scope| {
+        count = count.saturating_add(1);
+        same = scope.is_some_and(|scope| scopes.iter().any(|one| one.as_bytes() == scope));
+        same
+    });
+    same && count == scopes.iter().count()
+}
+
+fn spelled_oddly(value: Value<'_>) -> bool {
+    value.is_array() || value.written().contains(&b',')
 }
 
 #[cfg(test)]
