@@ -1,0 +1,88 @@
+//! Client authentication in the Basic header.
+//!
+//! - What an independent decoder reads is what was put in: `base64`, then either of a form decoder and a percent decoder,
+//!   or nothing for the raw encoding.
+//! - What is refused is refused for a documented reason.
+//! - The header is marked sensitive, and there is no other authentication beside it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use percent_encoding::percent_decode_str;
+use restream_oauth_core::{BasicEncoding, Client, ConfigError, RefreshToken};
+
+use crate::client::REDIRECT_URI;
+
+/// The oracle. `data` is an identifier, a line feed, and a secret.
+pub fn basic(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (id, secret) = text.split_once('\n').unwrap_or((&text, "secret"));
+    let sent = [BasicEncoding::Form, BasicEncoding::Raw].map(|encoding| {
+        let raw = encoding == BasicEncoding::Raw;
+        match Client::builder(id).secret_encoded(secret, encoding).redirect_uri(REDIRECT_URI).build() {
+            Ok(client) => {
+                assert!(is_usable(id, secret, raw), "accepted");
+                Some(credentials(&client))
+            }
+            Err(error) => {
+                assert!(!is_usable(id, secret, raw), "refused: {error}");
+                check_refusal(&error, id, secret);
+                None
+            }
+        }
+    });
+    let [form, raw] = &sent;
+    if let Some((sent_id, sent_secret)) = form.as_deref().and_then(|pair| pair.split_once(':')) {
+        let form_decoded = |text: &str| match form_urlencoded::parse(format!("={text}").as_bytes()).next() {
+            Some((_, value)) => value.into_owned(),
+            None => String::new(),
+        };
+        let percent_decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        for decoded in [form_decoded(sent_id), percent_decoded(sent_id)] {
+            assert_eq!(decoded, id);
+        }
+        for decoded in [form_decoded(sent_secret), percent_decoded(sent_secret)] {
+            assert_eq!(decoded, secret);
+        }
+    }
+    if let Some(pair) = raw {
+        assert_eq!(pair.split_once(':'), Some((id, secret)), "raw");
+    }
+    if let [Some(form), Some(raw)] = &sent {
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        assert_eq!(form == raw, plain_pair(id, secret, plain), "{form} and {raw}");
+    }
+}
+
+fn plain_pair(id: &str, secret: &str, plain: impl Fn(&str) -> bool) -> bool {
+    // An asterisk stays as it is too.
+    let without = |text: &str| text.replace('*', "");
+    plain(&without(id)) && plain(&without(secret))
+}
+
+/// The decoded credentials of a request, which has them in its header and nowhere else.
+fn credentials(client: &Client) -> String {
+    let call = client.refresh(&RefreshToken::new("r"));
+    let mut headers = call.request().headers().get_all(AUTHORIZATION).iter();
+    let header = headers.next().expect("there is a header");
+    assert!(headers.next().is_none() && header.is_sensitive());
+    assert_eq!(call.request().body().as_ref(), b"grant_type=refresh_token&refresh_token=r");
+    let encoded = header.to_str().expect("it is ASCII").strip_prefix("Basic ").expect("it is Basic");
+    String::from_utf8(STANDARD.decode(encoded).expect("it is base64")).expect("it is UTF-8")
+}
+
+/// The documented reasons, once more: controls nowhere; no space in an identifier or around a secret; no quotes, and for
+/// the raw encoding no colon, in an identifier.
+fn is_usable(id: &str, secret: &str, raw: bool) -> bool {
+    let id_is = !id.is_empty() && !id.chars().any(|c| c.is_control() || c.is_whitespace() || "\"'`".contains(c));
+    let secret_is = !secret.is_empty() && !secret.chars().any(char::is_control) && secret.trim().len() == secret.len();
+    id_is && secret_is && !(raw && id.contains(':'))
+}
+
+fn check_refusal(error: &ConfigError, id: &str, secret: &str) {
+    let printed = format!("{error} {error:?}");
+    // A word of some length that the message does not say by itself.
+    for value in [id, secret].into_iter().filter(|value| value.len() > 40) {
+        assert!(!printed.contains(value), "{printed}");
+    }
+}

@@ -1,0 +1,57 @@
+//! What must hold for every input, as functions of bytes.
+//!
+//! Each function here is the oracle of one fuzz target: it takes any bytes and panics if something that the core or the
+//! sandbox promises does not hold. The targets in `fuzz_targets/` hand them libFuzzer's inputs, on a nightly compiler;
+//! `tests/corpus.rs` replays every file of `corpus/` through them, on stable. `README.md` says how to run and how to add
+//! one.
+//!
+//! Oracles judge by other means than the code that they judge: another library, the text of an RFC, or a second way to
+//! the same answer. Beyond that, each measures what is allocated (`allocation.rs`) and searches what is printed for
+//! secrets (`canary.rs`).
+
+#![allow(clippy::missing_panics_doc, reason = "to panic is how an oracle speaks")]
+
+mod allocation;
+mod basic;
+mod callback;
+mod canary;
+mod challenge;
+mod chunked_reader;
+mod client;
+mod error_answer;
+mod expand;
+mod form_encoding;
+mod json;
+mod retry_after;
+mod sandbox_http;
+mod saved_tokens;
+mod script;
+mod token_answer;
+
+pub use basic::basic;
+pub use callback::callback;
+pub use challenge::challenge;
+pub use chunked_reader::chunked_reader;
+pub use error_answer::error_answer;
+pub use form_encoding::form_encoding;
+pub use retry_after::retry_after;
+pub use sandbox_http::sandbox_http;
+pub use saved_tokens::saved_tokens;
+pub use token_answer::token_answer;
+
+/// An oracle.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name, which is also the name of its corpus, its dictionary and its binary.
+pub const TARGETS: [(&str, Target); 10] = [
+    ("basic", basic),
+    ("callback", callback),
+    ("challenge", challenge),
+    ("chunked_reader", chunked_reader),
+    ("error_answer", error_answer),
+    ("form_encoding", form_encoding),
+    ("retry_after", retry_after),
+    ("sandbox_http", sandbox_http),
+    ("saved_tokens", saved_tokens),
+    ("token_answer", token_answer),
+];

@@ -1,0 +1,139 @@
+//! `Retry-After` and the server's own clock.
+//!
+//! - Digits are seconds; an hour is the most.
+//! - A date in each of the three forms of RFC 9110 §5.6.7, written here, counts from the server's `Date` in whichever
+//!   form, or from the time of sending.
+//! - Anything else is no answer, and nothing overflows.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use restream_oauth_core::{Advice, Delivery};
+
+use crate::allocation::bounded;
+use crate::client::{client, refresh};
+
+const MOST: u64 = 3600;
+
+/// The oracle. `data` is the header's value and, on a second line, that of `Date`; its bytes are also taken for two times.
+pub fn retry_after(data: &[u8]) {
+    let mut lines = data.splitn(2, |&byte| byte == b'\n');
+    check_text(lines.next().unwrap_or_default(), lines.next());
+    check_dates(data);
+}
+
+fn check_text(value: &[u8], date: Option<&[u8]>) {
+    let Ok(retry_after) = HeaderValue::from_bytes(value) else { return };
+    let mut headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after)]);
+    if let Some(date) = date.and_then(|date| HeaderValue::from_bytes(date).ok()) {
+        headers.insert(DATE, date);
+    }
+    let asked = ask(&headers, SystemTime::UNIX_EPOCH);
+    assert!(asked.is_none_or(|seconds| seconds <= MOST));
+    let text = std::str::from_utf8(value).unwrap_or_default().trim_matches([' ', '\t']);
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a u64 holds are more than an hour.
+        assert_eq!(asked, Some(text.parse().map_or(MOST, |seconds: u64| seconds.min(MOST))));
+    } else if asked.is_some() {
+        // A date names a day of the week and a time.
+        assert!(text.contains(':') && text.as_bytes()[0].is_ascii_alphabetic(), "{text:?} is no date");
+    }
+}
+
+/// The year 1970 to 2069: what two digits of a year can tell.
+const RANGE: u64 = 3_155_760_000;
+
+fn check_dates(data: &[u8]) {
+    let number = |at: usize| data.iter().skip(at).take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+    let until = number(0) % RANGE;
+    // Near enough to matter, as often as not.
+    let now = if data.len() % 2 == 0 { until.saturating_sub(number(8) % 5000) } else { number(8) % RANGE };
+    let expected = Some(until.saturating_sub(now).min(MOST));
+    let sent_at = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+    for write in [imf_fixdate, rfc850, asctime] {
+        let value = |seconds| HeaderValue::from_str(&write(seconds)).expect("it is visible ASCII");
+        let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value(until))]);
+        assert_eq!(ask(&headers, sent_at), expected, "{headers:?} sent at {now}");
+        headers.insert(DATE, value(now));
+        assert_eq!(ask(&headers, SystemTime::UNIX_EPOCH), expected, "{headers:?}");
+    }
+}
+
+/// What a refresh that is answered with these headers is asked to wait, in seconds.
+fn ask(headers: &HeaderMap, sent_at: SystemTime) -> Option<u64> {
+    let length = headers.values().map(HeaderValue::len).sum();
+    let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| {
+        let mut response = Response::new(b"");
+        *response.status_mut() = status;
+        headers.clone_into(response.headers_mut());
+        let reader = refresh(client()).into_parts().1;
+        let error = bounded(length, || reader.read(response, sent_at)).expect_err("this is no success");
+        let known = status == StatusCode::TOO_MANY_REQUESTS || error.retry_after().is_some();
+        assert_eq!(error.delivery(), if known { Delivery::Refused } else { Delivery::Unknown });
+        let advice = if known { Advice::Retry { after: error.retry_after() } } else { Advice::Replay };
+        assert_eq!(error.advice(), advice);
+        error.retry_after()
+    });
+    assert_eq!(told[0], told[1]);
+    told[0].map(|after| after.as_secs())
+}
+
+struct Civil {
+    year: u64,
+    month: usize,
+    day: u64,
+    weekday: usize,
+    time: String,
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+
+/// Counts the days off, year by year and month by month: slow, and plain to see that it is right.
+fn civil(seconds: u64) -> Civil {
+    let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
+    let weekday = usize::try_from(days % 7).unwrap_or_default();
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let mut month = 0;
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    let time = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
+    Civil { year, month, day: days + 1, weekday, time }
+}
+
+fn imf_fixdate(seconds: u64) -> String {
+    let Civil { year, month, day, weekday, time } = civil(seconds);
+    format!("{}, {day:02} {} {year} {time} GMT", &WEEKDAYS[weekday][..3], MONTHS[month])
+}
+
+fn rfc850(seconds: u64) -> String {
+    let Civil { year, month, day, weekday, time } = civil(seconds);
+    format!("{}, {day:02}-{}-{:02} {time} GMT", WEEKDAYS[weekday], MONTHS[month], year % 100)
+}
+
+fn asctime(seconds: u64) -> String {
+    let Civil { year, month, day, weekday, time } = civil(seconds);
+    format!("{} {} {day:2} {time} {year}", &WEEKDAYS[weekday][..3], MONTHS[month])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_9110_5_6_7_the_three_forms_of_the_example() {
+        let seconds = 784_111_777;
+        assert_eq!(imf_fixdate(seconds), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(rfc850(seconds), "Sunday, 06-Nov-94 08:49:37 GMT");
+        assert_eq!(asctime(seconds), "Sun Nov  6 08:49:37 1994");
+    }
+}

@@ -1,0 +1,87 @@
+//! Saved tokens and saved logins.
+//!
+//! - What loads comes back the same from its saved form, and its saved form is one line of JSON to independent readers.
+//! - No proper prefix of a saved form loads.
+//! - An error prints nothing of the document.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use restream_oauth_core::{Operation, SavedError, Tokens};
+
+use crate::allocation::bounded;
+use crate::canary::{CODE, Silence, echo};
+use crate::client::client;
+use crate::expand::expand;
+use crate::json;
+
+/// The oracle: `data` is a saved document of either kind.
+pub fn saved_tokens(data: &[u8]) {
+    let expanded = expand(&with_identity(&echo(data, Operation::Exchange)));
+    let text = String::from_utf8_lossy(&expanded);
+    let silence = Silence::after(data);
+    match bounded(text.len(), || Tokens::from_saved(&text)) {
+        Ok(tokens) => check_tokens(&tokens),
+        Err(error) => check_error(&error, &silence),
+    }
+    match bounded(text.len(), || client().restore_login(&text)) {
+        Ok(mut login) => {
+            let saved = login.to_saved();
+            check_document(saved.expose_secret());
+            let again = client().restore_login(saved.expose_secret()).expect("what was saved can be loaded");
+            assert_eq!(again.to_saved(), saved);
+            assert_eq!((again.state(), again.url().as_str()), (login.state(), login.url().as_str()));
+            assert!(!format!("{login:?}").contains(login.state().expose_secret()));
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("code", CODE)
+                .append_pair("state", login.state().expose_secret())
+                .finish();
+            assert_eq!(login.read_callback(&query).expect("a restored login is open").expose_secret(), CODE);
+        }
+        Err(error) => check_error(&error, &silence),
+    }
+}
+
+fn check_tokens(tokens: &Tokens) {
+    let saved = tokens.to_saved();
+    let text = saved.expose_secret();
+    let again = Tokens::from_saved(text).expect("what was saved can be loaded");
+    assert_eq!(&again, tokens, "saved and loaded");
+    assert_eq!(again.to_saved(), saved);
+    check_document(text);
+    for cut in [1, text.len() / 2, text.len() - 1] {
+        if let Some(prefix) = text.get(..cut) {
+            assert_eq!(Tokens::from_saved(prefix), Err(SavedError::NotJson), "cut at {cut}");
+        }
+    }
+    // Total for every lifetime and every time.
+    let _ = (tokens.expires_at(), tokens.refresh_expires_at(), tokens.is_fresh(tokens.sent_at(), Duration::MAX));
+    let _ = tokens.bearer_header();
+}
+
+fn check_document(text: &str) {
+    assert!(!text.contains(['\n', '\r']));
+    let document = json::object(text.as_bytes()).expect("a saved document is JSON to anyone");
+    assert_eq!(document.only("version").and_then(json::Value::as_u64), Some(1));
+}
+
+fn check_error(error: &SavedError, silence: &Silence) {
+    silence.check(&format!("{error} {error:?}"));
+}
+
+/// `$l` stands for what a saved login of this client begins with: who it belongs to.
+fn with_identity(data: &[u8]) -> Vec<u8> {
+    static IDENTITY: LazyLock<String> = LazyLock::new(|| {
+        let client = client();
+        let pairs = [
+            ("client_id", client.client_id()),
+            ("redirect_uri", client.redirect_uri()),
+            ("token_endpoint", &client.endpoints().token),
+        ];
+        pairs.map(|(name, text)| format!("{}:{}", json::Value::from(name), json::Value::from(text))).join(",")
+    });
+    match data.windows(2).position(|pair| pair == b"$l") {
+        Some(at) => [&data[..at], IDENTITY.as_bytes(), &data[at + 2..]].concat(),
+        None => data.to_owned(),
+    }
+}
