@@ -41,7 +41,9 @@ pub(crate) struct Value<'a> {
     kind: Kind,
 }
 
+/// As wide as a word, for the reason that [`Stop`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 enum Kind {
     /// A string without escapes.
     Plain,
@@ -104,10 +106,15 @@ impl<'a> Value<'a> {
         if self.kind != Kind::Number {
             return None;
         }
-        self.written.iter().try_fold(0_u64, |value, byte| match byte {
-            b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(byte & 0x0F)),
-            _ => None,
-        })
+        let mut value = 0_u64;
+        for byte in self.written {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        }
+        Some(value)
     }
 
     /// The text of a string: `None` if it is none, has a lone surrogate, or is not UTF-8.
@@ -156,8 +163,10 @@ pub(crate) fn write_string(out: &mut SecretText, text: &str) {
     out.push('"');
 }
 
-/// Why a value ends before it is whole.
+/// Why a value ends before it is whole. As wide as a word: a byte in the place of one would split each copy of a result
+/// into pieces that wait for each other.
 #[derive(Clone, Copy)]
+#[repr(usize)]
 enum Stop {
     Cut,
     Broken,

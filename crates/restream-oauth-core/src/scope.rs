@@ -107,9 +107,13 @@ impl Scopes {
     /// What a server wrote as a list of scopes, as it stands: a few different ones between single spaces. `None` for
     /// anything else, which [`add`](Self::add) takes one by one.
     pub(crate) fn from_plain_list(text: &[u8]) -> Option<Self> {
+        let other = |&&byte: &&u8| !matches!(byte, b' ' | b'!' | b'#'..=b'+' | b'-'..=b'[' | b']'..=b'~');
+        if text.iter().filter(other).count() > 0 {
+            return None;
+        }
         let mut known: [&[u8]; 8] = [b""; 8];
         for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
-            if !is_scope(word) || word.contains(&b',') || known.iter().take(index).any(|one| *one == word) {
+            if word.is_empty() || known.iter().take(index).any(|one| *one == word) {
                 return None;
             }
             *known.get_mut(index)? = word;

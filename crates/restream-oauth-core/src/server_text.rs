@@ -31,7 +31,7 @@ pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanTex
     let mut length = 0_usize;
     for part in parts() {
         length = length.saturating_add(match part {
-            Part::Plain(character) => character.len_utf8(),
+            Part::Plain(plain) => plain.len(),
             Part::Secret => CUT_OUT.len(),
             Part::Hidden => return CleanText::AsItStands(CUT_OUT),
         });
@@ -39,7 +39,7 @@ pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanTex
     let mut clean = SecretText::with_capacity(length);
     for part in parts() {
         match part {
-            Part::Plain(character) => clean.push(character),
+            Part::Plain(plain) => clean.push_str(plain),
             Part::Secret | Part::Hidden => clean.push_str(CUT_OUT),
         }
     }
@@ -47,33 +47,55 @@ pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanTex
 }
 
 fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> {
-    let mut out = String::with_capacity(text.len().min(longest));
-    let mut left = longest;
+    let mut out = Cut { text: String::with_capacity(text.len().min(longest)), left: longest };
     for part in Parts::of(text, secrets) {
-        let (width, plain) = match part {
-            Part::Plain(character @ (' ' | '!' | '#'..='[' | ']'..='~')) => (1, Some(character)),
-            Part::Plain(character) => (character.escape_default().count(), None),
-            Part::Secret => (CUT_OUT.len(), None),
+        let fits = match part {
+            Part::Plain(plain) if plain.bytes().all(is_plain) && out.push(plain) => true,
+            Part::Plain(plain) => plain.chars().all(|character| {
+                if character.is_ascii() && is_plain(character as u8) {
+                    out.push(character.encode_utf8(&mut [0; 4]))
+                } else {
+                    out.push(&character.escape_default().to_string())
+                }
+            }),
+            Part::Secret => out.push(CUT_OUT),
             Part::Hidden => return CUT_OUT.into(),
         };
-        let Some(less) = left.checked_sub(width) else {
-            out.push_str("...");
+        if !fits {
+            out.text.push_str("...");
             break;
-        };
-        left = less;
-        match (part, plain) {
-            (_, Some(character)) => out.push(character),
-            (Part::Plain(character), None) => out.extend(character.escape_default()),
-            (Part::Secret | Part::Hidden, None) => out.push_str(CUT_OUT),
         }
     }
-    out.into()
+    out.text.into()
+}
+
+/// RFC 6749 §5.2: visible ASCII and spaces without quotes and backslashes.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
+}
+
+/// Text that is cut at a length.
+struct Cut {
+    text: String,
+    left: usize,
+}
+
+impl Cut {
+    /// Appends the text whole, or not at all.
+    fn push(&mut self, text: &str) -> bool {
+        let left = self.left.checked_sub(text.len());
+        if let Some(left) = left {
+            self.left = left;
+            self.text.push_str(text);
+        }
+        left.is_some()
+    }
 }
 
 /// What a text consists of.
 #[derive(Clone, Copy)]
-enum Part {
-    Plain(char),
+enum Part<'a> {
+    Plain(&'a str),
     /// A secret, or several that overlap.
     Secret,
     /// The whole text must not be shown.
@@ -84,19 +106,38 @@ enum Part {
 struct Parts<'a> {
     rest: &'a str,
     secrets: &'a [CleanText<'a>],
-    /// How many bytes may still be compared beyond the first one, so that a text made of beginnings of a secret takes
-    /// no longer than any other.
+    /// The bytes with which a secret may begin, as it is or encoded.
+    beginnings: [bool; 256],
+    /// How many bytes may still be compared, so that a text made of beginnings of a secret takes no longer than any
+    /// other.
     comparisons: usize,
 }
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str, secrets: &'a [CleanText<'a>]) -> Self {
         const SLACK: usize = 4096;
-        Self { rest: text, secrets, comparisons: text.len().saturating_mul(16).saturating_add(SLACK) }
+        let mut beginnings = [false; 256];
+        let first_bytes = secrets.iter().filter_map(|secret| secret.bytes().next());
+        for byte in first_bytes.chain([b'%', b'+']) {
+            if let Some(beginning) = beginnings.get_mut(usize::from(byte)) {
+                *beginning = true;
+            }
+        }
+        let comparisons = text.len().saturating_mul(16).saturating_add(SLACK);
+        Self { rest: text, secrets, beginnings, comparisons }
+    }
+
+    /// True where a secret may begin; such a byte is a character's first.
+    fn is_beginning(&self, byte: u8) -> bool {
+        self.beginnings.get(usize::from(byte)) == Some(&true)
     }
 
     /// The length of the longest secret at the front of `text`, as it is spelled there.
     fn secret_at(&mut self, text: &str) -> Option<usize> {
+        let first = text.bytes().next()?;
+        if !self.is_beginning(first) {
+            return None;
+        }
         let mut longest = None;
         for secret in self.secrets {
             for encoded in [false, true] {
@@ -126,43 +167,49 @@ impl<'a> Parts<'a> {
     }
 
     /// Takes so many bytes, up to the end of a character.
-    fn skip(&mut self, mut bytes: usize) {
-        while bytes < self.rest.len() && !self.rest.is_char_boundary(bytes) {
-            bytes = bytes.saturating_add(1);
-        }
-        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let ends = bytes..=self.rest.len();
+        let end = ends.into_iter().find(|&end| self.rest.is_char_boundary(end)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        taken
+    }
+
+    fn hide(&mut self) -> Part<'a> {
+        self.rest = "";
+        Part::Hidden
     }
 }
 
-impl Iterator for Parts<'_> {
-    type Item = Part;
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
 
-    fn next(&mut self) -> Option<Part> {
+    fn next(&mut self) -> Option<Part<'a>> {
         let text = self.rest;
-        let character = text.chars().next()?;
-        let found = self.secret_at(text);
-        if self.comparisons == 0 {
-            self.rest = "";
-            return Some(Part::Hidden);
+        let plain = text.bytes().position(|byte| self.is_beginning(byte)).unwrap_or(text.len());
+        if plain > 0 {
+            return Some(Part::Plain(self.take(plain)));
         }
-        let Some(mut end) = found else {
-            self.skip(character.len_utf8());
-            return Some(Part::Plain(character));
-        };
+        if text.is_empty() {
+            return None;
+        }
+        let found = self.secret_at(text);
+        let mut end = found.unwrap_or(1);
         // One that begins within another goes with it.
-        for (start, _) in text.char_indices() {
+        for (start, _) in text.char_indices().take_while(|_| found.is_some()) {
             if start >= end {
                 break;
             }
             let overlapping = text.get(start..).and_then(|text| self.secret_at(text));
             end = end.max(start.saturating_add(overlapping.unwrap_or(0)));
         }
-        self.skip(end);
-        let hidden = end < SHORTEST_TO_CUT || self.comparisons == 0;
-        if hidden {
-            self.rest = "";
-        }
-        Some(if hidden { Part::Hidden } else { Part::Secret })
+        let taken = self.take(end);
+        Some(match found {
+            _ if self.comparisons == 0 => self.hide(),
+            None => Part::Plain(taken),
+            Some(_) if end < SHORTEST_TO_CUT => self.hide(),
+            Some(_) => Part::Secret,
+        })
     }
 }
 

@@ -144,6 +144,10 @@ impl<'a> Members<'a> {
 
     fn token_type(&mut self, question: &Question) -> (TokenType, Option<Oddity>) {
         let Twins { snake, camel } = self.token_type;
+        let is_bearer = |value: Value<'_>| value.is_plain_string() && value.written().eq_ignore_ascii_case(b"bearer");
+        if snake.is_some_and(is_bearer) && camel.is_none_or(is_bearer) {
+            return (TokenType::Bearer, None);
+        }
         let texts = [snake, camel].map(|value| value.and_then(Value::string).filter(|text| !text.trim().is_empty()));
         if let [Some(snake), Some(camel)] = &texts {
             self.oddities.add_if(!snake.eq_ignore_ascii_case(camel), Oddity::TwinsDiffer);
