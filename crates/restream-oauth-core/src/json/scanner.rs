@@ -1,0 +1,329 @@
+//! The grammar of JSON (RFC 8259 §2 to §7), checked in one pass over the bytes.
+
+use super::string::unescaped;
+use super::{Kind, Value};
+
+/// Why a value ends before it is whole. As wide as a word: a byte in the place of one would split each copy of a result
+/// into pieces that wait for each other.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub(super) enum Stop {
+    Cut,
+    Broken,
+}
+
+/// What is still to be read.
+pub(super) struct Scanner<'a> {
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn members(&mut self, mut on_member: impl FnMut(&[u8], Value<'a>)) -> Result<(), Stop> {
+        self.require(b'{')?;
+        if self.token()? == b'}' {
+            return self.require(b'}');
+        }
+        loop {
+            self.require(b'"')?;
+            let key = self.string()?;
+            // One with a lone surrogate stays as it is written, which no known key is.
+            let decoded = if key.kind == Kind::Escaped { unescaped(key.written) } else { None };
+            let key = decoded.as_ref().map_or(key.written, |key| key.expose().as_bytes());
+            self.require(b':')?;
+            let value = self.value()?;
+            let next = self.token();
+            if value.is_closed() || matches!(next, Ok(b',' | b'}')) {
+                on_member(key, value);
+            }
+            match next? {
+                b',' => self.skip(),
+                b'}' => {
+                    self.skip();
+                    return Ok(());
+                }
+                _ => return Err(Stop::Broken),
+            }
+        }
+    }
+
+    /// The next byte that is no white space, not taken.
+    #[inline]
+    pub(super) fn token(&mut self) -> Result<u8, Stop> {
+        loop {
+            match *self.rest {
+                [b' ' | b'\n' | b'\r' | b'\t', ref after @ ..] => self.rest = after,
+                [byte, ..] => return Ok(byte),
+                [] => return Err(Stop::Cut),
+            }
+        }
+    }
+
+    /// Takes this byte as the next token.
+    #[inline]
+    pub(super) fn require(&mut self, byte: u8) -> Result<(), Stop> {
+        if self.token()? != byte {
+            return Err(Stop::Broken);
+        }
+        self.skip();
+        Ok(())
+    }
+
+    /// Takes the next byte, whatever it is.
+    #[inline]
+    fn skip(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
+    }
+
+    /// Takes the next byte if it is this one.
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.rest.first() == Some(&byte);
+        if is_next {
+            self.skip();
+        }
+        is_next
+    }
+
+    #[inline]
+    pub(super) fn value(&mut self) -> Result<Value<'a>, Stop> {
+        let token = self.token()?;
+        if token == b'"' {
+            self.skip();
+            return self.string();
+        }
+        let start = self.rest;
+        let kind = match token {
+            b'{' | b'[' => self.nested()?,
+            _ => self.scalar(token)?,
+        };
+        Ok(Value { written: up_to(start, self.rest), kind })
+    }
+
+    /// An object or array, however deep: an open bracket costs a bit.
+    fn nested(&mut self) -> Result<Kind, Stop> {
+        let kind = if self.rest.first() == Some(&b'{') { Kind::Object } else { Kind::Array };
+        let mut open = Brackets::default();
+        loop {
+            match self.token()? {
+                b'"' => {
+                    self.skip();
+                    self.string()?;
+                }
+                bracket @ (b'{' | b'[') => {
+                    self.skip();
+                    open.push(bracket == b'{');
+                    let token = self.token()?;
+                    if bracket == b'[' && token != b']' {
+                        continue;
+                    }
+                    if bracket == b'{' && token != b'}' {
+                        self.skip_key()?;
+                        continue;
+                    }
+                }
+                token => {
+                    self.scalar(token)?;
+                }
+            }
+            // The value is whole: another one follows, or what it stands in ends.
+            loop {
+                let token = self.token()?;
+                self.skip();
+                match (token, open.in_object()) {
+                    (b',', true) => self.skip_key()?,
+                    (b',', false) => {}
+                    (b'}', true) | (b']', false) => {
+                        open.pop();
+                        if open.is_empty() {
+                            return Ok(kind);
+                        }
+                        continue;
+                    }
+                    _ => return Err(Stop::Broken),
+                }
+                break;
+            }
+        }
+    }
+
+    fn skip_key(&mut self) -> Result<(), Stop> {
+        self.require(b'"')?;
+        self.string()?;
+        self.require(b':')
+    }
+
+    /// A string whose opening quote was taken.
+    #[inline]
+    fn string(&mut self) -> Result<Value<'a>, Stop> {
+        let start = self.rest;
+        let mut kind = Kind::Plain;
+        let mut rest = start;
+        loop {
+            // Eight bytes at a time, up to the first that is special, or up to the last few of the text.
+            while let Some((word, after)) = rest.split_first_chunk::<8>() {
+                let special = special_bytes(u64::from_le_bytes(*word));
+                if special != 0 {
+                    rest = rest.get((special.trailing_zeros() / 8) as usize..).unwrap_or_default();
+                    break;
+                }
+                rest = after;
+            }
+            match *rest {
+                [b'"', ref after @ ..] => {
+                    self.rest = after;
+                    return Ok(Value { written: up_to(start, rest), kind });
+                }
+                [b'\\', ref after @ ..] => {
+                    kind = Kind::Escaped;
+                    rest = after_escape(after)?;
+                }
+                [0..=0x1F, ..] => return Err(Stop::Broken),
+                [_, ref after @ ..] => rest = after,
+                [] => return Err(Stop::Cut),
+            }
+        }
+    }
+
+    /// A number or a literal.
+    fn scalar(&mut self, first: u8) -> Result<Kind, Stop> {
+        match first {
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => Err(Stop::Broken),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<Kind, Stop> {
+        for &byte in word {
+            if self.rest.is_empty() {
+                return Err(Stop::Cut);
+            }
+            if !self.take(byte) {
+                return Err(Stop::Broken);
+            }
+        }
+        Ok(Kind::Literal)
+    }
+
+    /// RFC 8259 §6.
+    fn number(&mut self) -> Result<Kind, Stop> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), Stop> {
+        match self.rest.first() {
+            None => return Err(Stop::Cut),
+            Some(byte) if !byte.is_ascii_digit() => return Err(Stop::Broken),
+            Some(_) => {}
+        }
+        while let [b'0'..=b'9', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        Ok(())
+    }
+}
+
+/// What stands in `start` before `rest`, its end.
+#[inline]
+fn up_to<'a>(start: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default()
+}
+
+/// What follows an escape whose backslash was taken.
+fn after_escape(rest: &[u8]) -> Result<&[u8], Stop> {
+    match rest {
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => Ok(after),
+        [b'u', after @ ..] => {
+            let digits = after.iter().take(4);
+            match (digits.clone().all(u8::is_ascii_hexdigit), after.get(4..)) {
+                (true, Some(after)) => Ok(after),
+                (true, None) => Err(Stop::Cut),
+                (false, _) => Err(Stop::Broken),
+            }
+        }
+        [] => Err(Stop::Cut),
+        _ => Err(Stop::Broken),
+    }
+}
+
+/// Marks the bytes of a word that are special in a string: a quote, a backslash, a control. The lowest mark is exact;
+/// above it, a byte that follows such a one may be marked too.
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    // Turned over by this bit, a quote is a space, which closes up with the controls, and none of them leaves their range.
+    let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (quote_or_control | backslash) & !word & each(0x80)
+}
+
+/// The brackets that are open: for each, whether it is an object's.
+#[derive(Default)]
+struct Brackets {
+    /// The innermost up to 64, the last one lowest.
+    inner: u64,
+    depth: usize,
+    /// Those further out, 64 a word.
+    outer: Vec<u64>,
+}
+
+impl Brackets {
+    fn push(&mut self, object: bool) {
+        if self.depth > 0 && self.depth % 64 == 0 {
+            self.outer.push(self.inner);
+        }
+        self.depth = self.depth.saturating_add(1);
+        self.inner = self.inner << 1 | u64::from(object);
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.inner >>= 1;
+        if self.depth % 64 == 0 {
+            self.inner = self.outer.pop().unwrap_or(0);
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        self.inner & 1 == 1
+    }
+
+    fn is_empty(&self) -> bool {
+        self.depth == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_bytes_are_found_at_every_place_of_a_word() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut word = [b'a', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xFF];
+                word[place] = byte;
+                let special = matches!(byte, b'"' | b'\\' | 0..=0x1F);
+                let marks = special_bytes(u64::from_le_bytes(word));
+                let first = (marks != 0).then(|| marks.trailing_zeros() as usize / 8);
+                assert_eq!(first, special.then_some(place), "{byte:#x} at {place}");
+            }
+        }
+    }
+}

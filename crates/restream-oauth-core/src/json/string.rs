@@ -1,0 +1,72 @@
+//! JSON strings (RFC 8259 §7), read and written in wiped memory.
+
+use crate::secret::SecretText;
+
+/// The text of a string's inside, in wiped memory; `None` if it has a lone surrogate or is not UTF-8.
+pub(super) fn unescaped(written: &[u8]) -> Option<SecretText> {
+    let written = std::str::from_utf8(written).ok()?;
+    // Unescaped text is never longer.
+    let mut out = SecretText::with_capacity(written.len());
+    let mut rest = written.chars();
+    while let Some(character) = rest.next() {
+        out.push(if character == '\\' { unescape(&mut rest)? } else { character });
+    }
+    Some(out)
+}
+
+fn unescape(rest: &mut std::str::Chars<'_>) -> Option<char> {
+    Some(match rest.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{C}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let first = hex_unit(rest)?;
+            let mut units = [first, 0];
+            let length = if (0xD800..0xDC00).contains(&first) {
+                if rest.next() != Some('\\') || rest.next() != Some('u') {
+                    return None;
+                }
+                units = [first, hex_unit(rest)?];
+                2
+            } else {
+                1
+            };
+            let mut decoded = char::decode_utf16(units.into_iter().take(length));
+            match (decoded.next(), decoded.next()) {
+                (Some(Ok(character)), None) => character,
+                _ => return None,
+            }
+        }
+        other @ ('"' | '\\' | '/') => other,
+        _ => return None,
+    })
+}
+
+fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
+    let mut unit = 0_u16;
+    for _ in 0..4 {
+        unit = unit << 4 | u16::try_from(rest.next()?.to_digit(16)?).ok()?;
+    }
+    Some(unit)
+}
+
+/// Appends `text` as a JSON string to `out`; it needs at most six bytes a byte and two for the quotes.
+pub(crate) fn write_string(out: &mut SecretText, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\0'..='\x1F' => {
+                out.push_str("\\u00");
+                let [high, low] = [u32::from(character) >> 4, u32::from(character) & 0x0F];
+                out.push(char::from_digit(high, 16).unwrap_or('0'));
+                out.push(char::from_digit(low, 16).unwrap_or('0'));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
