@@ -207,10 +207,10 @@ impl Collected {
         if !self.arrival.too_large && self.body.push_if_there_is_room(bytes) {
             return ControlFlow::Continue(());
         }
-        self.take_large_chunk(bytes)
+        self.grow_by_chunk(bytes)
     }
 
-    fn take_large_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+    fn grow_by_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
         let fits = self.body.push_up_to_limit(bytes);
         self.arrival.too_large |= !fits;
         if self.arrival.too_large { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -456,11 +456,11 @@ impl<'a> Text<'a> {
         let characters = char::decode_utf16(units).map(Result::ok);
         // Counted first, so that the buffer takes no more than it needs, never grows, and leaves no copy.
         let length = characters.clone().map(|character| character.map_or(1, char::len_utf8)).sum();
-        let mut made = WipedBuffer::of_at_most(length);
+        let mut made = WipedBuffer::with_room_for(length);
         for character in characters {
             let mut utf8 = [0; 4];
             let encoded = character.map(|character| character.encode_utf8(&mut utf8).as_bytes());
-            made.push_up_to_limit(encoded.unwrap_or(b"\xFF"));
+            made.push_if_there_is_room(encoded.unwrap_or(b"\xFF"));
         }
         Self { body: TextBytes::Made(made), oddly_encoded: true, wholly_utf8: false }
     }

@@ -86,8 +86,8 @@ pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(CleanText::AsItStands(text));
     }
-    let mut decoded = WipedBuffer::of_at_most(text.len());
-    decoded.expect_length(text.len());
+    // Decoded text is never longer.
+    let mut decoded = WipedBuffer::with_room_for(text.len());
     let mut input = text.bytes();
     while let Some(byte) = input.next() {
         let byte = match byte {
@@ -95,7 +95,7 @@ pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
             b'%' => hex_digit(input.next()?)? << 4 | hex_digit(input.next()?)?,
             other => other,
         };
-        decoded.push_up_to_limit(&[byte]);
+        decoded.push_if_there_is_room(&[byte]);
     }
     std::str::from_utf8(decoded.as_slice()).ok().map(|text| CleanText::Made(SecretText::from(text)))
 }

@@ -178,6 +178,11 @@ impl WipedBuffer {
         Self { bytes: Vec::new(), limit, expected: 0 }
     }
 
+    /// One that has room for so many bytes, and takes no more.
+    pub(crate) fn with_room_for(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), limit: bytes, expected: bytes }
+    }
+
     /// So many bytes will come, someone says.
     pub(crate) fn expect_length(&mut self, bytes: usize) {
         self.expected = bytes;
@@ -189,8 +194,11 @@ impl WipedBuffer {
         // The capacity may be larger than what was asked for.
         let end = self.bytes.len().saturating_add(bytes.len());
         let fits = end <= self.bytes.capacity() && end <= self.limit;
-        if fits {
-            self.bytes.extend_from_slice(bytes);
+        match bytes {
+            _ if !fits => {}
+            // A call to copy a single byte takes longer than the byte.
+            &[byte] => self.bytes.push(byte),
+            _ => self.bytes.extend_from_slice(bytes),
         }
         fits
     }
