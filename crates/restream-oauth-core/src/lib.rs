@@ -71,6 +71,8 @@ mod credentials;
 mod endpoints;
 mod error;
 mod form;
+#[cfg(feature = "proptest")]
+pub mod generators;
 mod json;
 mod profile;
 mod retry_after;

@@ -1,33 +1,27 @@
 //! What holds for every request and every callback, whatever is put in.
 
-#[path = "support/any.rs"]
-mod any;
+#[path = "support/cases.rs"]
+mod cases;
 mod support;
 
-use any::{config, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cases::config;
 use http::Request;
 use http::header::AUTHORIZATION;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use restream_oauth_core::generators::{self, client_id, redirect_uri, text};
 use restream_oauth_core::{
-    AccessToken, AuthorizationCode, BasicEncoding, Body, CallbackError, Client, CodeVerifier, LoginOptions,
-    RefreshToken,
+    AccessToken, AuthorizationCode, BasicEncoding, Body, CallbackError, Client, CodeVerifier, ConfigError, Endpoints,
+    LoginOptions, RefreshToken, Scope,
 };
 use support::{CLIENT_ID, REDIRECT_URI, client, form};
 
-/// A secret that a client takes, and that can be searched for.
+/// A secret that can be searched for.
 fn secret() -> impl Strategy<Value = String> {
-    text(0..12).prop_map(|text| format!("c4nary{}.", text.replace(char::is_control, "")))
-}
-
-fn client_id() -> impl Strategy<Value = String> {
-    text(1..12).prop_map(|text| {
-        let refused = |c: char| c.is_control() || c.is_whitespace() || "\"'`".contains(c);
-        format!("id{}", text.replace(refused, ""))
-    })
+    generators::secret("c4nary")
 }
 
 /// Identifier and secret of a Basic header, by an independent decoder.
@@ -99,6 +93,55 @@ proptest! {
         prop_assert_eq!(&headers[0], &headers[1]);
         let curl = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
         prop_assert_eq!(headers[0].as_bytes(), curl.as_bytes());
+    }
+
+    #[test]
+    fn a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused(
+        uri in redirect_uri(), refused in generators::refused_uri(), name in select(vec!["authorization", "token", "revocation", "profile"]),
+    ) {
+        let client = Client::builder(CLIENT_ID).redirect_uri(uri.as_str()).build();
+        let client = client.map_err(|error| TestCaseError::fail(format!("{uri}: {error}")))?;
+        let mut login = client.login([7; 64].into());
+        let query = login.url().as_str().split_once('?').unwrap().1;
+        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        prop_assert_eq!(sent(&asked, "redirect_uri"), [uri.as_str()]);
+        let separator = if uri.contains('?') { "&" } else { "?" };
+        let callback = format!("{uri}{separator}code=c&state={}", login.state().expose_secret());
+        let code = login.read_callback(&callback).map_err(|error| TestCaseError::fail(format!("{callback}: {error}")))?;
+        prop_assert_eq!(sent(&form(client.exchange(&code).request()), "redirect_uri"), [uri.as_str()]);
+
+        let error = Client::builder(CLIENT_ID).redirect_uri(refused.as_str()).build().err();
+        prop_assert!(matches!(error, Some(ConfigError::RedirectUri(_))), "{:?}: {:?}", refused, error);
+        let mut endpoints = Endpoints::restream();
+        let endpoint = match name {
+            "authorization" => &mut endpoints.authorization,
+            "token" => &mut endpoints.token,
+            "revocation" => &mut endpoints.revocation,
+            _ => &mut endpoints.profile,
+        };
+        endpoint.clone_from(&refused);
+        let error = Client::builder(CLIENT_ID).redirect_uri(uri.as_str()).endpoints(endpoints).build().err();
+        let named = matches!(error, Some(ConfigError::Endpoint { name: blamed, .. }) if blamed == name);
+        prop_assert!(named, "{:?} as {}: {:?}", refused, name, error);
+    }
+
+    #[test]
+    fn scopes_come_through_once_each_in_order_and_what_is_no_scope_is_refused(
+        scopes in generators::scopes(), refused in generators::refused_scope(),
+    ) {
+        let options = LoginOptions::new().scopes(scopes.clone());
+        let login = client().login_with([7; 64].into(), &options).unwrap();
+        let query = login.url().as_str().split_once('?').unwrap().1;
+        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let mut expected: Vec<&str> = Vec::new();
+        for scope in &scopes {
+            if !expected.contains(&scope.as_str()) {
+                expected.push(scope.as_str());
+            }
+        }
+        let expected = if expected.is_empty() { vec![] } else { vec![expected.join(" ")] };
+        prop_assert_eq!(sent(&asked, "scope"), expected);
+        prop_assert!(Scope::new(refused).is_err());
     }
 
     #[test]

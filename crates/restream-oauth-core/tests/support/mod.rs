@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, StatusCode};
+use restream_oauth_core::generators::Pieces;
 use restream_oauth_core::{
     AccessToken, AuthorizationCode, Body, Call, Client, ClientBuilder, CodeVerifier, Entropy, Error, Failure,
     FailureKind, Login, Oddity, Operation, Profile, Reader, RefreshToken, Stage, Tokens,
@@ -168,9 +169,14 @@ impl Reply {
     }
 
     /// Feeds head and body in chunks of `size` until the reader says stop.
-    pub(crate) fn feed<T>(&self, mut reader: Reader<T>, size: usize) -> Reader<T> {
+    pub(crate) fn feed<T>(&self, reader: Reader<T>, size: usize) -> Reader<T> {
+        self.feed_all(reader, self.body.chunks(size.max(1)))
+    }
+
+    /// Feeds the head and these pieces of the body until the reader says stop.
+    fn feed_all<'a, T>(&self, mut reader: Reader<T>, mut pieces: impl Iterator<Item = &'a [u8]>) -> Reader<T> {
         if reader.head(self.status, &self.headers).is_continue() {
-            let _ = self.body.chunks(size.max(1)).find(|chunk| reader.chunk(chunk).is_break());
+            let _ = pieces.find(|piece| reader.chunk(piece).is_break());
         }
         reader
     }
@@ -216,28 +222,35 @@ pub(crate) enum Ending {
 
 /// Does one step with the known credentials; without a reply, not even a head comes.
 pub(crate) fn outcome(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
-    outcome_in_chunks(step, reply, ending, usize::MAX)
+    run(step, (reply, ending, None))
 }
 
-/// As [`outcome`], with the body in chunks of `size`.
-pub(crate) fn outcome_in_chunks(
+/// As [`outcome`], with the body in pieces.
+pub(crate) fn outcome_in_pieces(
     step: Operation,
     reply: Option<&Reply>,
     ending: Ending,
-    size: usize,
+    pieces: &Pieces,
 ) -> Result<Got, Error> {
-    fn end<T>(call: Call<T>, (reply, ending, size): (Option<&Reply>, Ending, usize)) -> Result<T, Error> {
+    run(step, (reply, ending, Some(pieces)))
+}
+
+/// An answer, how it ends, and how it is cut.
+type Arrival<'a> = (Option<&'a Reply>, Ending, Option<&'a Pieces>);
+
+fn run(step: Operation, answer: Arrival<'_>) -> Result<Got, Error> {
+    fn end<T>(call: Call<T>, (reply, ending, pieces): Arrival<'_>) -> Result<T, Error> {
         let (_, reader) = call.into_parts();
-        let reader = match reply {
-            Some(reply) => reply.feed(reader, size),
-            None => reader,
+        let reader = match (reply, pieces) {
+            (Some(reply), Some(pieces)) => reply.feed_all(reader, pieces.of(&reply.body)),
+            (Some(reply), None) => reply.feed(reader, usize::MAX),
+            (None, _) => reader,
         };
         match ending {
             Ending::Finish => reader.finish(sent_at()),
             Ending::Failed(stage, kind) => reader.failed(stage, Failure::new(kind), sent_at()),
         }
     }
-    let answer = (reply, ending, size);
     let access = AccessToken::new(SENT_ACCESS);
     match step {
         Operation::Exchange => end(exchange(), answer).map(|tokens| Got::Tokens(Box::new(tokens))),
