@@ -75,6 +75,8 @@ mod form;
 pub mod generators;
 mod json;
 mod profile;
+#[cfg(doctest)]
+mod promises;
 mod retry_after;
 mod revocation;
 mod saved;

@@ -26,6 +26,40 @@ const fn goes_anywhere<T: Send + Sync + Unpin + 'static>() {}
 const fn is_an_error<T: std::error::Error + Send + Sync + 'static>() {}
 const fn can_be_cloned<T: Clone>() {}
 
+/// Does not compile if the type implements the trait: then two implementations fit `_`.
+macro_rules! lacks {
+    ($($type:ty),+: $bound:path) => {
+        $(const _: fn() = || {
+            trait Fits<Which> {
+                fn fits() {}
+            }
+            impl<T> Fits<()> for T {}
+            struct Implemented;
+            impl<T: $bound> Fits<Implemented> for T {}
+            let _ = <$type as Fits<_>>::fits;
+        };)+
+    };
+}
+
+/// The promises of a type that holds a secret.
+macro_rules! is_secret {
+    ($($type:ty),+) => {
+        lacks!($($type),+: std::fmt::Display);
+        lacks!($($type),+: serde_core::Serialize);
+        lacks!($($type),+: std::ops::Deref);
+        lacks!($($type),+: PartialEq<str>);
+        lacks!($($type),+: PartialEq<&'static str>);
+        lacks!($($type),+: PartialEq<String>);
+        lacks!($($type),+: std::hash::Hash);
+        lacks!($($type),+: PartialOrd);
+    };
+}
+
+is_secret!(AccessToken, RefreshToken, State, CodeVerifier, Saved);
+is_secret!(AuthorizationCode, AuthorizationUrl, Entropy, Login, Tokens, Body, Call<Tokens>, Answer<Tokens>);
+// Sent once, answered once, used once.
+lacks!(Call<Tokens>, Reader<Tokens>, Answer<Tokens>, Body, Login, AuthorizationCode, Entropy: Clone);
+
 /// Not thread-safe, not to be pinned, without any trait: `T` of a call carries no bound.
 struct Odd(PhantomPinned);
 
@@ -132,7 +166,9 @@ fn sources() -> Vec<(PathBuf, String)> {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
         let code = lines.collect::<Vec<_>>().join("\n");
-        assert!(code.contains("use ") || code.contains("mod "), "{}", path.display());
+        // One file holds nothing but doctests.
+        let is_code = code.contains("use ") || code.contains("mod ");
+        assert_ne!(is_code, path.ends_with("promises.rs"), "{}", path.display());
         files.push((path, code));
     }
     assert!(files.len() > 10, "{files:?}");
@@ -187,27 +223,5 @@ fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing
     let all: String = sources().into_iter().map(|(_, code)| code).collect();
     for present in ["SystemTime", "std::net::{Ipv4Addr", "#![forbid(unsafe_code)]", "struct Scanner"] {
         assert!(all.contains(present), "{present}");
-    }
-}
-
-#[test]
-fn nothing_that_holds_a_secret_can_be_serialized_or_displayed() {
-    for (path, code) in sources() {
-        for word in ["derive(Serialize", "Serialize for", ", Serialize", "impl fmt::Display for AccessToken"] {
-            assert!(!code.contains(word), "{word} in {}", path.display());
-        }
-        for secret in [
-            "AccessToken",
-            "RefreshToken",
-            "State",
-            "CodeVerifier",
-            "Saved",
-            "SecretText",
-            "AuthorizationUrl",
-            "Tokens",
-        ] {
-            let display = format!("Display for {secret} ");
-            assert!(!code.contains(&display), "{display}in {}", path.display());
-        }
     }
 }

@@ -1,0 +1,135 @@
+//! What must not compile, each beside the same with one line less, which must. Only doctests are built from this file.
+//! A nightly compiler also checks that the reason is the one that is named here.
+//!
+//! # A call is sent once
+//!
+//! ```
+//! # use restream_oauth_core::{Client, RefreshToken};
+//! # fn refresh(client: &Client) {
+//! let call = client.refresh(&RefreshToken::new("r0"));
+//! let (request, reader) = call.into_parts();
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0382
+//! # use restream_oauth_core::{Client, RefreshToken};
+//! # fn refresh(client: &Client) {
+//! let call = client.refresh(&RefreshToken::new("r0"));
+//! let (request, reader) = call.into_parts();
+//! let (request, reader) = call.into_parts();
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use restream_oauth_core::{Client, RefreshToken};
+//! # fn refresh(client: &Client) {
+//! let call = client.refresh(&RefreshToken::new("r0"));
+//! let again = call.clone();
+//! let (request, reader) = call.into_parts();
+//! # }
+//! ```
+//!
+//! # An answer has one exit
+//!
+//! ```
+//! # use restream_oauth_core::{Error, Failure, FailureKind, Reader, Stage, Tokens};
+//! # fn read(reader: Reader<Tokens>, now: std::time::SystemTime) -> Result<(), Error> {
+//! let tokens = reader.finish(now)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0382
+//! # use restream_oauth_core::{Error, Failure, FailureKind, Reader, Stage, Tokens};
+//! # fn read(reader: Reader<Tokens>, now: std::time::SystemTime) -> Result<(), Error> {
+//! let tokens = reader.finish(now)?;
+//! let tokens = reader.failed(Stage::ReadingBody, Failure::new(FailureKind::Timeout), now)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A code comes from a checked callback
+//!
+//! ```
+//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
+//! let code: AuthorizationCode = login.read_callback(uri)?;
+//! client.exchange(&code);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
+//! client.exchange("4f1a");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
+//! let code = AuthorizationCode::new("4f1a");
+//! client.exchange(&code);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
+//! let read = login.read_callback(uri)?;
+//! let code = AuthorizationCode { scopes: None, ..read };
+//! client.exchange(&code);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Secrets come out by one name
+//!
+//! ```
+//! # use restream_oauth_core::AccessToken;
+//! # fn print(token: &AccessToken) {
+//! println!("{}", token.expose_secret());
+//! assert!(token.expose_secret() == "2a40");
+//! let json = serde_json::to_string(token.expose_secret());
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use restream_oauth_core::AccessToken;
+//! # fn print(token: &AccessToken) {
+//! println!("{token}");
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use restream_oauth_core::AccessToken;
+//! # fn print(token: &AccessToken) {
+//! assert!(*token == "2a40");
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use restream_oauth_core::AccessToken;
+//! # fn print(token: &AccessToken) {
+//! let json = serde_json::to_string(token);
+//! # }
+//! ```
+//!
+//! # A login takes 64 random bytes
+//!
+//! ```
+//! # use restream_oauth_core::{Client, Entropy};
+//! # fn begin(client: &Client, random: [u8; 64]) {
+//! let login = client.login(Entropy::from(random));
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use restream_oauth_core::{Client, Entropy};
+//! # fn begin(client: &Client, random: [u8; 16]) {
+//! let login = client.login(Entropy::from(random));
+//! # }
+//! ```
