@@ -1,6 +1,7 @@
 //! How much memory is taken: an allocator counts.
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
+#[path = "suite/support/mod.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,6 +1,7 @@
 //! Secrets in freed memory: an allocator looks at every block that is given back.
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
+#[path = "suite/support/mod.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

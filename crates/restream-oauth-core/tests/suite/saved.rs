@@ -1,16 +1,14 @@
 //! The saved form of tokens: it round-trips everything, refuses what is not whole, and says what is wrong.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::support::{
+    DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, client, entropy, exchange, oddities, pair, refresh, tokens,
+};
 use http::header::CONTENT_TYPE;
 use restream_oauth_core::{Oddity, SavedError, Tokens};
 use serde_json::value::RawValue;
-use support::{
-    DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, client, entropy, exchange, oddities, pair, refresh, tokens,
-};
 
 fn round_trip(tokens: &Tokens) {
     let saved = tokens.to_saved();

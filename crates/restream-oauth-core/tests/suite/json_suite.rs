@@ -1,14 +1,12 @@
 //! The public measure of JSON parsers, nst/JSONTestSuite, wrapped as one more member of a token answer.
 //!
 //! The answer has no refresh token, so that salvage cannot make a success of broken JSON. Bytes stay as they are: some
-//! files are no UTF-8. The files stand in `json_suite/`, with their licence.
-
-mod support;
+//! files are no UTF-8. The files stand in `json_cases/`, with their licence.
 
 use std::path::Path;
 
+use crate::support::{ACCESS, Reply, SENT_REFRESH, exchange, oddities, pair, refresh};
 use restream_oauth_core::{Delivery, Error, Oddity, Salvaged, Tokens};
-use support::{ACCESS, Reply, SENT_REFRESH, exchange, oddities, pair, refresh};
 
 /// Files that must be refused alone but are valid as a member. There is none: none begins with a value and ends in what
 /// the object around it could complete.
@@ -95,7 +93,7 @@ fn the_wrapping_keeps_the_meaning() {
 /// Name and bytes of each file whose name begins so.
 #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
 fn files(prefix: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/json_suite");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/json_cases");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())

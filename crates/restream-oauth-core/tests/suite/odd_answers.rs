@@ -1,15 +1,13 @@
 //! A pair is never lost because its answer is strange around it: status, content type, encoding, JSON beside the point.
 
-mod support;
-
+use crate::support::{
+    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, builder, error_of, exchange, known_code, oddities, pair, refresh,
+    tokens,
+};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use restream_oauth_core::{
     Advice, Delivery, ErrorCode, ErrorKind, FailureKind, Malformed, Oddity, Operation, Salvaged, Tokens,
-};
-use support::{
-    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, builder, error_of, exchange, known_code, oddities, pair, refresh,
-    tokens,
 };
 
 fn read(reply: &Reply) -> Tokens {

@@ -1,11 +1,9 @@
 //! Lifetimes: however they are spelled, the pair is kept, and the arithmetic has an answer for every input.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
+use crate::support::{ACCESS, DOCUMENTED, Json, REFRESH, Reply, oddities, pair, refresh, sent_at, tokens};
 use restream_oauth_core::{Oddity, Tokens};
-use support::{ACCESS, DOCUMENTED, Json, REFRESH, Reply, oddities, pair, refresh, sent_at, tokens};
 
 const DAY: u64 = 86_400;
 const DEFAULT: u64 = 3600;

@@ -1,16 +1,14 @@
 //! The limit of an answer: memory is bounded, reading stops, and a pair that closed before it is kept.
 
-mod support;
-
 use std::ops::ControlFlow;
 
+use crate::support::{
+    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, SENT_REFRESH, builder, oddities, pair, refresh, sent_at,
+};
 use http::header::CONTENT_LENGTH;
 use restream_oauth_core::{
     Advice, Call, Client, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Reader, RefreshToken,
     Salvaged, Stage, Tokens,
-};
-use support::{
-    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, SENT_REFRESH, builder, oddities, pair, refresh, sent_at,
 };
 
 const DEFAULT_LIMIT: usize = 256 * 1024;

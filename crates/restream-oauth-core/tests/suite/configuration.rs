@@ -1,12 +1,10 @@
 //! What a client is built from: everything that cannot be right is refused then, by name and with the reason, and
 //! what was refused is not printed.
 
-mod support;
-
+use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder};
 use restream_oauth_core::{
     BasicEncoding, Client, ConfigError, Endpoints, InvalidScope, Scope, TextProblem, UriProblem,
 };
-use support::{CLIENT_ID, REDIRECT_URI, SECRET, builder};
 
 /// Hosts that look like loopback, and are none.
 const HOSTILE_HOSTS: [&str; 20] = [

@@ -2,11 +2,11 @@
 //!
 //! Every secret here holds the word of [`CANARY`]; it is searched in each form in which it could leave.
 
-mod support;
-
 use std::error::Error as _;
 use std::fmt::Debug;
 
+use crate::support;
+use crate::support::{CLIENT_ID, REDIRECT_URI, Reply, entropy, sent_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -14,7 +14,6 @@ use restream_oauth_core::{
     AccessToken, AuthorizationCode, Call, Client, CodeVerifier, Error, Failure, FailureKind, Login, LoginOptions,
     RefreshToken, Saved, Stage, State,
 };
-use support::{CLIENT_ID, REDIRECT_URI, Reply, entropy, sent_at};
 
 const CANARY: &str = "c4nary";
 /// Secrets that change when they are encoded.

@@ -1,20 +1,18 @@
 //! What the crate promises about itself: its types, its dependencies, and what its sources never do.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::marker::PhantomPinned;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::{client, exchange, refresh};
 use bytes::Bytes;
 use restream_oauth_core::{
     AccessToken, Advice, Answer, AuthorizationCode, AuthorizationUrl, Body, Call, Challenge, Client, ClientBuilder,
     CodeVerifier, Delivery, Entropy, Error, ErrorKind, Failure, Login, LoginOptions, Profile, Reader, RefreshToken,
     Revoked, Saved, Scopes, State, Tokens,
 };
-use support::{client, exchange, refresh};
 
 /// The targets of the adapters: servers, desktops, browsers.
 const TARGETS: [&str; 4] =

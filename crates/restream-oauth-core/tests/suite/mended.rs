@@ -1,15 +1,14 @@
 //! What was wrong once: each case found by review, probing or fuzzing, and mended.
 
-mod support;
-
+use crate::support;
+use crate::support::{
+    ACCESS, Json, REFRESH, Reply, SENT_REFRESH, builder, client, entropy, error_of, exchange, oddities, pair, refresh,
+    sent_at, tokens,
+};
 use http::header::WWW_AUTHENTICATE;
 use restream_oauth_core::{
     Advice, CallbackError, Client, ConfigError, Delivery, Endpoints, ErrorCode, ErrorKind, LoginOptions, Operation,
     SavedError, Scope, TokenType, Tokens, UriProblem,
-};
-use support::{
-    ACCESS, Json, REFRESH, Reply, SENT_REFRESH, builder, client, entropy, error_of, exchange, oddities, pair, refresh,
-    sent_at, tokens,
 };
 
 #[test]

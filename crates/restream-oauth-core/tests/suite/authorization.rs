@@ -1,12 +1,10 @@
 //! The way out to the browser: the URL that it opens, `state`, PKCE, scopes and further parameters.
 
-mod support;
-
+use crate::support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use restream_oauth_core::{Client, ConfigError, Endpoints, Login, LoginOptions, Scope, UriProblem};
 use sha2::{Digest as _, Sha256};
-use support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form};
 
 fn state(login: &Login) -> String {
     login.state().expose_secret().to_owned()

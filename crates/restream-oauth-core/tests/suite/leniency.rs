@@ -1,14 +1,12 @@
 //! A pair is never lost because some member of its answer is strange: what the members may be, one by one.
 
-mod support;
-
 use std::time::Duration;
 
-use restream_oauth_core::{BearerError, Delivery, ErrorKind, Malformed, Oddity, Operation, Salvaged, TokenType};
-use support::{
+use crate::support::{
     ACCESS, DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, error_of, exchange, oddities, pair, refresh, sent_at,
     tokens,
 };
+use restream_oauth_core::{BearerError, Delivery, ErrorKind, Malformed, Oddity, Operation, Salvaged, TokenType};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(31_536_000);

@@ -1,15 +1,15 @@
 //! The documented answer cut at every byte, in every way in which an HTTP stack can report it.
 
-mod support;
-
 use std::ops::Range;
 
+use crate::support::{
+    ACCESS, DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, exchange, oddities, pair, refresh, sent_at,
+};
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use restream_oauth_core::{
     Advice, Call, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Salvaged, Stage, Tokens,
 };
-use support::{ACCESS, DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, exchange, oddities, pair, refresh, sent_at};
 
 const CHUNKS: [usize; 5] = [1, 2, 7, 64, usize::MAX];
 

@@ -1,16 +1,14 @@
 //! The way back from the browser: a code is only reachable through a callback whose `state` is right, once.
 
-mod support;
-
 use std::fmt::Write as _;
 
+use crate::support::{CLIENT_ID, CODE, REDIRECT_URI, builder, client, entropy, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use restream_oauth_core::{
     AuthorizationCode, CallbackError, Client, Endpoints, ErrorCode, Login, LoginOptions, SavedError, Scope, state_of,
 };
 use sha2::{Digest as _, Sha256};
-use support::{CLIENT_ID, CODE, REDIRECT_URI, builder, client, entropy, form};
 
 fn login() -> Login {
     client().login(entropy(1))

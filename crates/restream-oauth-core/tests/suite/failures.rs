@@ -1,14 +1,13 @@
 //! What a refused step says: what happened, whether the server acted, what to do now. One table, judged by what a
 //! refresh under rotation can survive.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support;
+use crate::support::{DOCUMENTED, Ending, Reply, STEPS, error_of, outcome};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use restream_oauth_core::{Advice, Delivery, ErrorCode, ErrorKind, FailureKind, Malformed, Operation};
-use support::{DOCUMENTED, Ending, Reply, STEPS, error_of, outcome};
 
 const RETRY: Advice = Advice::Retry { after: None };
 const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";

@@ -1,13 +1,12 @@
 //! Using an access token: the header of an API call, the challenge of a refused one, and the profile call.
 
-mod support;
-
+use crate::support;
+use crate::support::{DOCUMENTED, Ending, Got, Reply, client, error_of, outcome, tokens};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use restream_oauth_core::{
     AccessToken, BearerError, Challenge, ErrorCode, ErrorKind, Malformed, Operation, Profile, TokenType,
 };
-use support::{DOCUMENTED, Ending, Got, Reply, client, error_of, outcome, tokens};
 
 fn challenge_of(values: &[&str]) -> Option<Challenge> {
     let headers = values.iter().map(|value| (WWW_AUTHENTICATE, HeaderValue::from_bytes(value.as_bytes()).unwrap()));

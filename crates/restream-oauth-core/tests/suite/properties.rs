@@ -1,12 +1,9 @@
 //! What holds for every answer, whatever a server and a stack make of it.
 
-#[path = "support/cases.rs"]
-mod cases;
-mod support;
-
 use std::time::{Duration, SystemTime};
 
-use cases::config;
+use crate::cases::config;
+use crate::support::{DOCUMENTED, Ending, Got, Reply, SECRET, STEPS, outcome, outcome_in_pieces, pair, refresh};
 use http::StatusCode;
 use proptest::collection::vec;
 use proptest::option;
@@ -14,7 +11,6 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use restream_oauth_core::generators::{self, TokenAnswer, pieces, token_answer};
 use restream_oauth_core::{FailureKind, Stage, Tokens};
-use support::{DOCUMENTED, Ending, Got, Reply, SECRET, STEPS, outcome, outcome_in_pieces, pair, refresh};
 
 fn a_failure() -> impl Strategy<Value = Ending> {
     select(vec![Stage::BeforeBody, Stage::AwaitingHead, Stage::ReadingBody])

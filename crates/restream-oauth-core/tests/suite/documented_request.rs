@@ -1,16 +1,14 @@
 //! The requests: the page's own curl command beside ours, and what RFC 6749, 7009 and 6750 ask of each step.
 
-mod support;
-
+use crate::support::{
+    CLIENT_ID, CODE, REDIRECT_URI, SECRET, SENT_ACCESS, SENT_REFRESH, VERIFIER, builder, client, code_of, entropy,
+    form, header, known_code,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, Request};
 use restream_oauth_core::{AccessToken, BasicEncoding, Body, Client, LoginOptions, RefreshToken};
-use support::{
-    CLIENT_ID, CODE, REDIRECT_URI, SECRET, SENT_ACCESS, SENT_REFRESH, VERIFIER, builder, client, code_of, entropy,
-    form, header, known_code,
-};
 
 /// The page's command, its placeholders as they stand there.
 const CURL: &str = include_str!("documents/code-exchange.curl");

@@ -1,15 +1,13 @@
 //! Failures of the HTTP stack: how far it came decides whether anything was sent; what caused it is kept.
 
-mod support;
-
 use std::error::Error as _;
 use std::fmt;
 use std::io;
 
-use restream_oauth_core::{Advice, Delivery, ErrorKind, Failure, FailureKind, Oddity, Operation, Stage};
-use support::{
+use crate::support::{
     ACCESS, DOCUMENTED, Ending, Got, REFRESH, Reply, STEPS, exchange, oddities, outcome, pair, refresh, sent_at,
 };
+use restream_oauth_core::{Advice, Delivery, ErrorKind, Failure, FailureKind, Oddity, Operation, Stage};
 
 const RETRY: Advice = Advice::Retry { after: None };
 const KINDS: [FailureKind; 6] = [

@@ -1,12 +1,9 @@
 //! What holds for every request and every callback, whatever is put in.
 
-#[path = "support/cases.rs"]
-mod cases;
-mod support;
-
+use crate::cases::config;
+use crate::support::{CLIENT_ID, REDIRECT_URI, client, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cases::config;
 use http::Request;
 use http::header::AUTHORIZATION;
 use proptest::collection::vec;
@@ -17,7 +14,6 @@ use restream_oauth_core::{
     AccessToken, AuthorizationCode, BasicEncoding, Body, CallbackError, Client, CodeVerifier, ConfigError, Endpoints,
     LoginOptions, RefreshToken, Scope,
 };
-use support::{CLIENT_ID, REDIRECT_URI, client, form};
 
 /// A secret that can be searched for.
 fn secret() -> impl Strategy<Value = String> {

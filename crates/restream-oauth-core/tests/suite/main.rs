@@ -1,0 +1,24 @@
+//! The core's promises, one file a subject. One program, so that it is linked once; `memory` and `wiping` bring an allocator
+//! of their own and stand alone.
+
+mod authorization;
+mod bearer;
+mod callback;
+mod cases;
+mod configuration;
+mod cuts;
+mod documented_request;
+mod failures;
+mod json_suite;
+mod leniency;
+mod lifetimes;
+mod limits;
+mod mended;
+mod odd_answers;
+mod promises;
+mod properties;
+mod request_properties;
+mod saved;
+mod secrets;
+mod support;
+mod transport;
