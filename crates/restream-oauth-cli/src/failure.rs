@@ -45,6 +45,12 @@ impl Failure {
         self
     }
 
+    /// Another exit code.
+    pub(crate) fn ending_with(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
         say(&self.message);

@@ -126,13 +126,26 @@ impl Replacement {
     /// Puts `bytes` in place: write, fsync, rename, fsync of the folder. What was written stays, even if it cannot be
     /// put in place.
     pub(crate) fn commit(mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes)?;
+        fs::rename(&self.temporary, &self.target)?;
+        self.folder.sync()
+    }
+
+    /// Uses the room for something else, which gets the name `path` in the same folder. What was written stays here,
+    /// too.
+    pub(crate) fn commit_as(mut self, bytes: &[u8], path: &Path) -> io::Result<()> {
+        self.write(bytes)?;
+        refuse_what_must_not_be_replaced(path)?;
+        fs::rename(&self.temporary, path)?;
+        self.folder.sync()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.rewind()?;
         self.written = true;
         self.file.write_all(bytes)?;
         self.file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
-        self.file.sync_all()?;
-        fs::rename(&self.temporary, &self.target)?;
-        self.folder.sync()
+        self.file.sync_all()
     }
 }
 
@@ -150,11 +163,15 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Folder::of(to)?.sync()
 }
 
-/// Writes a new private file that survives a crash.
+/// Writes a new private file that survives a crash. Of one that cannot be written whole, a part is left, but no empty
+/// file.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_private(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() && file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        let _ = fs::remove_file(path);
+    }
+    written?;
     Folder::of(path)?.sync()
 }
 

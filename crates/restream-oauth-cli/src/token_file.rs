@@ -53,24 +53,34 @@ impl TokenFile {
 
     /// Proves that the file can be replaced, before anything is spent.
     pub(crate) fn prepare(&self) -> Result<Replacement, Failure> {
+        set_aside(&self.path)?;
         Replacement::prepare(&self.path, ROOM).map_err(|error| cannot("write", &self.path, &error))
     }
 
-    /// Keeps an answer that gave no pair, raw. One that may hold the only copy of a grant gets a name of its own;
-    /// a plain refusal replaces the one before it.
-    pub(crate) fn keep_answer(&self, body: &[u8], delivery: Delivery) {
-        let (path, kept) = if delivery == Delivery::Refused {
-            let path = files::beside(&self.path, ".refused");
-            let kept = Replacement::prepare(&path, 0).and_then(|replacement| replacement.commit(body));
-            (path, kept)
+    /// Keeps an answer that gave no pair, raw, in the room that was taken for one, and tells where. One that may hold
+    /// the only copy of a grant gets a name of its own; a plain refusal replaces the one before it.
+    pub(crate) fn keep_answer(&self, room: Replacement, body: &[u8], delivery: Delivery) -> Option<PathBuf> {
+        let path = if delivery == Delivery::Refused {
+            files::beside(&self.path, ".refused")
         } else {
-            let path = files::beside(&self.path, &format!(".answer-{}", unix_milliseconds()));
-            let kept = files::write_private(&path, body);
-            (path, kept)
+            unused_answer_path(&self.path, unix_milliseconds())
         };
-        match kept {
-            Ok(()) => say(&format!("the answer is kept in {}", path.display())),
-            Err(error) => say(&format!("the answer could not be kept in {}: {error}", path.display())),
+        match room.commit_as(body, &path) {
+            Ok(()) => {
+                say(&format!("the answer is kept in {}", path.display()));
+                Some(path)
+            }
+            Err(error) => {
+                say(&format!("the answer could not be kept in {}: {error}", path.display()));
+                let left = files::replacement_path(&self.path);
+                let elsewhere = keep_answer_elsewhere(body);
+                if elsewhere.is_some() {
+                    let _ = fs::remove_file(left);
+                } else {
+                    say(&format!("what was written of it is in {}", left.display()));
+                }
+                elsewhere
+            }
         }
     }
 
@@ -114,15 +124,43 @@ fn replace(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Resul
 
 /// Saves tokens that have no place, so that the grant is not lost, and says where.
 pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
-    let mut random = [0; 8];
-    // Without randomness the name is less of a surprise; it is never followed or overwritten either way.
-    let _ = getrandom::fill(&mut random);
-    let name = format!("restream-oauth-tokens-{:016x}.json", u64::from_le_bytes(random));
-    let path = std::env::temp_dir().join(name);
+    let path = elsewhere("tokens");
     match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
         Ok(()) => failure.and(&format!("the new tokens are in {}: move them to a safe place", path.display())),
         Err(error) => failure.and(&format!("the new tokens could not be saved in {} either: {error}", path.display())),
     }
+}
+
+/// Keeps an answer that has no place beside a file of tokens, and tells where.
+pub(crate) fn keep_answer_elsewhere(body: &[u8]) -> Option<PathBuf> {
+    let path = elsewhere("answer");
+    match files::write_private(&path, body) {
+        Ok(()) => {
+            say(&format!("the answer is kept in {}", path.display()));
+            Some(path)
+        }
+        Err(error) => {
+            say(&format!("the answer could not be kept in {}: {error}", path.display()));
+            None
+        }
+    }
+}
+
+/// A name in the folder for temporary files.
+fn elsewhere(what: &str) -> PathBuf {
+    let mut random = [0; 8];
+    // Without randomness the name is less of a surprise; it is never followed or overwritten either way.
+    let _ = getrandom::fill(&mut random);
+    std::env::temp_dir().join(format!("restream-oauth-{what}-{:016x}.json", u64::from_le_bytes(random)))
+}
+
+/// A name for an answer that is not taken. It stays free, because the lock is held.
+fn unused_answer_path(path: &Path, milliseconds: u128) -> PathBuf {
+    let named = |more: &str| files::beside(path, &format!(".answer-{milliseconds}{more}"));
+    let numbered = (2_u32..).map(|number| named(&format!("-{number}")));
+    let mut paths = std::iter::once(named("")).chain(numbered);
+    // A name that is too long is nobody's, so this ends.
+    paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| named(""))
 }
 
 /// Reads saved tokens without a lock: the file is only ever replaced whole.
@@ -134,27 +172,63 @@ pub(crate) fn read(path: &Path) -> Result<Tokens, Failure> {
     Tokens::from_saved(&text).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
 }
 
+/// What a process that died may have left in the place of the replacement.
+enum Leftover {
+    /// Nothing, or nothing that is worth keeping. `prepare` removes a link, and refuses what it cannot remove.
+    Nothing,
+    /// Others could have written it.
+    Untrusted,
+    /// A whole pair that was not renamed.
+    Tokens,
+    /// Something torn: a pair or an answer, perhaps with whole tokens inside.
+    Torn,
+}
+
+impl Leftover {
+    fn of(left: &Path) -> Result<Self, Failure> {
+        match fs::symlink_metadata(left) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(error) => return Err(cannot("read", left, &error)),
+            Ok(metadata) if !metadata.is_file() => return Ok(Self::Nothing),
+            Ok(_) if files::others_can_read(left) => return Ok(Self::Untrusted),
+            Ok(_) => {}
+        }
+        match files::read(left) {
+            Ok(text) if text.trim().is_empty() => Ok(Self::Nothing),
+            Ok(text) if Tokens::from_saved(&text).is_ok() => Ok(Self::Tokens),
+            Ok(_) => Ok(Self::Torn),
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge) => {
+                Ok(Self::Torn)
+            }
+            Err(error) => Err(cannot("read", left, &error)),
+        }
+    }
+}
+
 /// Puts in place what a process that died had written and not renamed: it may be the only copy of a rotated pair. It is
 /// always newer than the file, because the next process to have the lock finds it here.
 fn recover(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
-    match fs::symlink_metadata(&left) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot("read", &left, &error)),
-        // Not from here; `prepare` removes a link, and refuses anything else that it cannot remove.
-        Ok(metadata) if !metadata.is_file() => return Ok(()),
-        Ok(_) if files::others_can_read(&left) => {
-            say(&format!("{} is ignored: others could have written it", left.display()));
-            return Ok(());
+    match Leftover::of(&left)? {
+        Leftover::Nothing | Leftover::Torn => {}
+        Leftover::Untrusted => say(&format!("{} is ignored: others could have written it", left.display())),
+        Leftover::Tokens => {
+            files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
+            let left = left.display();
+            say(&format!("found newer tokens in {left}, which an interrupted run had left, and put them in place"));
         }
-        Ok(_) => {}
     }
-    let text = files::read(&left).map_err(|error| cannot("read", &left, &error))?;
-    if Tokens::from_saved(&text).is_err() {
-        return Ok(());
+    Ok(())
+}
+
+/// Keeps what is torn under another name, before its place is needed.
+fn set_aside(path: &Path) -> Result<(), Failure> {
+    let left = files::replacement_path(path);
+    if let Leftover::Torn = Leftover::of(&left)? {
+        let aside = unused_answer_path(path, unix_milliseconds());
+        files::rename(&left, &aside).map_err(|error| cannot("set aside", &left, &error))?;
+        say(&format!("an interrupted run had left something torn, perhaps with tokens in it: see {}", aside.display()));
     }
-    files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
-    say(&format!("found newer tokens in {}, which an interrupted run had left, and put them in place", left.display()));
     Ok(())
 }
 
@@ -176,4 +250,24 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
 
 fn unix_milliseconds() -> u128 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_one_millisecond_are_all_kept() {
+        let folder = std::env::temp_dir().join(format!("restream-oauth-token-file-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("tokens.json");
+        let names = ["tokens.json.answer-7", "tokens.json.answer-7-2", "tokens.json.answer-7-3"];
+        for name in names {
+            let unused = unused_answer_path(&path, 7);
+            assert_eq!(unused, folder.join(name));
+            fs::write(unused, name).unwrap();
+        }
+        assert!(names.iter().all(|name| fs::read_to_string(folder.join(name)).unwrap() == *name));
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

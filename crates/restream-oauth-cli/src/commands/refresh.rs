@@ -1,15 +1,17 @@
 //! `refresh`: step 4. The refresh token is spent when the server has seen it, so all that can fail on this side is
 //! tried before, and nothing that arrives is lost.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_core::{Answer, Call, Client, Delivery, Error, RefreshToken, Salvaged, Tokens};
+use restream_oauth_core::{Advice, Answer, Call, Client, Delivery, Error, RefreshToken, Salvaged, Tokens};
 use restream_oauth_hyper::Transport;
 use zeroize::Zeroizing;
 
 use crate::arguments::Refresh;
 use crate::configuration;
-use crate::failure::{Failure, say};
+use crate::failure::{Exit, Failure, say};
+use crate::files::Replacement;
 use crate::signals::Interruptions;
 use crate::token_file::{self, TokenFile};
 use crate::token_source::{Given, print_tokens, prove_output, saved_refresh_token};
@@ -20,63 +22,107 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(options: &Refresh) -> Result<(), Failure> {
     let client = configuration::client(&options.client)?;
     let transport = configuration::transport(&options.client)?;
-    match &options.tokens.file {
+    let file = match &options.tokens.file {
         None => {
             prove_output()?;
-            let refresh_token = Given::read(None)?.refresh_token()?;
-            let outcome = refresh(&client, &transport, &refresh_token, |_, _| {}).await;
-            print_tokens(&outcome?)
+            None
         }
-        Some(path) => {
-            let patience = options.client.timeout.saturating_add(PATIENCE);
-            refresh_file(&client, &transport, &TokenFile::lock(path, patience)?).await
+        Some(path) => Some(TokenFile::lock(path, options.client.timeout.saturating_add(PATIENCE))?),
+    };
+    let refresh_token = match &file {
+        None => Given::read(None)?.refresh_token()?,
+        Some(file) => saved_refresh_token(&file.read()?)?,
+    };
+    Run { client, transport, file }.refresh(&refresh_token).await
+}
+
+/// An answer that gave no pair, and where it is kept.
+struct NoPair {
+    error: Error,
+    kept: Option<PathBuf>,
+}
+
+struct Run {
+    client: Client,
+    transport: Transport,
+    /// Under its lock; else the pair goes to standard output.
+    file: Option<TokenFile>,
+}
+
+impl Run {
+    /// One refresh; and one more, at once, if its answer held the newest refresh token and nothing else.
+    async fn refresh(&self, refresh_token: &RefreshToken) -> Result<(), Failure> {
+        let first = match self.refresh_once(refresh_token, self.prepare()?).await? {
+            Ok(()) => return Ok(()),
+            Err(no_pair) => no_pair,
+        };
+        let Some(Salvaged::RefreshToken(newest)) = first.error.salvaged() else {
+            return Err(first.error.into());
+        };
+        let room = self.prepare().map_err(|failure| superseded(failure, first.kept.as_deref()))?;
+        let Err(second) = self.refresh_once(newest, room).await? else {
+            return Ok(());
+        };
+        let newest_stands_in = match second.error.salvaged() {
+            Some(Salvaged::RefreshToken(_)) => second.kept,
+            // Both are dead.
+            _ if second.error.advice() == Advice::Reauthorize => return Err(second.error.into()),
+            _ => first.kept,
+        };
+        Err(superseded(second.error.into(), newest_stands_in.as_deref()))
+    }
+
+    /// Proves that the file can be replaced, before anything is sent.
+    fn prepare(&self) -> Result<Option<Replacement>, Failure> {
+        self.file.as_ref().map(TokenFile::prepare).transpose()
+    }
+
+    /// Sends, and puts what arrives in place. The outer error is that of a pair which has no place.
+    async fn refresh_once(
+        &self,
+        refresh_token: &RefreshToken,
+        room: Option<Replacement>,
+    ) -> Result<Result<(), NoPair>, Failure> {
+        let sent_at = SystemTime::now();
+        let answer = receive(&self.transport, self.client.refresh(refresh_token)).await;
+        let body = Zeroizing::new(answer.expose_body().to_vec());
+        match (answer.read(sent_at), self.file.as_ref().zip(room)) {
+            (Ok(tokens), None) => print_tokens(&tokens).map(Ok),
+            (Ok(tokens), Some((file, room))) => {
+                token_file::put_in_place(file, room, &tokens)?;
+                say("refreshed");
+                Ok(Ok(()))
+            }
+            (Err(error), place) => {
+                let kept = keep(&body, error.delivery(), place);
+                Ok(Err(NoPair { error, kept }))
+            }
         }
     }
 }
 
-/// Under the lock: read, prove that the file can be replaced, send, replace.
-async fn refresh_file(client: &Client, transport: &Transport, file: &TokenFile) -> Result<(), Failure> {
-    let refresh_token = saved_refresh_token(&file.read()?)?;
-    let replacement = file.prepare()?;
-    let keep = |body: &[u8], delivery| file.keep_answer(body, delivery);
-    let tokens = refresh(client, transport, &refresh_token, keep).await?;
-    token_file::put_in_place(file, replacement, &tokens)?;
-    say("refreshed");
-    Ok(())
+/// Trying again with the token that this run began with would use a dead one, so no exit code may ask for that.
+fn superseded(failure: Failure, kept: Option<&Path>) -> Failure {
+    let failure = failure.ending_with(Exit::Other);
+    let Some(kept) = kept else {
+        return failure.and("the refresh token is spent, and the newer one that came could not be kept: log in again");
+    };
+    failure.and(&format!(
+        "do not use the refresh token again, it is spent: the newest one is the refresh_token in {}; give it alone, \
+         soon, on standard input to `restream-oauth refresh`, and keep what that prints",
+        kept.display()
+    ))
 }
 
-/// One refresh; and one more, at once, if its answer held the newest refresh token and nothing else.
-async fn refresh(
-    client: &Client,
-    transport: &Transport,
-    refresh_token: &RefreshToken,
-    keep: impl Fn(&[u8], Delivery),
-) -> Result<Tokens, Error> {
-    match refresh_once(client, transport, refresh_token, &keep).await {
-        Err(error) => match error.salvaged() {
-            Some(Salvaged::RefreshToken(newest)) => refresh_once(client, transport, newest, &keep).await,
-            _ => Err(error),
-        },
-        Ok(tokens) => Ok(tokens),
+/// Keeps an answer, and tells where. An empty one says nothing; nor does a refusal, which is said, beyond what a file
+/// beside the tokens may tell.
+fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Replacement)>) -> Option<PathBuf> {
+    match place {
+        _ if body.is_empty() => None,
+        Some((file, room)) => file.keep_answer(room, body, delivery),
+        None if delivery == Delivery::Refused => None,
+        None => token_file::keep_answer_elsewhere(body),
     }
-}
-
-async fn refresh_once(
-    client: &Client,
-    transport: &Transport,
-    refresh_token: &RefreshToken,
-    keep: &impl Fn(&[u8], Delivery),
-) -> Result<Tokens, Error> {
-    let sent_at = SystemTime::now();
-    let answer = receive(transport, client.refresh(refresh_token)).await;
-    let body = Zeroizing::new(answer.expose_body().to_vec());
-    let outcome = answer.read(sent_at);
-    if let Err(error) = &outcome
-        && !body.is_empty()
-    {
-        keep(&body, error.delivery());
-    }
-    outcome
 }
 
 /// Sends the call; the first signal to end is put off, because giving up now may lose the grant.

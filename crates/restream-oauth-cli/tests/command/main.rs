@@ -1,5 +1,6 @@
 //! The command as scripts and people use it: started as a process, against a sandbox over real sockets.
 
+mod answers;
 mod crashes;
 mod login;
 mod mended;

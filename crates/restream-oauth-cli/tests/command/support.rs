@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) redirect_uri: String,
     pub(crate) address: SocketAddr,
     pub(crate) folder: Folder,
+    /// The folder for temporary files.
+    pub(crate) elsewhere: Folder,
 }
 
 impl Setup {
@@ -23,7 +25,7 @@ impl Setup {
         let address = free_address();
         let redirect_uri = format!("http://{address}/callback");
         let sandbox = Sandbox::builder().redirect_uri(&redirect_uri).start().unwrap();
-        Self { sandbox, redirect_uri, address, folder: Folder::new() }
+        Self { sandbox, redirect_uri, address, folder: Folder::new(), elsewhere: Folder::new() }
     }
 
     /// The command with the sandbox's credentials and nothing of the outer environment.
@@ -36,6 +38,7 @@ impl Setup {
             .env("RESTREAM_BASE_URL", self.sandbox.base_url())
             .env("RESTREAM_CLIENT_ID", self.sandbox.client_id())
             .env("RESTREAM_CLIENT_SECRET", self.sandbox.client_secret().unwrap())
+            .env("TMPDIR", &self.elsewhere.0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

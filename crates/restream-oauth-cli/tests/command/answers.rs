@@ -1,0 +1,140 @@
+//! Answers to a refresh that gave no pair: each is kept, because it may hold the only copy of a grant.
+
+use std::process::Command;
+
+use restream_oauth_sandbox::{Endpoint, Fault, What};
+
+use crate::support::{Folder, Outcome, Setup, mode};
+
+const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
+
+/// An answer of which nothing can be made.
+const TORN: &str = r#"{"access_tok"#;
+
+fn torn() -> Fault {
+    Fault::new(What::body("application/json", TORN)).on(Endpoint::Token)
+}
+
+/// The name and content of the only file in `folder` whose name begins with `start`.
+#[track_caller]
+fn only(folder: &Folder, start: &str) -> (String, String) {
+    let names: Vec<_> = folder.names().into_iter().filter(|name| name.starts_with(start)).collect();
+    assert_eq!(names.len(), 1, "{start}: {:?}", folder.names());
+    let path = folder.0.join(&names[0]);
+    assert_eq!(mode(&path), 0o600);
+    (names[0].clone(), std::fs::read_to_string(path).unwrap())
+}
+
+#[test]
+fn an_answer_is_kept_on_a_disk_that_is_full_otherwise() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    setup.sandbox.inject(torn());
+    // A disk of its own: tokens, lock, room for one replacement, and not a page more.
+    let script = format!(
+        "mkdir disk && mount -t tmpfs -o size=160k,mode=700 none disk && cp -p tokens.json disk && : > disk/tokens.json.lock \
+         && head -c 94208 /dev/zero > disk/filler || exit 99; \
+         {} refresh --tokens disk/tokens.json; status=$?; rm disk/filler; mkdir out; cp -p disk/* out; exit $status",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    let command = setup.command(&[]);
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "/bin/sh", "-c", &script])
+        .current_dir(&setup.folder.0)
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output();
+    let Some(output) = output.ok().filter(|output| output.status.code() != Some(99)) else {
+        eprintln!("SKIPPED: this system lets no test mount a disk of its own");
+        return;
+    };
+    let outcome = Outcome::of(output).expect(4);
+    let mut out = std::fs::read_dir(setup.folder.0.join("out")).unwrap().map(|entry| entry.unwrap().path());
+    let kept = out.find(|path| path.to_string_lossy().contains(".answer-")).expect("kept on the disk");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), TORN, "{}", outcome.stderr);
+    assert!(!setup.folder.0.join("out/tokens.json.new").exists());
+    assert!(path.exists());
+}
+
+#[test]
+fn an_answer_whose_name_would_be_too_long_is_kept_elsewhere() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let name = format!("{}.json", "x".repeat(240));
+    std::fs::rename(path, setup.folder.0.join(&name)).unwrap();
+    setup.sandbox.inject(torn());
+    let outcome = setup.run(&["refresh", "--tokens", &name]).expect(4);
+    let (kept, answer) = only(&setup.elsewhere, "restream-oauth-answer-");
+    assert_eq!(answer, TORN);
+    assert!(outcome.stderr.contains(&kept), "{}", outcome.stderr);
+    assert!(!setup.folder.names().contains(&format!("{name}.new")), "nothing is left behind");
+}
+
+#[test]
+fn what_a_crash_tore_is_set_aside_before_its_place_is_needed() {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let pair = br#"{"access_token":"a2","refresh_token":"r2","expi"#;
+    for torn in [&pair[..], b"\xFF\x00not text", &vec![b'x'; 1_100_000]] {
+        let setup = Setup::new();
+        setup.token_file();
+        let left = setup.folder.0.join("tokens.json.new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).open(&left).unwrap().write_all(torn).unwrap();
+        let outcome = setup.run(&REFRESH).expect(0);
+        let names = setup.folder.names();
+        let kept = names.iter().find(|name| name.starts_with("tokens.json.answer-")).expect("it is kept");
+        assert_eq!(std::fs::read(setup.folder.0.join(kept)).unwrap(), torn);
+        assert!(outcome.stderr.contains(kept.as_str()), "{}", outcome.stderr);
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+}
+
+/// An answer with the newest refresh token and nothing else.
+fn newest(token: &str) -> Fault {
+    let body = format!(r#"{{"refresh_token":"{token}"}}"#);
+    Fault::new(What::body("application/json", body)).on(Endpoint::Token)
+}
+
+#[test]
+fn when_the_newest_refresh_token_fails_too_the_words_lead_to_it_and_not_to_the_dead_one() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    for then in [What::retry_after(429, "1"), What::lost_answer(), What::status(404), What::html(502)] {
+        setup.sandbox.inject(newest("r2"));
+        setup.sandbox.inject(Fault::new(then).on(Endpoint::Token).before_acting());
+        // No code that asks for the same once more: that would use the dead one.
+        let outcome = setup.run(&REFRESH).expect(1);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let stands_in = outcome.stderr.split_once("the refresh_token in ").expect("it is named").1;
+        let stands_in = setup.folder.0.join(stands_in.split_once(';').unwrap().0);
+        assert_eq!(std::fs::read_to_string(stands_in).unwrap(), r#"{"refresh_token":"r2"}"#);
+    }
+    // A newer one yet.
+    setup.sandbox.inject(newest("r2"));
+    setup.sandbox.inject(newest("r3"));
+    let outcome = setup.run_with_input(&["refresh"], "r1").expect(1);
+    let stands_in = outcome.stderr.split_once("the refresh_token in ").unwrap().1.split_once(';').unwrap().0;
+    assert_eq!(std::fs::read_to_string(stands_in).unwrap(), r#"{"refresh_token":"r3"}"#);
+    // Dead, all of them.
+    setup.sandbox.inject(newest("r2"));
+    let outcome = setup.run(&REFRESH).expect(3);
+    assert!(!outcome.stderr.contains("the refresh_token in"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_answer_to_a_token_from_standard_input_is_kept_elsewhere() {
+    let setup = Setup::new();
+    setup.sandbox.inject(torn());
+    let outcome = setup.run_with_input(&["refresh"], "r0").expect(4);
+    let (kept, answer) = only(&setup.elsewhere, "restream-oauth-answer-");
+    assert_eq!(answer, TORN);
+    assert!(outcome.stderr.contains(&kept), "{}", outcome.stderr);
+
+    // A refusal holds nothing that is not said.
+    let setup = Setup::new();
+    setup.run_with_input(&["refresh"], "r0").expect(3);
+    assert!(setup.elsewhere.names().is_empty(), "{:?}", setup.elsewhere.names());
+}
