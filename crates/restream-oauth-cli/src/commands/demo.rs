@@ -4,7 +4,10 @@ mod transcript;
 
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_core::{AuthorizationCode, Call, Client, Endpoints, Error, ErrorCode, ErrorKind, Login};
+use http::StatusCode;
+use restream_oauth_core::{
+    AuthorizationCode, Call, Client, Endpoints, Error, ErrorCode, ErrorKind, Login, Profile, RefreshToken, Tokens,
+};
 use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::Sandbox;
 
@@ -17,6 +20,11 @@ use crate::token_source::print;
 
 /// A local server answers at once or not at all.
 const LIMITS: Duration = Duration::from_secs(10);
+
+/// What Restream documents for what works, for dead refresh tokens, and for dead access tokens.
+const OK: StatusCode = StatusCode::OK;
+const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
+const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 
 pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
     let (listener, redirect_uri) = CallbackListener::bind_free().await?;
@@ -80,26 +88,29 @@ impl Run {
     /// Steps 3 to 5 and the profile, and that dead tokens are dead.
     async fn use_tokens(&self, code: &AuthorizationCode) -> Result<(), Failure> {
         let Self { client, .. } = self;
-        let first = self.send("3. Exchange the code for tokens", client.exchange(code)).await??;
-        let refresh_token = first.refresh_token().ok_or_else(|| not_documented("an exchange gives a refresh token"))?;
-        let profile = self.send("   Call the API", self.profile(&first)?).await??;
+        let first = self.send("3. Exchange the code for tokens", client.exchange(code), OK).await??;
+        let refresh_token = whole(&first)?;
+        let profile = self.send("   Call the API", self.profile(&first)?, OK).await??;
         say(&format!("   the tokens are those of user {}", profile.id()))?;
 
-        let second =
-            self.send("4. Refresh: a new pair, and the old one is dead", client.refresh(refresh_token)).await??;
-        let newest = second.refresh_token().ok_or_else(|| not_documented("a refresh gives a new refresh token"))?;
-        let refused = self.send("   the old refresh token", client.refresh(refresh_token)).await?;
+        let refresh = client.refresh(refresh_token);
+        let second = self.send("4. Refresh: a new pair, and the old one is dead", refresh, OK).await??;
+        let newest = whole(&second)?;
+        let refused = self.send("   the old refresh token", client.refresh(refresh_token), BAD_REQUEST).await?;
         expect_refused(refused, &ErrorCode::InvalidGrant, "a rotated refresh token is dead")?;
-        let refused = self.send("   the old access token", self.profile(&first)?).await?;
+        let refused = self.send("   the old access token", self.profile(&first)?, UNAUTHORIZED).await?;
         expect_refused(refused, &ErrorCode::InvalidToken, "a rotated access token is dead")?;
-        let alive = self.send("   the new access token", self.profile(&second)?).await?;
-        alive?;
+        let alive = self.send("   the new access token", self.profile(&second)?, OK).await?;
+        if alive? != profile {
+            return Err(not_documented("both pairs are those of one user"));
+        }
 
-        let revoked = self.send("5. Revoke: one token kills the pair", client.revoke(second.access_token())).await?;
+        let revoke = client.revoke(second.access_token());
+        let revoked = self.send("5. Revoke: one token kills the pair", revoke, OK).await?;
         revoked?;
-        let refused = self.send("   the revoked refresh token", client.refresh(newest)).await?;
+        let refused = self.send("   the revoked refresh token", client.refresh(newest), BAD_REQUEST).await?;
         expect_refused(refused, &ErrorCode::InvalidGrant, "a revoked refresh token is dead")?;
-        let refused = self.send("   the revoked access token", self.profile(&second)?).await?;
+        let refused = self.send("   the revoked access token", self.profile(&second)?, UNAUTHORIZED).await?;
         expect_refused(refused, &ErrorCode::InvalidToken, "a revoked access token is dead")?;
 
         let ledger = self.sandbox.ledger();
@@ -110,18 +121,32 @@ impl Run {
         }
     }
 
-    fn profile(&self, tokens: &restream_oauth_core::Tokens) -> Result<Call<restream_oauth_core::Profile>, Failure> {
+    fn profile(&self, tokens: &Tokens) -> Result<Call<Profile>, Failure> {
         self.client.profile(tokens.access_token()).map_err(|error| Failure::other(error.to_string()))
     }
 
-    /// Shows the request, sends it, and shows the answer. The outer error is that of standard output.
-    async fn send<T>(&self, title: &str, call: Call<T>) -> Result<Result<T, Error>, Failure> {
+    /// Shows the request, sends it, and shows the answer. The outer error is that of standard output, and of an answer
+    /// that is not whole or has another status than the documented one.
+    async fn send<T>(&self, title: &str, call: Call<T>, status: StatusCode) -> Result<Result<T, Error>, Failure> {
         say(&format!("\n{title}\n{}", transcript::request(call.request())))?;
         let sent_at = SystemTime::now();
         let answer = self.transport.receive(call).await;
         say(&transcript::answer(answer.status(), answer.expose_body()))?;
-        Ok(answer.read(sent_at))
+        let documented = answer.status() == Some(status) && answer.is_whole();
+        match answer.read(sent_at) {
+            outcome if documented => Ok(outcome),
+            Ok(_) => Err(not_documented(&format!("a whole answer with status {}", status.as_u16()))),
+            Err(error) => Err(Failure::from(error).and(&format!("expected status {}", status.as_u16()))),
+        }
     }
+}
+
+/// The refresh token of a pair in which nothing is odd.
+fn whole(tokens: &Tokens) -> Result<&RefreshToken, Failure> {
+    if let Some(oddity) = tokens.oddities().next() {
+        return Err(not_documented(&format!("a pair without oddities, and this one is odd: {}", oddity.as_str())));
+    }
+    tokens.refresh_token().ok_or_else(|| not_documented("a pair has a refresh token"))
 }
 
 fn expect_refused<T>(outcome: Result<T, Error>, expected: &ErrorCode, promise: &str) -> Result<(), Failure> {

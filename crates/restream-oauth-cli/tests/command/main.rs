@@ -2,6 +2,7 @@
 
 mod answers;
 mod crashes;
+mod demo;
 mod login;
 mod mended;
 mod steps;
