@@ -26,17 +26,28 @@ pub(crate) struct TokenFile {
 impl TokenFile {
     /// Waits for the lock, for `patience` at most: its holder may be waiting for an answer.
     pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Self, Failure> {
+        Self::lock_or_wait(path, patience, || {})
+    }
+
+    /// As [`lock`](Self::lock); if the lock is held, `before_waiting` comes first.
+    fn lock_or_wait(path: &Path, patience: Duration, before_waiting: impl FnOnce()) -> Result<Self, Failure> {
         files::refuse_what_must_not_be_replaced(path).map_err(|error| cannot("use", path, &error))?;
         let lock_path = files::beside(path, ".lock");
         let lock = files::open_lock(&lock_path, path).map_err(|error| cannot("lock", &lock_path, &error))?;
         let begun = Instant::now();
+        let mut before_waiting = Some(before_waiting);
         loop {
             match lock.try_lock() {
                 Ok(()) => {
                     recover(path)?;
                     return Ok(Self { path: path.to_owned(), _lock: lock });
                 }
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(LOCK_POLL),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
+                    if let Some(before_waiting) = before_waiting.take() {
+                        before_waiting();
+                    }
+                    std::thread::sleep(LOCK_POLL);
+                }
                 Err(TryLockError::WouldBlock) => {
                     let message = format!("{} is in use by another process: try again", path.display());
                     return Err(Failure::new(Exit::TryAgain, message));
@@ -103,13 +114,34 @@ pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Fail
     Ok(())
 }
 
-/// Puts tokens of a login in place, whoever was there before. If that cannot be, they are saved elsewhere.
+/// Puts tokens of a login in place, whoever was there before. If that cannot be, they are saved elsewhere; and before
+/// the file is waited for, because whoever gets tired of waiting must not lose them.
 pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<(), Failure> {
-    let stored = TokenFile::lock(path, patience).and_then(|file| {
+    let mut copy = None;
+    let wait = || {
+        let saved = save_elsewhere(tokens);
+        let words = match &saved {
+            Ok(copy) => format!("meanwhile the new tokens are in {}", copy.display()),
+            Err(_) => words_of(&saved),
+        };
+        say(&format!("waiting for {}, which is in use by another process; {words}", path.display()));
+        copy = saved.ok();
+    };
+    let stored = TokenFile::lock_or_wait(path, patience, wait).and_then(|file| {
         let replacement = file.prepare()?;
         replace(&file, replacement, tokens)
     });
-    stored.map_err(|failure| rescue(failure, tokens))
+    match (stored, copy) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some(copy)) => {
+            if let Err(error) = files::remove(&copy) {
+                say(&format!("warning: a copy of the tokens in {} cannot be removed: {error}", copy.display()));
+            }
+            Ok(())
+        }
+        (Err(failure), None) => Err(rescue(failure, tokens)),
+        (Err(failure), Some(copy)) => Err(failure.and(&words_of(&Ok(copy)))),
+    }
 }
 
 /// Puts the tokens of a refresh in place. If that cannot be, they are saved elsewhere.
@@ -124,10 +156,21 @@ fn replace(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Resul
 
 /// Saves tokens that have no place, so that the grant is not lost, and says where.
 pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
+    failure.and(&words_of(&save_elsewhere(tokens)))
+}
+
+fn save_elsewhere(tokens: &Tokens) -> Result<PathBuf, (PathBuf, io::Error)> {
     let path = elsewhere("tokens");
     match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
-        Ok(()) => failure.and(&format!("the new tokens are in {}: move them to a safe place", path.display())),
-        Err(error) => failure.and(&format!("the new tokens could not be saved in {} either: {error}", path.display())),
+        Ok(()) => Ok(path),
+        Err(error) => Err((path, error)),
+    }
+}
+
+fn words_of(saved: &Result<PathBuf, (PathBuf, io::Error)>) -> String {
+    match saved {
+        Ok(path) => format!("the new tokens are in {}: move them to a safe place", path.display()),
+        Err((path, error)) => format!("the new tokens could not be saved in {}: {error}", path.display()),
     }
 }
 

@@ -184,3 +184,34 @@ fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() 
     come_back(&setup.sandbox.approve(url).unwrap());
     assert!(child.wait_with_output().unwrap().status.success());
 }
+
+#[test]
+fn fresh_tokens_outlive_an_interruption_while_the_file_is_in_use() {
+    let setup = Setup::new();
+    let mut login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    let lock = std::fs::File::open(setup.folder.0.join("tokens.json.lock")).unwrap();
+    lock.lock().unwrap();
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let words = login.wait_for_words("in use");
+    assert!(words.contains("restream-oauth-tokens-"), "{words}");
+    login.interrupt();
+    let names = setup.elsewhere.names();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let kept = setup.elsewhere.0.join(&names[0]);
+    assert_eq!(mode(&kept), 0o600);
+    setup.run_with_input(&["profile"], &std::fs::read_to_string(kept).unwrap()).expect(0);
+}
+
+#[test]
+fn a_login_that_waited_for_its_file_leaves_no_copy_elsewhere() {
+    let setup = Setup::new();
+    let mut login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    let lock = std::fs::File::open(setup.folder.0.join("tokens.json.lock")).unwrap();
+    lock.lock().unwrap();
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    login.wait_for_words("in use");
+    drop(lock);
+    login.finish().expect(0);
+    assert!(setup.elsewhere.names().is_empty(), "{:?}", setup.elsewhere.names());
+    setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+}

@@ -142,16 +142,23 @@ impl RunningLogin {
         Self { url, child, stderr, said }
     }
 
-    /// Waits until it says something with `words` in it.
-    pub(crate) fn wait_for_words(&mut self, words: &str) {
+    /// Waits until it says something with `words` in it, which is returned.
+    pub(crate) fn wait_for_words(&mut self, words: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without {words:?}: {}", self.said);
             self.said.push_str(&line);
             if line.contains(words) {
-                return;
+                return line;
             }
         }
+    }
+
+    /// As Ctrl-C does; returns when it has ended.
+    pub(crate) fn interrupt(mut self) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert!(!self.child.wait().unwrap().success());
     }
 
     pub(crate) fn finish(mut self) -> Outcome {
