@@ -11,10 +11,32 @@ const LONGEST: u64 = 1024 * 1024;
 
 /// Reads a small regular file of text. A pipe or a device could keep us waiting for ever.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    open(path, OpenOptions::new().read(true)).and_then(read_text)
+}
+
+/// Opens a regular file that is to be read and locked. Some network file systems lock only what can be written.
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    open(path, OpenOptions::new().read(true).write(true))
+}
+
+fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    read_text(File::open(path)?)
+    options.open(path)
+}
+
+/// True if a file that is open was removed or replaced meanwhile.
+#[cfg(unix)]
+pub(crate) fn is_gone(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+}
+
+/// Only Unix tells.
+#[cfg(not(unix))]
+pub(crate) fn is_gone(_: &File) -> bool {
+    false
 }
 
 /// Reads small text from anywhere.

@@ -1,5 +1,7 @@
 //! `exchange`: step 3, with what came back from the browser on standard input.
 
+use std::fmt::Display;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use restream_oauth_core::{Advice, AuthorizationCode, Client};
@@ -7,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments::{ClientOptions, Exchange};
 use crate::commands::login::LOCK_PATIENCE;
-use crate::failure::{Failure, say};
+use crate::failure::{Exit, Failure, say};
 use crate::token_source::{print_tokens, prove_output, standard_input};
 use crate::{configuration, files, token_file};
 
@@ -16,10 +18,11 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     if file.is_some() && file == options.login.as_deref() {
         return Err(Failure::usage("--login and --tokens are the same file"));
     }
-    let saved = options.login.as_deref().map(read_login).transpose()?;
-    let client = configuration::client(&with_redirect_uri_of(saved.as_deref(), &options.client))?;
+    let login = options.login.as_deref().map(LoginFile::lock).transpose()?;
+    let saved = login.as_ref().map(|login| login.text.as_str());
+    let client = configuration::client(&with_redirect_uri_of(saved, &options.client))?;
     let transport = configuration::transport(&options.client)?;
-    let code = code(options, saved.as_deref().map(String::as_str), &client)?;
+    let code = code(options, saved, &client)?;
     match file {
         Some(path) => token_file::prove_writable(path, options.client.timeout)?,
         None => prove_output()?,
@@ -29,10 +32,8 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     // Whatever happened, the code is used up, unless the server did not act.
     let open =
         outcome.as_ref().is_err_and(|error| matches!(error.advice(), Advice::Retry { .. } | Advice::FixConfiguration));
-    if let Some(path) = options.login.as_deref().filter(|_| !open)
-        && let Err(error) = files::remove(path)
-    {
-        say(&format!("warning: {} is used up, but cannot be removed: {error}", path.display()));
+    if let Some(login) = login.filter(|_| !open) {
+        login.remove();
     }
     let tokens = outcome?;
     match file {
@@ -45,12 +46,43 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     }
 }
 
-fn read_login(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    files::read(path).map_err(|error| Failure::other(format!("cannot read {}: {error}", path.display())))
+/// A saved login under a lock, from reading to removing: its code is sent by one process only. The lock is on the file
+/// itself, because it is not replaced but removed.
+struct LoginFile<'path> {
+    path: &'path Path,
+    text: Zeroizing<String>,
+    _lock: File,
+}
+
+impl<'path> LoginFile<'path> {
+    fn lock(path: &'path Path) -> Result<Self, Failure> {
+        let cannot = |error: &dyn Display| Failure::other(format!("cannot read {}: {error}", path.display()));
+        let file = files::open_to_lock(path).map_err(|error| cannot(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("{} is in use by another process: try again", path.display());
+                return Err(Failure::new(Exit::TryAgain, message));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(&error)),
+        }
+        // Whoever had the lock until now has perhaps used it up.
+        if files::is_gone(&file) {
+            return Err(cannot(&"another process has just used it"));
+        }
+        let text = files::read_text(&file).map_err(|error| cannot(&error))?;
+        Ok(Self { path, text, _lock: file })
+    }
+
+    fn remove(self) {
+        if let Err(error) = files::remove(self.path) {
+            say(&format!("warning: {} is used up, but cannot be removed: {error}", self.path.display()));
+        }
+    }
 }
 
 /// A saved login knows its redirect URI, so it need not be given again.
-fn with_redirect_uri_of(saved: Option<&String>, options: &ClientOptions) -> ClientOptions {
+fn with_redirect_uri_of(saved: Option<&str>, options: &ClientOptions) -> ClientOptions {
     let mut options = options.clone();
     if options.redirect_uri.is_none() {
         let login: Option<serde_json::Value> = saved.and_then(|saved| serde_json::from_str(saved).ok());

@@ -147,6 +147,28 @@ fn rfc_6749_4_1_2_a_code_in_doubt_is_not_sent_again() {
 }
 
 #[test]
+fn rfc_6749_4_1_2_two_exchanges_of_one_login_send_its_code_once() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.as_str();
+    let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
+    let callback = setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+    std::fs::write(setup.folder.0.join("callback"), &callback).unwrap();
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
+    let exchange = ["exchange", "--login", "login.json"];
+    let input = File::open(setup.folder.0.join("callback")).unwrap();
+    let first = setup.command(&exchange).stdin(input).spawn().unwrap();
+    let seen =
+        setup.sandbox.wait_until(Duration::from_secs(10), |ledger| ledger.requests_to("/oauth/token").count() == 1);
+    assert!(seen, "the exchange was not sent");
+    let second = setup.run_with_input(&exchange, &callback).expect(4);
+    assert!(second.stderr.contains("login.json is in use"), "{}", second.stderr);
+    let tokens = Outcome::of(first.wait_with_output().unwrap()).expect(0).stdout;
+    assert_eq!(setup.token_requests(), 1);
+    assert!(!setup.folder.names().contains(&"login.json".to_owned()));
+    setup.run_with_input(&["profile"], &tokens).expect(0);
+}
+
+#[test]
 fn a_code_that_was_not_used_up_can_be_sent_again() {
     let setup = Setup::new();
     let redirect_uri = setup.redirect_uri.as_str();
