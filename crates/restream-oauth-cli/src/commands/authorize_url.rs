@@ -1,5 +1,9 @@
 //! `authorize-url`: step 1 for programs that receive the redirect themselves.
 
+use std::io;
+use std::path::Path;
+
+use restream_oauth_core::{Client, SavedError};
 use serde_json::json;
 
 use crate::arguments::AuthorizeUrl;
@@ -16,11 +20,7 @@ pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
     let login_options = if options.save.is_some() { login_options } else { login_options.without_pkce() };
     let login = client.login_with(configuration::entropy()?, &login_options)?;
     if let Some(path) = &options.save {
-        // No other file is overwritten by a slip of the keyboard.
-        let occupied = files::read(path).is_ok_and(|text| !text.is_empty() && !text.contains(r#""kind":"login""#));
-        if occupied {
-            return Err(Failure::other(format!("{} exists, and is no saved login", path.display())));
-        }
+        refuse_other_files(&client, path)?;
         let saved = line(&login.to_saved());
         Replacement::prepare(path, saved.len())
             .and_then(|replacement| replacement.commit(saved.as_bytes()))
@@ -29,4 +29,21 @@ pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
         say("state is not kept: compare it yourself when the browser comes back, or use --save");
     }
     print_json(&json!({ "url": login.url().as_str(), "state": login.state().expose_secret() }))
+}
+
+/// No other file than a saved login, of whichever client, is overwritten by a slip of the keyboard.
+fn refuse_other_files(client: &Client, path: &Path) -> Result<(), Failure> {
+    let replaceable = match files::read(path) {
+        Ok(text) => {
+            let login = client.restore_login(&text);
+            text.is_empty() || matches!(login, Ok(_) | Err(SavedError::OtherClient(_)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge) => false,
+        Err(error) => return Err(Failure::other(format!("cannot read {}: {error}", path.display()))),
+    };
+    if replaceable {
+        return Ok(());
+    }
+    Err(Failure::other(format!("{} exists, and is no saved login", path.display())))
 }

@@ -104,6 +104,21 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
     setup
         .run_with_input(&["exchange", "--login", "login.json", "--tokens", "login.json"], "/callback?code=c")
         .expect(2);
+    // What is no text, is long, or only speaks of logins is no saved login either.
+    let long = vec![b'x'; 1_100_000];
+    for precious in [&b"\xFF\xD8\x00binary"[..], &long, br#"notes: "kind":"login" is how it begins"#, b"{}"] {
+        let file = setup.folder.0.join("precious");
+        std::fs::write(&file, precious).unwrap();
+        let outcome = setup.run(&["authorize-url", "--save", "precious"]).expect(1);
+        assert!(outcome.stderr.contains("precious"), "{}", outcome.stderr);
+        assert_eq!(std::fs::read(file).unwrap(), precious);
+    }
+    // A saved login is replaced, of whichever client; so is an empty file.
+    for client in ["one", "another"] {
+        setup.run(&["authorize-url", "--save", "again.json", "--client-id", client]).expect(0);
+    }
+    std::fs::write(setup.folder.0.join("again.json"), "").unwrap();
+    setup.run(&["authorize-url", "--save", "again.json"]).expect(0);
     assert_eq!(std::fs::read_to_string(text).unwrap(), "precious");
     assert_eq!(std::fs::read(setup.folder.0.join("tokens.json")).unwrap(), before);
     assert!(setup.folder.names().contains(&"login.json".to_owned()));
