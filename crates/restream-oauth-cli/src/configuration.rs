@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use restream_oauth_core::{Client, Endpoints, Entropy, LoginOptions, Scope};
 use restream_oauth_hyper::rustls::pki_types::CertificateDer;
-use restream_oauth_hyper::rustls::pki_types::pem::PemObject as _;
+use restream_oauth_hyper::rustls::pki_types::pem::{self, PemObject as _};
 use restream_oauth_hyper::{Limits, Transport};
 use zeroize::Zeroizing;
 
@@ -39,13 +39,25 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
     let mut builder = Transport::builder().limits(limits);
     if let Some(path) = &options.ca_file {
         let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-        let roots = roots.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        let roots = roots.map_err(|error| {
+            let reason = match error {
+                // These would be shown as lists of numbers.
+                pem::Error::MissingSectionEnd { .. } => "a section has no END line".to_owned(),
+                pem::Error::IllegalSectionStart { .. } => "a BEGIN line is broken".to_owned(),
+                error => error.to_string(),
+            };
+            Failure::usage(format!("cannot read {}: {reason}", path.display()))
+        })?;
         if roots.is_empty() {
             return Err(Failure::usage(format!("{} holds no certificate in PEM form", path.display())));
         }
         builder = builder.root_certificates(roots);
     }
-    builder.build().map_err(|error| Failure::usage(error.to_string()))
+    builder.build().map_err(|error| {
+        // Nothing else can be wrong with it than what the file holds.
+        let file = options.ca_file.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        Failure::usage(format!("{file}{error}")).because_of(&error)
+    })
 }
 
 pub(crate) fn login_options(options: &AuthorizationOptions) -> Result<LoginOptions, Failure> {

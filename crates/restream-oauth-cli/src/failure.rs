@@ -1,6 +1,5 @@
 //! Why a command ends without having done what it was asked, and with which exit code.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -45,6 +44,17 @@ impl Failure {
         self
     }
 
+    /// Adds what caused `error`, down to the first cause.
+    pub(crate) fn because_of(mut self, error: &dyn std::error::Error) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Writing to a `String` cannot fail.
+            let _ = write!(self.message, "\nbecause: {cause}");
+            source = cause.source();
+        }
+        self
+    }
+
     /// Another exit code.
     pub(crate) fn ending_with(mut self, exit: Exit) -> Self {
         self.exit = exit;
@@ -82,12 +92,7 @@ impl From<Error> for Failure {
             // Writing to a `String` cannot fail.
             let _ = write!(message, "\nthe server says: {words}");
         }
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let _ = write!(message, "\nbecause: {cause}");
-            source = cause.source();
-        }
-        Self { exit, message }
+        Self { exit, message }.because_of(&error)
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn print_tokens(tokens: &Tokens) -> Result<(), Failure> {
 /// null device in the place of a closed one.
 pub(crate) fn prove_output() -> Result<(), Failure> {
     if goes_nowhere() {
-        return Err(Failure::usage("standard output is closed: the tokens would be lost; give --tokens FILE"));
+        return Err(Failure::usage("standard output leads nowhere: the tokens would be lost; give --tokens FILE"));
     }
     Ok(())
 }

@@ -29,7 +29,8 @@ const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
 pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
     let (listener, redirect_uri) = CallbackListener::bind_free().await?;
     let sandbox = Sandbox::builder().redirect_uri(&redirect_uri).start();
-    let sandbox = sandbox.map_err(|error| Failure::other(format!("cannot start the sandbox: {error}")))?;
+    let sandbox =
+        sandbox.map_err(|error| Failure::other(format!("cannot start the sandbox: {error}")).because_of(&error))?;
     let client = Client::builder(sandbox.client_id())
         .secret(sandbox.client_secret().unwrap_or_default())
         .redirect_uri(redirect_uri)

@@ -1,10 +1,10 @@
 //! `sandbox`: a local Restream as a server.
 
-use restream_oauth_sandbox::Sandbox;
+use restream_oauth_sandbox::{Sandbox, StartError};
 
 use crate::arguments::Sandbox as Options;
 use crate::configuration;
-use crate::failure::{Failure, say};
+use crate::failure::{Exit, Failure, say};
 use crate::token_source::print;
 
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
@@ -23,7 +23,10 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     for uri in options.redirect_uri {
         builder = builder.redirect_uri(uri);
     }
-    let sandbox = builder.start().map_err(|error| Failure::usage(error.to_string()))?;
+    let sandbox = builder.start().map_err(|error| {
+        let usage = matches!(error, StartError::NotLoopback(_) | StartError::Setting(_));
+        Failure::new(if usage { Exit::Usage } else { Exit::Other }, error.to_string()).because_of(&error)
+    })?;
     print(&format!("{}\n", sandbox.ready_line()))?;
     say(&format!("a local Restream is at {}; it forgets everything when it ends", sandbox.base_url()));
     sandbox.wait();

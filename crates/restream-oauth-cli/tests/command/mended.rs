@@ -62,6 +62,7 @@ fn tokens_that_standard_output_does_not_take_are_saved_elsewhere() {
     let sent = setup.token_requests();
     let output = setup.command(&["refresh"]).stdin(input()).stdout(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output leads nowhere"));
     assert_eq!(setup.token_requests(), sent);
 
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

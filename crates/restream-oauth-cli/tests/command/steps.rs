@@ -153,13 +153,24 @@ fn a_server_that_is_not_there_means_try_again() {
 #[test]
 fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
     let setup = Setup::new();
+    for (name, content) in [
+        ("none.pem", "nothing\n"),
+        ("torn.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n"),
+        ("other.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    ] {
+        std::fs::write(setup.folder.0.join(name), content).unwrap();
+    }
     for (arguments, words) in [
         (&["refresh", "--base-url", "http://api.restream.io"][..], "URL cannot be used: plain http"),
         (&["refresh", "--token-url", "https://user@host/"], "token URL cannot be used"),
         (&["refresh", "--redirect-uri", "/callback"], "redirect URI cannot be used"),
         (&["refresh", "--client-id", "a b"], "client identifier cannot be used"),
         (&["refresh", "--client-secret-file", "missing"], "missing"),
-        (&["refresh", "--ca-file", "missing.pem"], "missing.pem"),
+        (&["refresh", "--ca-file", "missing.pem"], "cannot read missing.pem: I/O error: No such file"),
+        (&["refresh", "--ca-file", "none.pem"], "none.pem holds no certificate"),
+        (&["refresh", "--ca-file", "torn.pem"], "cannot read torn.pem: a section has no END line"),
+        (&["refresh", "--ca-file", "other.pem"], "other.pem"),
+        (&["refresh", "--ca-file", "other.pem"], "invalid peer certificate: BadEncoding"),
         (&["refresh", "--timeout", "0"], "--timeout"),
         (&["refresh", "--client-secret", "s"], "--client-secret"),
         (&["login", "--redirect-uri", "https://app.example/callback"], "cannot listen"),
@@ -259,6 +270,10 @@ fn the_sandbox_says_in_one_line_of_json_when_it_is_ready() {
     assert_eq!(ready["client_secret"], setup.sandbox.client_secret().unwrap());
     assert_eq!(ready["redirect_uris"], serde_json::json!(["http://127.0.0.1:1234/cb"]));
     setup.run(&["sandbox", "--listen", "0.0.0.0:0"]).expect(2);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let outcome = setup.run(&["sandbox", "--listen", &address]).expect(1);
+    assert!(outcome.stderr.contains("in use"), "{}", outcome.stderr);
 }
 
 #[test]
