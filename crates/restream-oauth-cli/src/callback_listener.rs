@@ -33,7 +33,7 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 const LAST_PAGE_TIME: Duration = Duration::from_millis(800);
 /// How long a small page takes to be written, before the port closes.
 const WRITING_TIME: Duration = Duration::from_millis(100);
-/// A forger must not fill the terminal.
+/// A forger must not fill the terminal; the first denial is told all the same.
 const MOST_REMARKS: usize = 20;
 /// Where the browser is sent once a code was accepted.
 const DONE_PATH: &str = "/restream-oauth/done";
@@ -134,9 +134,9 @@ impl CallbackListener {
                     return Err(error.into());
                 }
                 Err(CallbackError::NoParameters) => {
-                    denied = true;
+                    let first = !std::mem::replace(&mut denied, true);
                     callback.answer(Page::Denied);
-                    if remarks.next().is_some() {
+                    if first || remarks.next().is_some() {
                         say(
                             "a callback without parameters came: that is how Restream says that the login was denied, \
                              but anyone can send it; still waiting",

@@ -45,6 +45,22 @@ fn a_denied_login_keeps_waiting_for_the_real_callback() {
 }
 
 #[test]
+fn forgeries_do_not_swallow_the_words_about_the_first_denial() {
+    let setup = Setup::new();
+    let mut login = RunningLogin::start(&setup, &["--wait", "30"]);
+    for _ in 0..40 {
+        get(setup.address, "/callback?code=stolen&state=forged", "");
+    }
+    for _ in 0..40 {
+        come_back(&setup.sandbox.deny(&login.url).unwrap());
+    }
+    login.wait_for_words("Restream says that the login was denied");
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let said = login.finish().expect(0).stderr;
+    assert!(said.lines().count() < 30, "nor do they fill the terminal: {said}");
+}
+
+#[test]
 fn a_denied_login_ends_with_5_when_nothing_else_comes() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--wait", "0.6"]);
