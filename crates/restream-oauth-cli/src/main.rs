@@ -36,7 +36,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::Failure::other(format!("cannot start: {error}")).report(),
     };
-    match runtime.block_on(commands::run(arguments.command)) {
+    let outcome = runtime.block_on(commands::run(arguments.command));
+    // A thread that still resolves a name would put off the end for as long as it likes.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -1,10 +1,8 @@
 //! Answers to a refresh that gave no pair: each is kept, because it may hold the only copy of a grant.
 
-use std::process::Command;
-
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Folder, Outcome, Setup, mode};
+use crate::support::{Folder, Setup, mode};
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
@@ -37,19 +35,8 @@ fn an_answer_is_kept_on_a_disk_that_is_full_otherwise() {
          {} refresh --tokens disk/tokens.json; status=$?; rm disk/filler; mkdir out; cp -p disk/* out; exit $status",
         env!("CARGO_BIN_EXE_restream-oauth")
     );
-    let command = setup.command(&[]);
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "/bin/sh", "-c", &script])
-        .current_dir(&setup.folder.0)
-        .env_clear()
-        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .output();
-    let Some(output) = output.ok().filter(|output| output.status.code() != Some(99)) else {
-        eprintln!("SKIPPED: this system lets no test mount a disk of its own");
-        return;
-    };
-    let outcome = Outcome::of(output).expect(4);
+    let Some(outcome) = setup.run_with_mounts(&script) else { return };
+    let outcome = outcome.expect(4);
     let mut out = std::fs::read_dir(setup.folder.0.join("out")).unwrap().map(|entry| entry.unwrap().path());
     let kept = out.find(|path| path.to_string_lossy().contains(".answer-")).expect("kept on the disk");
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), TORN, "{}", outcome.stderr);

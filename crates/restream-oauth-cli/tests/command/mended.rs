@@ -244,3 +244,18 @@ fn a_hang_of_the_server_ends_by_the_limit_and_leaves_the_pair() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     setup.run(&REFRESH).expect(0);
 }
+
+#[test]
+fn a_name_that_takes_for_ever_to_resolve_does_not_put_off_the_limit() {
+    let setup = Setup::new();
+    // Nobody ever writes to the pipe, so whoever looks a name up there waits for ever.
+    let script = format!(
+        "mkfifo pipe && mount --bind pipe /etc/hosts || exit 99; \
+         echo r0 | timeout -s KILL 20 {} refresh --timeout 0.5 --base-url https://restream.invalid",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    if let Some(outcome) = setup.run_with_mounts(&script) {
+        let outcome = outcome.expect(4);
+        assert!(outcome.stderr.contains("the time limit passed; nothing was sent"), "{}", outcome.stderr);
+    }
+}
