@@ -77,9 +77,14 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
 
-    /// Print the manual page
-    #[command(after_help = "Example:\n  restream-oauth man > restream-oauth.1")]
-    Man,
+    /// Print a manual page
+    #[command(
+        after_help = "Example:\n  restream-oauth man > restream-oauth.1\n  restream-oauth man login > restream-oauth-login.1"
+    )]
+    Man {
+        /// Of a subcommand [default: of the whole]
+        subcommand: Option<String>,
+    },
 }
 
 #[derive(Args)]

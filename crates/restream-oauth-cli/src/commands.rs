@@ -32,11 +32,23 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
             print(&String::from_utf8_lossy(&script))
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(Arguments::command()).render(&mut page);
-            rendered.map_err(|error| Failure::other(format!("cannot render the manual page: {error}")))?;
-            print(&String::from_utf8_lossy(&page))
-        }
+        Command::Man { subcommand } => print(&manual_page(subcommand.as_deref())?),
     }
+}
+
+fn manual_page(subcommand: Option<&str>) -> Result<String, Failure> {
+    let mut whole = Arguments::command();
+    // Gives the subcommands their full names.
+    whole.build();
+    let described = match subcommand {
+        None => whole,
+        Some(name) => {
+            let found = whole.find_subcommand(name);
+            found.cloned().ok_or_else(|| Failure::usage(format!("there is no subcommand {name}")))?
+        }
+    };
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(described).render(&mut page);
+    rendered.map_err(|error| Failure::other(format!("cannot render the manual page: {error}")))?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
 }

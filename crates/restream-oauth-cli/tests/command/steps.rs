@@ -282,5 +282,24 @@ fn completions_and_the_manual_page_are_printed() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(setup.run(&["completions", shell]).expect(0).stdout.contains("authorize-url"), "{shell}");
     }
-    assert!(setup.run(&["man"]).expect(0).stdout.contains(".TH restream-oauth"));
+    let main = setup.run(&["man"]).expect(0).stdout;
+    assert!(main.contains(".TH restream-oauth 1"), "{main}");
+    for (name, option) in [
+        ("demo", "browser"),
+        ("sandbox", "listen"),
+        ("login", "wait"),
+        ("authorize-url", "save"),
+        ("exchange", "login"),
+        ("refresh", "tokens"),
+        ("revoke", "no\\-hint"),
+        ("profile", "timeout"),
+        ("completions", "SHELL"),
+        ("man", "SUBCOMMAND"),
+    ] {
+        let page = setup.run(&["man", name]).expect(0).stdout;
+        assert!(page.contains(&format!(".TH restream-oauth-{name} 1")), "{page}");
+        assert!(page.contains(option), "{page}");
+        assert!(main.contains(&format!("restream\\-oauth\\-{}(1)", name.replace('-', "\\-"))), "{name}: {main}");
+    }
+    setup.run(&["man", "nothing"]).expect(2);
 }
