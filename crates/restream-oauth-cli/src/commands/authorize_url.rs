@@ -6,7 +6,7 @@ use std::path::Path;
 use restream_oauth_core::{Client, SavedError};
 use serde_json::json;
 
-use crate::arguments::AuthorizeUrl;
+use crate::arguments::{AuthorizeUrl, ClientAuthentication};
 use crate::failure::{Failure, say};
 use crate::files::Replacement;
 use crate::token_file::line;
@@ -14,6 +14,11 @@ use crate::token_source::print_json;
 use crate::{configuration, files};
 
 pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
+    if options.client.client_auth == ClientAuthentication::None && options.save.is_none() {
+        return Err(Failure::usage(
+            "a public client needs PKCE (RFC 9700 section 2.1.1): give --save FILE to keep the verifier",
+        ));
+    }
     let client = configuration::client_without_secret(&options.client)?;
     let login_options = configuration::login_options(&options.authorization)?;
     // Nobody could send the verifier, so a challenge would make the exchange fail.

@@ -110,6 +110,6 @@ fn code(options: &Exchange, saved: Option<&str>, client: &Client) -> Result<Auth
     let Some(redirect_uri) = &options.client.redirect_uri else {
         return Err(Failure::usage("a bare code needs --redirect-uri, the same as in the authorization URL"));
     };
-    say("warning: a bare code skips the check of state: whoever gave it to you may log you into their account");
+    say("warning: a bare code skips state and PKCE: whoever gave it to you may log you into their account");
     Ok(AuthorizationCode::without_state_check(given.as_str(), redirect_uri, None))
 }

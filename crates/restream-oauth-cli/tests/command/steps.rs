@@ -116,8 +116,17 @@ fn a_bare_code_needs_the_redirect_uri_and_is_told_what_it_skips() {
     setup.run_with_input(&["exchange"], code).expect(2);
     setup.run_with_input(&["exchange", "--redirect-uri", &redirect_uri], &callback).expect(2);
     let outcome = setup.run_with_input(&["exchange", "--redirect-uri", &redirect_uri], code).expect(0);
-    assert!(outcome.stderr.contains("skips the check of state"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("skips state and PKCE"), "{}", outcome.stderr);
     assert!(Tokens::from_saved(&outcome.stdout).is_ok());
+}
+
+#[test]
+fn rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce() {
+    let setup = Setup::new();
+    let outcome = setup.run(&["authorize-url", "--client-auth", "none"]).expect(2);
+    assert!(outcome.stderr.contains("--save"), "{}", outcome.stderr);
+    let url = setup.run(&["authorize-url", "--client-auth", "none", "--save", "login.json"]).json();
+    assert!(url["url"].as_str().unwrap().contains("&code_challenge="), "{url}");
 }
 
 #[test]
