@@ -75,7 +75,9 @@ pub(crate) fn open_lock(path: &Path, target: &Path) -> io::Result<File> {
     match create_private(path) {
         Ok(lock) => same_owner(&lock, target).inspect_err(|_| drop(fs::remove_file(path))).map(|()| lock),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().read(true).write(true).open(path)
+            let lock = OpenOptions::new().read(true).write(true).open(path)?;
+            same_owner(&lock, target)?;
+            Ok(lock)
         }
         Err(error) => Err(error),
     }
@@ -92,16 +94,22 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Another user's file would change hands when it is replaced.
+/// Another user's file would change hands when it is replaced, and another user's link may lead elsewhere tomorrow.
 #[cfg(unix)]
 fn same_owner(ours: &File, target: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
-    match fs::metadata(target) {
-        Ok(target) if target.uid() != ours.metadata()?.uid() => {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"))
-        }
-        _ => Ok(()),
+    let denied = |reason| Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+    let us = ours.metadata()?.uid();
+    if fs::metadata(target).is_ok_and(|target| target.uid() != us) {
+        return denied("it belongs to another user");
     }
+    let foreign_link = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink() && ![0, us].contains(&metadata.uid()))
+    };
+    if target.ancestors().skip(1).any(foreign_link) {
+        return denied("the way to it leads over a symbolic link of another user");
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]

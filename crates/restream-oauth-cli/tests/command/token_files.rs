@@ -95,6 +95,39 @@ fn a_folder_that_cannot_be_written_spends_no_token() {
 }
 
 #[test]
+fn a_folder_behind_another_users_link_spends_no_token() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    let sent = setup.token_requests();
+    let (theirs, ours) = (setup.elsewhere.0.join("theirs"), setup.elsewhere.0.join("ours"));
+    for link in [&theirs, &ours] {
+        std::os::unix::fs::symlink(&setup.folder.0, link).unwrap();
+    }
+    if std::os::unix::fs::lchown(&theirs, Some(12345), None).is_err() {
+        eprintln!("SKIPPED: only the superuser gives a link to another user");
+        return;
+    }
+    std::fs::remove_file(setup.folder.0.join("tokens.json.lock")).unwrap();
+    let tokens = theirs.join("tokens.json");
+    for command in ["refresh", "revoke", "refresh"] {
+        let outcome = setup.run(&[command, "--tokens", tokens.to_str().unwrap()]).expect(1);
+        assert!(outcome.stderr.contains("symbolic link of another user"), "{}", outcome.stderr);
+    }
+    let login = theirs.join("sub/../login.json");
+    std::fs::create_dir(setup.folder.0.join("sub")).unwrap();
+    setup.run(&["authorize-url", "--save", login.to_str().unwrap()]).expect(1);
+    assert_eq!(setup.token_requests(), sent);
+    assert_eq!(setup.sandbox.ledger().revocations, 0);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(setup.folder.names(), ["sub", "tokens.json"], "nothing is left there");
+    setup.run(&["refresh", "--tokens", ours.join("tokens.json").to_str().unwrap()]).expect(0);
+    // With a lock there already.
+    setup.run(&["refresh", "--tokens", tokens.to_str().unwrap()]).expect(1);
+    setup.run(&["revoke", "--tokens", tokens.to_str().unwrap()]).expect(1);
+}
+
+#[test]
 fn a_full_disk_spends_no_token() {
     // A limit on the size of files stands for it: the temporary file cannot take its room.
     let setup = Setup::new();
