@@ -29,6 +29,16 @@ impl TokenFile {
         Self::lock_or_wait(path, patience, || {})
     }
 
+    /// As [`lock`](Self::lock), for tokens that are there: where none are, no lock is left behind.
+    pub(crate) fn lock_existing(path: &Path, patience: Duration) -> Result<Self, Failure> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !files::replacement_path(path).exists() => {
+                Err(cannot("read", path, &error))
+            }
+            _ => Self::lock(path, patience),
+        }
+    }
+
     /// As [`lock`](Self::lock); if the lock is held, `before_waiting` comes first.
     fn lock_or_wait(path: &Path, patience: Duration, before_waiting: impl FnOnce()) -> Result<Self, Failure> {
         files::refuse_what_must_not_be_replaced(path).map_err(|error| cannot("use", path, &error))?;
@@ -96,8 +106,8 @@ impl TokenFile {
     }
 
     /// Removes the tokens: they are dead.
-    pub(crate) fn remove(&self) -> Result<(), Failure> {
-        files::remove(&self.path).map_err(|error| cannot("remove", &self.path, &error))
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        files::remove(&self.path)
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &Refresh) -> Result<(), Failure> {
             prove_output()?;
             None
         }
-        Some(path) => Some(TokenFile::lock(path, options.client.timeout.saturating_add(PATIENCE))?),
+        Some(path) => Some(TokenFile::lock_existing(path, options.client.timeout.saturating_add(PATIENCE))?),
     };
     let refresh_token = match &file {
         None => Given::read(None)?.refresh_token()?,

@@ -17,9 +17,11 @@ pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
         transport.send(call(options, &client, Given::read(None)?)?).await?;
         return print_json(&json!({ "revoked": true }));
     };
-    let file = TokenFile::lock(path, options.client.timeout)?;
+    let file = TokenFile::lock_existing(path, options.client.timeout)?;
     transport.send(call(options, &client, Given::Saved(file.read()?))?).await?;
-    file.remove()?;
+    file.remove().map_err(|error| {
+        Failure::other(format!("revoked, but {} cannot be removed: {error}; its tokens are dead", path.display()))
+    })?;
     say(&format!("revoked; {} is removed", path.display()));
     Ok(())
 }

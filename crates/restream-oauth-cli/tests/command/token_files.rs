@@ -218,3 +218,34 @@ fn revocation_removes_the_file_only_when_the_server_confirms() {
     assert_eq!(outcome.stdout, "");
     assert!(!path.exists());
 }
+
+#[test]
+fn tokens_that_are_revoked_but_stay_are_told_to_be_revoked() {
+    let setup = Setup::new();
+    setup.token_file();
+    // Not even the superuser removes what something is mounted on.
+    let script = format!(
+        "mount --bind tokens.json tokens.json || exit 99; exec {} revoke --tokens tokens.json",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    if let Some(outcome) = setup.run_with_mounts(&script) {
+        let outcome = outcome.expect(1);
+        assert!(outcome.stderr.contains("revoked, but tokens.json cannot be removed"), "{}", outcome.stderr);
+        assert_eq!(setup.sandbox.ledger().revocations, 1);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_gets_no_lock() {
+    let setup = Setup::new();
+    for command in ["refresh", "revoke", "profile"] {
+        let outcome = setup.run(&[command, "--tokens", "missing.json"]).expect(1);
+        assert!(outcome.stderr.contains("cannot read missing.json"), "{}", outcome.stderr);
+        assert!(setup.folder.names().is_empty(), "{command}: {:?}", setup.folder.names());
+    }
+    // A login that died between writing and renaming has left its tokens, all the same.
+    let path = setup.token_file();
+    std::fs::rename(&path, setup.folder.0.join("tokens.json.new")).unwrap();
+    std::fs::remove_file(setup.folder.0.join("tokens.json.lock")).unwrap();
+    setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+}
