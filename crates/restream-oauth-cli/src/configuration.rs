@@ -1,5 +1,6 @@
 //! From options and environment to a client and a transport.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,8 +82,9 @@ pub(crate) fn entropy() -> Result<Entropy, Failure> {
 /// The client secret, from a file or the environment.
 pub(crate) fn secret(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
     if let Some(path) = file {
-        let text =
-            files::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        // A pipe is welcome here: a password manager may be at its other end.
+        let text = File::open(path).and_then(files::read_text);
+        let text = text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
         if files::others_can_read(path) {
             say(&format!("warning: others can read {}: chmod 600 it", path.display()));
         }

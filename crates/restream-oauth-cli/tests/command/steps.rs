@@ -3,7 +3,7 @@
 use restream_oauth_core::{Oddity, Tokens};
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::Setup;
+use crate::support::{Outcome, Setup};
 
 #[test]
 fn the_demo_runs_and_says_that_all_is_as_documented() {
@@ -207,6 +207,29 @@ fn all_three_client_authentications_work() {
     let used: Vec<_> =
         ledger.requests_to("/oauth/token").map(|request| format!("{:?}", request.client_authentication)).collect();
     assert_eq!(used, ["Basic", "Basic", "Body", "Basic", "Public"]);
+}
+
+#[test]
+fn a_client_secret_may_come_out_of_a_pipe() {
+    let setup = Setup::new();
+    setup.token_file();
+    let script = format!(
+        "printf '%s\\n' \"$SECRET\" | exec {} refresh --tokens tokens.json --client-secret-file /dev/fd/0",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    let command = setup.command(&[]);
+    let output = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .current_dir(&setup.folder.0)
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env_remove("RESTREAM_CLIENT_SECRET")
+        .env("SECRET", setup.sandbox.client_secret().unwrap())
+        .output()
+        .unwrap();
+    let outcome = Outcome::of(output).expect(0);
+    assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+    setup.run(&["refresh", "--tokens", "tokens.json", "--client-secret-file", "."]).expect(2);
 }
 
 #[test]
