@@ -112,6 +112,14 @@ async fn informational_answers_are_skipped_until_they_are_too_many() {
 }
 
 #[tokio::test]
+async fn informational_answers_that_come_slowly_do_not_put_off_the_limit() {
+    let every = Duration::from_millis(100);
+    let error = refresh_error(What::Informational { status: 103, times: None, every }).await;
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout), "{error}");
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
+}
+
+#[tokio::test]
 async fn a_profile_call_has_no_body_so_nothing_is_proven() {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
