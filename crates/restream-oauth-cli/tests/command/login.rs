@@ -166,6 +166,35 @@ fn the_port_is_closed_within_a_second_of_the_end() {
 }
 
 #[test]
+fn the_port_is_closed_within_a_second_of_an_interruption() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &[]);
+    let _idle = TcpStream::connect(setup.address).unwrap();
+    login.interrupt();
+    let begun = Instant::now();
+    while TcpStream::connect(setup.address).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(1), "the port is still open");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_a_callback_says_reaches_the_terminal_escaped() {
+    for (refusal, exit) in [
+        ("error=access_denied&error_description=%1B%5D8;;http://evil%07%E2%80%AE%0D%1B%5B2J", 5),
+        ("error=%1B%5B31m%E2%80%AE%0D", 1),
+    ] {
+        let setup = Setup::new();
+        let login = RunningLogin::start(&setup, &[]);
+        let state = login.url.split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
+        get(setup.address, &format!("/callback?{refusal}&state={state}"), "");
+        let said = login.finish().expect(exit).stderr;
+        assert!(said.contains("\\u{1b}"), "{said}");
+        assert!(!said.contains(['\u{1B}', '\u{7}', '\u{202E}', '\r']), "{said:?}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_found_out_before_anyone_is_asked() {
     let setup = Setup::new();
     let _taken = std::net::TcpListener::bind(setup.address).unwrap();

@@ -235,6 +235,21 @@ fn a_browser_that_starts_and_opens_nothing_leaves_the_url_to_be_read() {
 }
 
 #[test]
+fn rfc_8252_8_7_people_see_the_host_that_they_are_sent_to() {
+    let setup = Setup::new();
+    let host = setup.sandbox.base_url().strip_prefix("http://").unwrap();
+    let arguments = ["login", "--redirect-uri", &setup.redirect_uri, "--wait", "0.3"];
+    for (browser, words) in [
+        ("/bin/false", format!("opening the browser at {host};")),
+        ("/nowhere/browser", format!("open this URL at {host} yourself")),
+    ] {
+        let output = setup.command(&arguments).env("BROWSER", browser).env("PATH", "/nowhere").output().unwrap();
+        let outcome = Outcome::of(output).expect(5);
+        assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_hang_of_the_server_ends_by_the_limit_and_leaves_the_pair() {
     let setup = Setup::new();
     let path = setup.token_file();

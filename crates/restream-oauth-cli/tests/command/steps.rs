@@ -193,6 +193,29 @@ fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
 }
 
 #[test]
+fn each_url_can_be_given_by_itself() {
+    let setup = Setup::new();
+    let tokens = setup.token_file();
+    let tokens = tokens.to_str().unwrap();
+    let at = |path: &str| format!("{}{path}", setup.sandbox.base_url());
+    // Nobody is there, so each command works by its own URL only.
+    let elsewhere = ["--base-url", "http://127.0.0.1:9"];
+    let with = |arguments: &[&str]| setup.run(&[arguments, &elsewhere].concat());
+
+    let authorize = at("/oauth/authorize");
+    let url = with(&["authorize-url", "--authorize-url", &authorize]).json();
+    assert!(url["url"].as_str().unwrap().starts_with(&format!("{authorize}?")), "{url}");
+    with(&["refresh", "--tokens", tokens]).expect(4);
+    with(&["refresh", "--tokens", tokens, "--token-url", &at("/oauth/token")]).expect(0);
+    with(&["profile", "--tokens", tokens]).expect(4);
+    with(&["profile", "--tokens", tokens, "--profile-url", &at("/v2/user/profile")]).expect(0);
+    with(&["revoke", "--tokens", tokens]).expect(4);
+    with(&["revoke", "--tokens", tokens, "--revoke-url", &at("/oauth/revoke")]).expect(0);
+    let ledger = setup.sandbox.ledger();
+    assert_eq!((ledger.refreshes, ledger.revocations), (1, 1));
+}
+
+#[test]
 fn all_three_client_authentications_work() {
     let setup = Setup::new();
     let tokens = setup.token_file();
