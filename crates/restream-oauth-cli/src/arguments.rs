@@ -153,8 +153,8 @@ pub(crate) struct AuthorizeUrl {
     #[command(flatten)]
     pub(crate) authorization: AuthorizationOptions,
 
-    /// Where to keep state and PKCE verifier for `exchange --login`; without it, PKCE is left out, which a public client must
-    /// not do
+    /// Where to keep state and PKCE verifier for `exchange --login`; without it, PKCE is left out, which a public
+    /// client must not do
     #[arg(help_heading = "Options", long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
 }

@@ -80,7 +80,7 @@ impl TokenFile {
 
     /// Keeps an answer that gave no pair, raw, in the room that was taken for one, and tells where. One that may hold
     /// the only copy of a grant gets a name of its own; a plain refusal replaces the one before it.
-    pub(crate) fn keep_answer(&self, room: Replacement, body: &[u8], delivery: Delivery) -> Option<PathBuf> {
+    pub(crate) fn keep_answer(&self, room: Replacement, body: &[u8], delivery: Delivery) -> PathBuf {
         let path = if delivery == Delivery::Refused {
             files::beside(&self.path, ".refused")
         } else {
@@ -89,17 +89,16 @@ impl TokenFile {
         match room.commit_as(body, &path) {
             Ok(()) => {
                 say(&format!("the answer is kept in {}", path.display()));
-                Some(path)
+                path
             }
             Err(error) => {
                 say(&format!("the answer could not be kept in {}: {error}", path.display()));
                 let left = files::replacement_path(&self.path);
-                let elsewhere = keep_answer_elsewhere(body);
-                if elsewhere.is_some() {
-                    let _ = fs::remove_file(left);
-                } else {
+                let Some(elsewhere) = keep_answer_elsewhere(body) else {
                     say(&format!("what was written of it is in {}", left.display()));
-                }
+                    return left;
+                };
+                let _ = fs::remove_file(left);
                 elsewhere
             }
         }

@@ -114,12 +114,11 @@ fn superseded(failure: Failure, kept: Option<&Path>) -> Failure {
     ))
 }
 
-/// Keeps an answer, and tells where. An empty one says nothing; nor does a refusal, which is said, beyond what a file
-/// beside the tokens may tell.
+/// Keeps an answer, and tells where. An empty one holds nothing, and a refusal nothing that is not said anyway.
 fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Replacement)>) -> Option<PathBuf> {
     match place {
         _ if body.is_empty() => None,
-        Some((file, room)) => file.keep_answer(room, body, delivery),
+        Some((file, room)) => Some(file.keep_answer(room, body, delivery)),
         None if delivery == Delivery::Refused => None,
         None => token_file::keep_answer_elsewhere(body),
     }

@@ -2,7 +2,7 @@
 
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Folder, Setup, mode};
+use crate::support::{Folder, Outcome, Setup, mode};
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
@@ -45,6 +45,21 @@ fn an_answer_is_kept_on_a_disk_that_is_full_otherwise() {
 }
 
 #[test]
+fn an_answer_that_fits_nowhere_leaves_no_empty_file() {
+    let setup = Setup::new();
+    setup.sandbox.inject(torn());
+    let script = format!(
+        "mkdir disk && mount -t tmpfs -o size=4k,mode=700 none disk && head -c 4096 /dev/zero > disk/filler || exit 99; \
+         echo r0 | TMPDIR=disk {} refresh; status=$?; ls disk > names; exit $status",
+        env!("CARGO_BIN_EXE_restream-oauth")
+    );
+    let Some(outcome) = setup.run_with_mounts(&script) else { return };
+    let outcome = outcome.expect(4);
+    assert!(outcome.stderr.contains("could not be kept"), "{}", outcome.stderr);
+    assert_eq!(std::fs::read_to_string(setup.folder.0.join("names")).unwrap(), "filler\n");
+}
+
+#[test]
 fn an_answer_whose_name_would_be_too_long_is_kept_elsewhere() {
     let setup = Setup::new();
     let path = setup.token_file();
@@ -56,6 +71,25 @@ fn an_answer_whose_name_would_be_too_long_is_kept_elsewhere() {
     assert_eq!(answer, TORN);
     assert!(outcome.stderr.contains(&kept), "{}", outcome.stderr);
     assert!(!setup.folder.names().contains(&format!("{name}.new")), "nothing is left behind");
+}
+
+#[test]
+fn an_answer_that_can_be_kept_nowhere_else_stays_where_it_was_written() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let name = format!("{}.json", "x".repeat(240));
+    std::fs::rename(path, setup.folder.0.join(&name)).unwrap();
+    setup.sandbox.inject(newest("r2"));
+    let sent = setup.token_requests();
+    let refresh = ["refresh", "--tokens", &name];
+    let output = setup.command(&refresh).env("TMPDIR", "/nowhere").output().unwrap();
+    let outcome = Outcome::of(output).expect(1);
+    let left = setup.folder.0.join(format!("{name}.new"));
+    assert_eq!(std::fs::read_to_string(left).unwrap(), r#"{"refresh_token":"r2"}"#);
+    assert!(outcome.stderr.contains(&format!("the refresh_token in {name}.new")), "{}", outcome.stderr);
+    // Nothing is sent whose answer would need the place.
+    setup.run(&refresh).expect(1);
+    assert_eq!(setup.token_requests(), sent + 1);
 }
 
 #[test]
