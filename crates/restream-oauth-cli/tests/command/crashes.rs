@@ -1,8 +1,10 @@
 //! `refresh --tokens FILE`, killed at each of its system calls that touch a file or a lock.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 
 use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::{Endpoint, Fault, What};
 
 use crate::support::{Setup, mode};
 
@@ -10,10 +12,7 @@ const CALLS: [&str; 7] = ["openat", "write", "fsync", "ftruncate", "rename", "un
 
 #[test]
 fn a_refresh_killed_anywhere_leaves_a_whole_pair_and_a_free_lock() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        let message = "SKIPPED: strace is not installed, so no refresh was killed (Debian: apt-get install strace)";
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("{message}");
+    if !strace_is_there() {
         return;
     }
     let mut kills = 0;
@@ -52,6 +51,60 @@ fn a_refresh_killed_anywhere_leaves_a_whole_pair_and_a_free_lock() {
     assert!(lost[0].contains("write"), "{lost:?}");
 }
 
+#[test]
+fn a_refresh_killed_while_it_keeps_an_answer_leaves_the_answer() {
+    const ANSWER: &str = r#"{"access_tok"#;
+    if !strace_is_there() {
+        return;
+    }
+    let mut kept = 0;
+    let mut lost = Vec::new();
+    for call in CALLS {
+        for occurrence in 1.. {
+            let setup = Setup::new();
+            setup.token_file();
+            setup.sandbox.inject(Fault::new(What::body("application/json", ANSWER)).on(Endpoint::Token));
+            // A refresh that gives no pair fails by itself, but is not killed.
+            if !refresh_killed_at(&setup, call, occurrence) {
+                break;
+            }
+            let place = format!("killed at {call} number {occurrence}");
+            let answered = setup.token_requests() == 2;
+            setup.sandbox.clear_faults();
+            // The fault came in the place of a rotation, so the pair is alive; what is torn is set aside.
+            setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+            let names = setup.folder.names();
+            let answers: Vec<_> = names.iter().filter(|name| name.starts_with("tokens.json.answer-")).collect();
+            match (answered, answers.as_slice()) {
+                (true, [name]) => {
+                    let path = setup.folder.0.join(name);
+                    assert_eq!(mode(&path), 0o600, "{place}");
+                    assert_eq!(std::fs::read_to_string(&path).unwrap().trim_end(), ANSWER, "{place}");
+                    kept += 1;
+                }
+                (true, []) => lost.push(place.clone()),
+                (false, []) => {}
+                _ => panic!("{place}: {names:?}"),
+            }
+            assert_eq!(names.len(), 2 + answers.len(), "{place}: {names:?}");
+        }
+    }
+    assert!(kept > 2, "writing, syncing and renaming were met: {kept}");
+    // Whoever dies with the answer in hand and not a byte of it written has lost it.
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert!(lost[0].contains("write"), "{lost:?}");
+}
+
+fn strace_is_there() -> bool {
+    let there = Command::new("strace").arg("-V").output().is_ok();
+    if !there {
+        let message = "SKIPPED: strace is not installed, so no refresh was killed (Debian: apt-get install strace)";
+        assert!(std::env::var_os("CI").is_none(), "{message}");
+        eprintln!("{message}");
+    }
+    there
+}
+
 /// False if there was no such call left to be killed at.
 fn refresh_killed_at(setup: &Setup, call: &str, occurrence: u32) -> bool {
     let refresh = setup.command(&["refresh", "--tokens", "tokens.json"]);
@@ -67,5 +120,6 @@ fn refresh_killed_at(setup: &Setup, call: &str, occurrence: u32) -> bool {
         .output()
         .unwrap()
         .status;
-    !status.success()
+    // strace ends as what it traces did.
+    status.signal().is_some()
 }
