@@ -116,7 +116,7 @@ struct Head {
     json: bool,
     encoded: bool,
     content_length: Option<u64>,
-    /// Only of an answer that is no success.
+    /// If it says anything of that kind.
     refusal: Option<Box<RefusalHead>>,
 }
 
@@ -197,7 +197,7 @@ impl Collected {
             json: headers.get(CONTENT_TYPE).is_some_and(is_json),
             encoded: headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity"),
             content_length,
-            refusal: if status.is_success() { None } else { RefusalHead::read(headers) },
+            refusal: RefusalHead::read(headers),
         });
         if status.is_redirection() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -214,6 +214,10 @@ impl Collected {
         let fits = self.body.push_up_to_limit(bytes);
         self.arrival.too_large |= !fits;
         if self.arrival.too_large { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.as_slice().is_empty()
     }
 
     /// The answer ended by itself.
@@ -359,6 +363,8 @@ impl<'a> Received<'a> {
         let mut error = None;
         let mut message = None;
         json::members(text.as_bytes(), |key, value| match key {
+            // What holds nothing never replaces what holds something.
+            _ if !value.holds_something() => {}
             b"error" => error = Some(value),
             b"error_description" => message = Some(value),
             b"message" if message.is_none() => message = Some(value),
@@ -369,6 +375,7 @@ impl<'a> Received<'a> {
         if let Some(object) = error.filter(|error| error.is_object()) {
             name = None;
             json::members(object.written(), |key, value| match key {
+                _ if !value.holds_something() => {}
                 b"name" => name = Some(value),
                 b"message" => message = Some(value),
                 b"code" if value.is_string() => name = name.or(Some(value)),

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
 
-use crate::client::{Client, ConfigError, Registration, has_any, is_reserved};
+use crate::client::{Client, ConfigError, Registration, is_reserved};
 use crate::error::ErrorCode;
 use crate::form::{self, Piece, Space};
 use crate::scope::{MOST_FROM_SERVER, Scope, Scopes, words};
@@ -46,7 +46,7 @@ impl Client {
     /// [`ConfigError::Parameter`] if the query of the authorization URL has one of the parameters already.
     pub fn login_with(&self, entropy: Entropy, options: &LoginOptions) -> Result<Login, ConfigError> {
         let query = uri::split(&self.endpoints().authorization).ok().and_then(|parts| parts.query);
-        match options.names.iter().find(|known| has_any(query, |name| name == known.as_str())) {
+        match options.names.iter().find(|known| uri::check_query(query, |name| name == known.as_str()).is_err()) {
             Some(name) => Err(ConfigError::Parameter { name: name.clone() }),
             None => Ok(self.begin(entropy, options)),
         }
@@ -261,7 +261,8 @@ impl fmt::Debug for Login {
 /// The `state` of a callback, unchecked: to find the saved login that it belongs to.
 ///
 /// # Errors
-/// [`CallbackError`] if there is none, or more than one, or no parameter at all (Restream's denial).
+/// [`CallbackError`] if there is none, or no parameter at all (Restream's denial), or if it or a parameter that a callback
+/// is read for comes twice or cannot be decoded.
 ///
 /// ```
 /// let state = restream_oauth_core::state_of("/callback?code=4f1a&state=b64")?;

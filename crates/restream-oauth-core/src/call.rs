@@ -103,7 +103,8 @@ impl fmt::Debug for Body {
 
 /// Reads the answer to one request: head, chunk, chunk, …, then one of the exits.
 ///
-/// Memory is bounded by the limit of the [`Client`](crate::Client) in bytes (256 KiB by default) and 64 KiB more.
+/// To collect an answer takes no more memory than the limit of the [`Client`](crate::Client) (256 KiB by default) and 64
+/// KiB; to interpret one of n bytes, 4 n and 64 KiB.
 /// How the body is cut into chunks does not change the outcome.
 #[must_use = "an answer that is not read may hold the only copy of a rotated pair"]
 pub struct Reader<T> {
@@ -162,6 +163,11 @@ impl<T> Reader<T> {
     pub fn read(mut self, response: Response<impl AsRef<[u8]>>, sent_at: SystemTime) -> Result<T, Error> {
         let (head, body) = response.into_parts();
         if self.head(head.status, &head.headers).is_break() {
+            return self.finish(sent_at);
+        }
+        if self.collected.has_body() {
+            // Fed before by hand: this is the rest of it.
+            let _ = self.chunk(body.as_ref());
             return self.finish(sent_at);
         }
         (self.interpret)(self.collected.with_body(body.as_ref()), sent_at)

@@ -26,6 +26,8 @@ const FOREIGN_PARAMETERS: [&str; 7] =
     ["grant_type", "code", "code_verifier", "client_secret", "refresh_token", "access_token", "token"];
 /// What a callback is read for: a redirect URI that has one of them already would have it twice.
 const CALLBACK_PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "scope"];
+/// The longest client identifier and the longest secret, in bytes. Servers take headers of 8 KiB.
+const LONGEST_CREDENTIAL: usize = 4096;
 /// No answer needs more, in bytes: 16 MiB.
 const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -150,7 +152,7 @@ impl fmt::Debug for Client {
 const DEFAULT_BODY_LIMIT: usize = 256 * 1024;
 
 /// Builds a [`Client`]: the only place where configuration is checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until build() is called"]
 pub struct ClientBuilder {
     client_id: String,
@@ -190,8 +192,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest answer that is read, in bytes, up to 16 MiB; 256 KiB unless set. Reading holds this much memory and
-    /// 64 KiB.
+    /// The longest answer that is read, in bytes, up to 16 MiB; 256 KiB unless set. To collect an answer takes this much
+    /// memory and 64 KiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
@@ -213,9 +215,8 @@ impl ClientBuilder {
         check_client_id(&client_id, &credentials).map_err(ConfigError::ClientId)?;
         credentials.secret().map_or(Ok(()), check_secret).map_err(ConfigError::ClientSecret)?;
         let redirect = uri::redirect(&redirect_uri).map_err(ConfigError::RedirectUri)?;
-        if has_any(redirect.query, |name| CALLBACK_PARAMETERS.contains(&name)) {
-            return Err(ConfigError::RedirectUri(UriProblem::ReservedParameter));
-        }
+        uri::check_query(redirect.query, |name| CALLBACK_PARAMETERS.contains(&name))
+            .map_err(ConfigError::RedirectUri)?;
         if !(1..=LARGEST_BODY_LIMIT).contains(&body_limit) {
             return Err(ConfigError::BodyLimit);
         }
@@ -257,6 +258,20 @@ impl ClientBuilder {
                 form_suffix,
             }),
         })
+    }
+}
+
+/// The redirect URI is not checked yet: it may hold what should not be seen.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client_id, credentials, redirect_uri, endpoints, body_limit } = self;
+        f.debug_struct("ClientBuilder")
+            .field("client_id", client_id)
+            .field("credentials", credentials)
+            .field("redirect_uri", &uri::Place(redirect_uri))
+            .field("endpoints", endpoints)
+            .field("body_limit", body_limit)
+            .finish()
     }
 }
 
@@ -340,7 +355,9 @@ pub enum TextProblem {
     Quote,
     /// A colon in an identifier that is sent with [`BasicEncoding::Raw`]: the server could not tell where it ends.
     Colon,
-    /// Too long for a header.
+    /// A character that cannot be seen, such as a zero-width space or a byte order mark that was copied along.
+    Invisible,
+    /// Longer than 4,096 bytes.
     TooLong,
 }
 
@@ -352,7 +369,8 @@ impl fmt::Display for TextProblem {
             Self::Space => "it holds a space where none can be",
             Self::Quote => "it holds a quote",
             Self::Colon => "it holds a colon, which raw Basic encoding cannot carry",
-            Self::TooLong => "it is too long for a header",
+            Self::Invisible => "it holds a character that cannot be seen, such as a zero-width space",
+            Self::TooLong => "it is longer than 4,096 bytes",
         })
     }
 }
@@ -361,7 +379,9 @@ fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), Tex
     let raw = matches!(credentials, Credentials::Basic { encoding: BasicEncoding::Raw, .. });
     match client_id {
         "" => Err(TextProblem::Empty),
+        _ if client_id.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
         _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
+        _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
         _ if client_id.contains(char::is_whitespace) => Err(TextProblem::Space),
         _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
         _ if raw && client_id.contains(':') => Err(TextProblem::Colon),
@@ -372,24 +392,24 @@ fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), Tex
 fn check_secret(secret: &str) -> Result<(), TextProblem> {
     match secret {
         "" => Err(TextProblem::Empty),
+        _ if secret.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
         _ if secret.contains(char::is_control) => Err(TextProblem::Control),
+        _ if secret.contains(is_invisible) => Err(TextProblem::Invisible),
         _ if secret.trim() != secret => Err(TextProblem::Space),
         _ => Ok(()),
     }
 }
 
-/// True if the query has a parameter of such a name; one that cannot be decoded counts as such.
-pub(crate) fn has_any(query: Option<&str>, is_such: impl Fn(&str) -> bool) -> bool {
-    let mut names = form::pairs(query.unwrap_or_default()).map(|(name, _)| form::decode(name));
-    names.any(|name| name.is_none_or(|name| is_such(&name)))
+/// What Unicode calls format characters, as far as they come along with copied text.
+pub(crate) fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
     let refuse = |problem| ConfigError::Endpoint { name: "authorization", problem };
     let parts = uri::endpoint(endpoint).map_err(refuse)?;
-    if has_any(parts.query, is_reserved) {
-        return Err(refuse(UriProblem::ReservedParameter));
-    }
+    uri::check_query(parts.query, is_reserved).map_err(refuse)?;
     let separator = match parts.query {
         None => "?",
         Some(query) if query.is_empty() || query.ends_with('&') => "",
@@ -492,5 +512,35 @@ mod tests {
     fn debug_shows_no_secret() {
         let shown = format!("{:?} {:?}", builder().secret("hunter2"), builder().secret("hunter2").build());
         assert!(!shown.contains("hunter2"), "{shown}");
+        // Not even where none belongs, before it is refused.
+        let astray = "https://user:hunter2@a.example/b?client_secret=hunter2#hunter2";
+        let endpoints = Endpoints { token: astray.into(), ..Endpoints::restream() };
+        let shown = format!("{:?}", builder().redirect_uri(astray).endpoints(endpoints));
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains(r#"token: "https://…@a.example/b""#), "{shown}");
+    }
+
+    #[test]
+    fn no_endpoint_has_a_parameter_of_the_flow_or_a_secret_in_its_query() {
+        for name in ["authorization", "token", "revocation", "profile"] {
+            for (query, problem) in [
+                ("client_secret=x", UriProblem::ReservedParameter),
+                ("a=b&access%5Ftoken=x", UriProblem::ReservedParameter),
+                ("grant_type", UriProblem::ReservedParameter),
+                ("%FF=x", UriProblem::Character),
+            ] {
+                let mut endpoints = Endpoints::restream();
+                let endpoint = match name {
+                    "authorization" => &mut endpoints.authorization,
+                    "token" => &mut endpoints.token,
+                    "revocation" => &mut endpoints.revocation,
+                    _ => &mut endpoints.profile,
+                };
+                *endpoint = format!("https://a.example/x?{query}");
+                assert_eq!(refusal(builder().endpoints(endpoints)), ConfigError::Endpoint { name, problem }, "{query}");
+            }
+        }
+        let redirect_uri = builder().redirect_uri("https://a.example/?%FF=1");
+        assert_eq!(refusal(redirect_uri), ConfigError::RedirectUri(UriProblem::Character));
     }
 }

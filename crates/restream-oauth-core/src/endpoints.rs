@@ -1,8 +1,10 @@
 //! Where the authorization server answers: Restream's URLs by default.
 
+use std::fmt;
+
 use http::Uri;
 
-use crate::client::ConfigError;
+use crate::client::{ConfigError, is_reserved};
 use crate::uri;
 
 const AUTHORIZATION: &str = "https://api.restream.io/login";
@@ -22,7 +24,7 @@ const PROFILE: &str = "https://api.restream.io/v2/user/profile";
 /// let local = Endpoints { profile: "http://127.0.0.1:9000/me".into(), ..Endpoints::at("http://127.0.0.1:8000") };
 /// assert_eq!(local.revocation, "http://127.0.0.1:8000/oauth/revoke");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// Step 1: where the browser is sent.
     pub authorization: String,
@@ -54,6 +56,19 @@ impl Endpoints {
     }
 }
 
+/// Without what may hold a secret, though it should not: user information and query.
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { authorization, token, revocation, profile } = self;
+        f.debug_struct("Endpoints")
+            .field("authorization", &uri::Place(authorization))
+            .field("token", &uri::Place(token))
+            .field("revocation", &uri::Place(revocation))
+            .field("profile", &uri::Place(profile))
+            .finish()
+    }
+}
+
 impl Default for Endpoints {
     fn default() -> Self {
         Self::restream()
@@ -63,7 +78,8 @@ impl Default for Endpoints {
 /// A checked endpoint, ready for requests.
 pub(crate) fn request_uri(name: &'static str, text: &str) -> Result<Uri, ConfigError> {
     let refuse = |problem| ConfigError::Endpoint { name, problem };
-    uri::endpoint(text).map_err(refuse)?;
+    let parts = uri::endpoint(text).map_err(refuse)?;
+    uri::check_query(parts.query, is_reserved).map_err(refuse)?;
     Ok(match text {
         // Cloned for each request, which costs nothing if the text is a constant.
         TOKEN => Uri::from_static(TOKEN),

@@ -67,7 +67,8 @@ impl Error {
     }
 
     /// What the server wrote for people (`error_description` or `message`): untrusted, cut to 512 characters, all
-    /// but plain ASCII escaped, the secrets of this very call cut out.
+    /// but plain ASCII escaped, the secrets of this very call cut out: as they are, percent-encoded in any way, and the
+    /// Basic credentials as they were sent.
     pub fn server_message(&self) -> Option<&str> {
         self.0.server_message.as_deref()
     }
@@ -161,7 +162,8 @@ impl fmt::Display for Operation {
 pub enum ErrorKind {
     /// The server refused, with an error code.
     Refused(ErrorCode),
-    /// The server answered with an HTTP status that is no success, and without an error code.
+    /// The server answered with another HTTP status than was asked for, and without an error code: one that is no success,
+    /// or to a revocation one that is not 200.
     Status(StatusCode),
     /// The server answered with a redirect. It is never followed: it would carry the credentials elsewhere.
     Redirected(StatusCode),
@@ -423,10 +425,13 @@ fn delivery(report: &Report) -> Delivery {
         ErrorKind::Transport(_) | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => Delivery::Unknown,
         ErrorKind::Redirected(_) => Delivery::Refused,
         ErrorKind::Status(status) => delivery_by_status(*status, report.retry_after),
-        ErrorKind::Refused(ErrorCode::ServerError) => Delivery::Unknown,
         ErrorKind::Refused(code) => match report.judged_by {
+            // A rate limit, or a request that came too slowly, is one, whatever it is called.
+            Some(status) if is_too_early(status) => Delivery::Refused,
+            // The library that Restream's answers look like says it after it revoked the old pair.
+            _ if *code == ErrorCode::ServerError => Delivery::Unknown,
             // What a gateway says of a failure behind it kills no grant, whatever code it borrows.
-            Some(status) if code.tells_nothing() || status.is_server_error() => {
+            Some(status) if code.tells_nothing() || !(status.is_success() || status.is_client_error()) => {
                 delivery_by_status(status, report.retry_after)
             }
             Some(_) => Delivery::Refused,
@@ -444,6 +449,11 @@ fn delivery_by_status(status: StatusCode, retry_after: Option<Duration>) -> Deli
     }
 }
 
+/// The statuses that say: not now, once more later.
+fn is_too_early(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
+}
+
 fn advice(report: &Report, delivery: Delivery) -> Advice {
     let retry = Advice::Retry { after: report.retry_after };
     match (delivery, report.operation) {
@@ -454,7 +464,8 @@ fn advice(report: &Report, delivery: Delivery) -> Advice {
         // Revoking or reading twice does no harm.
         (Delivery::Unknown | Delivery::Completed, Operation::Revoke | Operation::Profile) => retry,
         (Delivery::Refused, operation) => match (&report.kind, report.judged_by) {
-            (_, Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)) => retry,
+            (_, Some(StatusCode::SERVICE_UNAVAILABLE)) => retry,
+            (_, Some(status)) if is_too_early(status) => retry,
             (ErrorKind::Refused(code), status) => advice_by_code(code, operation)
                 .or_else(|| status.map(|status| advice_by_status(status, operation, retry)))
                 .unwrap_or(Advice::Abort),

@@ -35,6 +35,7 @@ use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use crate::client::is_invisible;
 use crate::scope::{Scope, is_scope};
 
 /// Any text of so many characters, rich in those that have a meaning in forms, URIs and headers.
@@ -44,20 +45,25 @@ pub fn text(length: impl Into<SizeRange>) -> impl Strategy<Value = String> {
 }
 
 /// A client identifier that [`ClientBuilder::build`](crate::ClientBuilder::build) takes, however strange: no controls,
-/// white space or quotes.
+/// white space, quotes, or characters that cannot be seen.
 pub fn client_id() -> impl Strategy<Value = String> {
     text(1..12).prop_map(|text| {
         let refused = |character: char| {
-            character.is_control() || character.is_whitespace() || matches!(character, '"' | '\'' | '`')
+            is_refused(character) || character.is_whitespace() || matches!(character, '"' | '\'' | '`')
         };
         format!("id{}", text.replace(refused, ""))
     })
 }
 
 /// A client secret, code or token that begins with `canary`, so that it can be searched for, and holds anything but
-/// controls.
+/// controls and characters that cannot be seen.
 pub fn secret(canary: &'static str) -> impl Strategy<Value = String> {
-    text(0..12).prop_map(move |text| format!("{canary}{}.", text.replace(char::is_control, "")))
+    text(0..12).prop_map(move |text| format!("{canary}{}.", text.replace(is_refused, "")))
+}
+
+/// What neither an identifier nor a secret may hold.
+fn is_refused(character: char) -> bool {
+    character.is_control() || is_invisible(character)
 }
 
 /// A redirect URI that a client takes: https, or http on loopback, with paths and queries of all kinds.

@@ -94,9 +94,9 @@ impl<'a> Value<'a> {
         !(self.written.is_empty() || self.is_null() || (self.is_array() && self.written == b"[]"))
     }
 
-    /// True for a number that is not negative.
-    pub(crate) fn is_unsigned(self) -> bool {
-        self.kind == Kind::Number && !self.written.starts_with(b"-")
+    /// True for a number without sign, fraction and exponent, of any size.
+    pub(crate) fn is_whole(self) -> bool {
+        self.kind == Kind::Number && self.written.iter().all(u8::is_ascii_digit)
     }
 
     pub(crate) fn boolean(self) -> Option<bool> {
@@ -202,9 +202,39 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_breaks_the_grammar_costs_only_itself() {
+        for broken in [
+            "tru",
+            "NaN",
+            "",
+            "03",
+            "1 2",
+            "+1",
+            "'x'",
+            "[1,2}",
+            r#"{"x":1,"y"}"#,
+            r#"{"c":"]},","d":[{NaN,{}}]}"#,
+            "\"a\tb\"",
+            r#""a\xb\\\",""#,
+            r#"["]}","\"]}"x]"#,
+        ] {
+            let text = format!(r#"{{"a":"x","b":{broken},"c":"y"}}"#);
+            assert_eq!(read(&text), (vec![pair("a", "\"x\""), pair("c", "\"y\"")], Shape::Broken), "{broken}");
+            for cut in 0..text.len() {
+                let (found, shape) = read(&text[..cut]);
+                assert!(found.len() <= 1 || cut == text.len() - 1, "{broken} cut at {cut}");
+                assert!(matches!(shape, Shape::Cut | Shape::Broken), "{broken} cut at {cut}");
+            }
+        }
+        // A bracket that is never closed takes along what follows.
+        assert_eq!(read(r#"{"a":"x","b":[NaN,"c":"y"}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
+    }
+
+    #[test]
     fn whole_members_before_broken_grammar_or_something_else_are_kept() {
-        assert_eq!(read(r#"{"a":"x","b":tru,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
-        assert_eq!(read(r#"{"a":"x","b":1 2}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
+        assert_eq!(read(r#"{"a":"x",b:1,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
+        assert_eq!(read(r#"{"a":"x","b" 1,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
+        assert_eq!(read(r#"{"a":"x",}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
         assert_eq!(read(r#"{"a":"x"} trailing"#), (vec![pair("a", "\"x\"")], Shape::Followed));
     }
 

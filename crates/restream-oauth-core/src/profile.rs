@@ -11,10 +11,22 @@ use crate::error::{Error, Malformed, Operation};
 use crate::json::{self, Value};
 
 impl Client {
-    /// Asks for the profile of the user who granted the access token.
+    /// Asks for the profile of the user who granted the access token (`GET /v2/user/profile`).
     ///
     /// # Errors
     /// [`BearerError`] if the token cannot be used as a bearer token.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use restream_oauth_core::{AccessToken, Client};
+    ///
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let (request, reader) = client.profile(&AccessToken::new("2a40"))?.into_parts();
+    /// assert_eq!(request.headers()["authorization"], "Bearer 2a40");
+    /// let answer = http::Response::new(r#"{"id":7,"username":"streamer","email":"streamer@example.com"}"#);
+    /// assert_eq!(reader.read(answer, SystemTime::UNIX_EPOCH)?.id(), "7");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn profile(&self, access_token: &AccessToken) -> Result<Call<Profile>, BearerError> {
         let header = access_token.shared_bearer_header()?;
         Ok(self.get(Operation::Profile, &self.registration().profile_uri, header, read))
@@ -46,10 +58,10 @@ impl Profile {
     }
 }
 
-/// Without the mail address: logs are not the place for it.
+/// Nothing of it: logs are not the place for who somebody is, and the server may have repeated a secret in it.
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Profile").field("id", &self.id).field("username", &self.username).finish_non_exhaustive()
+        f.write_str("Profile(redacted)")
     }
 }
 
@@ -64,8 +76,7 @@ fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Profile, Error> {
     let string = |value: Value<'_>| value.string().map(|text| text.to_string()).filter(|text| !text.is_empty());
     let shape = json::members(text.as_bytes(), |key, value| match key {
         b"id" => {
-            let number =
-                || std::str::from_utf8(value.written()).ok().filter(|_| value.is_unsigned()).map(str::to_owned);
+            let number = || std::str::from_utf8(value.written()).ok().filter(|_| value.is_whole()).map(str::to_owned);
             id = string(value).or_else(number).or(id.take());
         }
         b"username" => username = string(value).or(username.take()),

@@ -96,7 +96,10 @@ impl Tokens {
         }
         let mut oddities = Oddities::default();
         for name in document.text("oddities")?.split(' ').filter(|name| !name.is_empty()) {
-            oddities.add(Oddity::from_name(name).ok_or(SavedError::Damaged("oddities"))?);
+            // One that a later release writes is no reason to lose a pair.
+            if let Some(oddity) = Oddity::from_name(name) {
+                oddities.add(oddity);
+            }
         }
         Ok(Self {
             access_token: AccessToken::of_type(document.token("access_token")?, token_type),
@@ -166,18 +169,20 @@ impl Client {
         }
         let random = |name, text: &str| RandomText::from_saved(text).ok_or(SavedError::Damaged(name));
         let verifier = document.optional_text("code_verifier")?;
+        let state = random("state", &document.text("state")?)?;
         let url = document.text("url")?;
-        // Whoever opens it must not end up elsewhere.
-        if !url.starts_with(&registration.authorization_prefix) {
-            return Err(SavedError::OtherClient("url"));
+        // Whoever opens it must not end up elsewhere, or come back as somebody else.
+        let rest = url.strip_prefix(&registration.authorization_prefix).ok_or(SavedError::OtherClient("url"))?;
+        if !rest.starts_with(state.as_str()) {
+            return Err(SavedError::Damaged("url"));
         }
         let accepted = document.get("accepted").and_then(Value::boolean).ok_or(SavedError::Damaged("accepted"))?;
         Ok(Login {
             registration: Arc::clone(registration),
-            url: AuthorizationUrl(url.into_owned()),
-            state: random("state", &document.text("state")?)?,
+            state,
             verifier: verifier.map(|text| random("code_verifier", &text)).transpose()?,
             accepted,
+            url: AuthorizationUrl(url.into_owned()),
         })
     }
 }
@@ -310,13 +315,11 @@ impl<'a> Document<'a> {
         if document.optional_text("kind")?.is_none_or(|kind| &*kind != expected) {
             return Err(SavedError::OtherKind { expected });
         }
-        if !document
-            .get("version")
-            .is_some_and(|version| version.is_unsigned() && version.written() == VERSION.as_bytes())
-        {
-            return Err(SavedError::UnknownVersion);
+        match document.get("version").filter(|version| version.is_whole()).map(Value::written) {
+            Some(version) if version == VERSION.as_bytes() => Ok(document),
+            Some(b"0") | None => Err(SavedError::Damaged("version")),
+            Some(_) => Err(SavedError::UnknownVersion),
         }
-        Ok(document)
     }
 
     fn get(&self, name: &str) -> Option<Value<'a>> {
@@ -357,7 +360,8 @@ impl<'a> Document<'a> {
 fn read_time(raw: &str) -> Option<SystemTime> {
     let (negative, digits) = raw.strip_prefix('-').map_or((false, raw), |digits| (true, digits));
     let (seconds, nanoseconds) = digits.split_once('.')?;
-    if nanoseconds.len() != 9 {
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if nanoseconds.len() != 9 || !all_digits(seconds) || !all_digits(nanoseconds) {
         return None;
     }
     let distance = Duration::new(seconds.parse().ok()?, nanoseconds.parse().ok()?);

@@ -224,7 +224,7 @@ pub enum Oddity {
     UnusableToken,
     /// A lifetime is spelled strangely, such as `"1800"` or `1800.0`.
     LifetimeSpelling,
-    /// A lifetime is 0, negative, no number, or longer than ten years; its twin or the documented one counts.
+    /// A lifetime is null, 0, negative, no number, or longer than ten years; its twin or the documented one counts.
     LifetimeUnusable,
     /// The answer does not say how long the access token lives: an hour is assumed.
     LifetimeAssumed,

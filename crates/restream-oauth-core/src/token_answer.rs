@@ -51,7 +51,8 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
         (None, Some(refresh)) => Some(Salvaged::RefreshToken(RefreshToken(refresh))),
         (None, None) => None,
     };
-    let error = members.error;
+    // Of a cut answer the rest may have held the pair, which counts more than an error beside it.
+    let error = members.error && !received.is_cut() && matches!(shape, Shape::Complete | Shape::Followed);
     drop(text);
     if salvaged.is_none() && error && received.read_refusal().is_error() {
         return Err(received.into_refusal(sent_at));
@@ -149,9 +150,13 @@ impl<'a> Members<'a> {
             return (TokenType::Bearer, None);
         }
         let texts = [snake, camel].map(|value| value.and_then(Value::string).filter(|text| !text.trim().is_empty()));
-        if let [Some(snake), Some(camel)] = &texts {
-            self.oddities.add_if(!snake.eq_ignore_ascii_case(camel), Oddity::TwinsDiffer);
-        }
+        let differ = match &texts {
+            [Some(snake), Some(camel)] => !snake.eq_ignore_ascii_case(camel),
+            // One of them holds something, but no text.
+            [Some(_), None] | [None, Some(_)] => snake.is_some() && camel.is_some(),
+            [None, None] => false,
+        };
+        self.oddities.add_if(differ, Oddity::TwinsDiffer);
         match texts.into_iter().flatten().next() {
             None if self.token_type.any().is_none() => (TokenType::Bearer, Some(Oddity::TokenTypeMissing)),
             // Not even text: it is not `Bearer`, whatever it is.
@@ -288,7 +293,7 @@ fn seconds(value: Value<'_>, oddities: &mut Oddities) -> Option<u64> {
         .or_else(|| whole_part(std::str::from_utf8(value.written()).ok()?.trim()))
         .filter(|seconds| LIFETIMES.contains(seconds));
     oddities.add_if(usable.is_some() && plain.is_none(), Oddity::LifetimeSpelling);
-    oddities.add_if(usable.is_none() && !value.is_null(), Oddity::LifetimeUnusable);
+    oddities.add_if(usable.is_none(), Oddity::LifetimeUnusable);
     usable
 }
 

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::form;
+
 /// Why a URI was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,7 +24,8 @@ pub enum UriProblem {
     UserInformation,
     /// A `#fragment` (RFC 6749 §3.1 and §3.1.2 forbid it).
     Fragment,
-    /// A character that no URI contains: a space, a quote, a control, a letter beyond ASCII, a broken `%` escape.
+    /// A character that no URI contains: a space, a quote, a control, a letter beyond ASCII, a broken `%` escape, or
+    /// escapes that are no text in the name of a parameter.
     Character,
     /// No host, or one that cannot be read.
     Host,
@@ -69,6 +72,30 @@ impl Parts<'_> {
             && self.host.eq_ignore_ascii_case(other.host)
             && self.port == other.port
             && self.path == other.path
+    }
+}
+
+/// Refuses a query that has a parameter of such a name, or one whose name cannot be read.
+pub(crate) fn check_query(query: Option<&str>, is_such: impl Fn(&str) -> bool) -> Result<(), UriProblem> {
+    for (name, _) in form::pairs(query.unwrap_or_default()) {
+        if is_such(&form::decode(name).ok_or(UriProblem::Character)?) {
+            return Err(UriProblem::ReservedParameter);
+        }
+    }
+    Ok(())
+}
+
+/// A URI for people, checked or not: scheme, host and path, without what may hold a secret.
+pub(crate) struct Place<'a>(pub(crate) &'a str);
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.0.split(['?', '#']).next().unwrap_or_default();
+        let (scheme, rest) = place.split_once("://").unwrap_or(("", place));
+        match rest.rsplit_once('@') {
+            Some((_, rest)) => write!(f, "{:?}", format!("{scheme}://…@{rest}")),
+            None => write!(f, "{place:?}"),
+        }
     }
 }
 

@@ -18,7 +18,15 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn members(&mut self, mut on_member: impl FnMut(&[u8], Value<'a>)) -> Result<(), Stop> {
+    /// The whole members of an object. A value that breaks the grammar is passed over, and reported at the end.
+    pub(super) fn members(&mut self, on_member: impl FnMut(&[u8], Value<'a>)) -> Result<(), Stop> {
+        let mut broken = false;
+        let end = self.each_member(on_member, &mut broken);
+        if broken { Err(Stop::Broken) } else { end }
+    }
+
+    #[inline]
+    fn each_member(&mut self, mut on_member: impl FnMut(&[u8], Value<'a>), broken: &mut bool) -> Result<(), Stop> {
         self.require(b'{')?;
         if self.token()? == b'}' {
             return self.require(b'}');
@@ -30,19 +38,49 @@ impl<'a> Scanner<'a> {
             let decoded = if key.kind == Kind::Escaped { unescaped(key.written) } else { None };
             let key = decoded.as_ref().map_or(key.written, |key| key.expose().as_bytes());
             self.require(b':')?;
-            let value = self.value()?;
-            let next = self.token();
-            if value.is_closed() || matches!(next, Ok(b',' | b'}')) {
-                on_member(key, value);
-            }
-            match next? {
-                b',' => self.skip(),
-                b'}' => {
-                    self.skip();
-                    return Ok(());
+            let start = self.rest;
+            let next = match self.value() {
+                Ok(value) => {
+                    let next = self.token();
+                    if value.is_closed() || matches!(next, Ok(b',' | b'}')) {
+                        on_member(key, value);
+                    }
+                    next?
                 }
-                _ => return Err(Stop::Broken),
+                Err(Stop::Cut) => return Err(Stop::Cut),
+                Err(Stop::Broken) => {
+                    self.rest = start;
+                    b'?'
+                }
+            };
+            let next = match next {
+                b',' | b'}' => next,
+                _ => {
+                    *broken = true;
+                    self.pass_over()?
+                }
+            };
+            self.skip();
+            if next == b'}' {
+                return Ok(());
             }
+        }
+    }
+
+    /// Passes over what breaks the grammar, up to the comma or brace that ends it if quotes and brackets mean what they
+    /// mean elsewhere; gives that one, not taken.
+    #[cold]
+    fn pass_over(&mut self) -> Result<u8, Stop> {
+        let mut depth = 0_usize;
+        loop {
+            let [byte, ref after @ ..] = *self.rest else { return Err(Stop::Cut) };
+            match byte {
+                b',' | b'}' if depth == 0 => return Ok(byte),
+                b'{' | b'[' => depth = depth.saturating_add(1),
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            self.rest = if byte == b'"' { after_loose_string(after).ok_or(Stop::Cut)? } else { after };
         }
     }
 
@@ -241,6 +279,17 @@ impl<'a> Scanner<'a> {
 #[inline]
 fn up_to<'a>(start: &'a [u8], rest: &[u8]) -> &'a [u8] {
     start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default()
+}
+
+/// What follows a string whose opening quote was taken, whatever stands in it.
+fn after_loose_string(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        rest = match *rest {
+            [b'"', ref after @ ..] => return Some(after),
+            [b'\\', _, ref after @ ..] | [_, ref after @ ..] => after,
+            [] => return None,
+        };
+    }
 }
 
 /// What follows an escape whose backslash was taken.

@@ -114,10 +114,14 @@ fn rate_limits_and_slow_requests_have_not_acted() {
         }
     }
     // A rate limit stays one, whatever it is called.
-    for body in [nested(429, "too_many_requests", "x"), flat("invalid_request", "x"), flat("slow_down", "x")] {
-        for step in STEPS {
-            let error = error_of(step, &Reply::of(429, &body));
-            assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, RETRY), "{step} {body}");
+    for code in ["too_many_requests", "invalid_request", "invalid_grant", "slow_down", "server_error"] {
+        for status in [429, 408, 425] {
+            for (step, body) in
+                STEPS.into_iter().flat_map(|step| [(step, nested(status, code, "x")), (step, flat(code, "x"))])
+            {
+                let error = error_of(step, &Reply::of(status, &body));
+                assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, RETRY), "{step} {status} {body}");
+            }
         }
     }
 }

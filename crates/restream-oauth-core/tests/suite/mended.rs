@@ -5,10 +5,10 @@ use crate::support::{
     ACCESS, Json, REFRESH, Reply, SENT_REFRESH, builder, client, entropy, error_of, exchange, oddities, pair, refresh,
     sent_at, tokens,
 };
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use restream_oauth_core::{
-    Advice, CallbackError, Client, ConfigError, Delivery, Endpoints, ErrorCode, ErrorKind, LoginOptions, Operation,
-    SavedError, Scope, TokenType, Tokens, UriProblem,
+    Advice, CallbackError, Client, ConfigError, Delivery, Endpoints, ErrorCode, ErrorKind, LoginOptions, Oddity,
+    Operation, SavedError, Scope, TextProblem, TokenType, Tokens, UriProblem,
 };
 
 #[test]
@@ -37,6 +37,116 @@ fn a_gateway_that_borrows_an_error_code_kills_no_grant() {
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{status} {code}");
         }
     }
+}
+
+#[test]
+fn a_status_that_no_rfc_knows_kills_no_grant() {
+    for status in [600, 999] {
+        let error = error_of(Operation::Refresh, &Reply::of(status, r#"{"error":"invalid_grant"}"#));
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{status}");
+    }
+}
+
+#[test]
+fn an_error_at_the_front_of_an_answer_that_breaks_off_is_no_refusal() {
+    for front in [r#"{"error":"invalid_grant","access_token":"aaa"#, r#"{"error":"invalid_request","x":NaN}"#] {
+        let error = Reply::ok(front).break_off(refresh()).unwrap_err();
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{front}");
+    }
+    let error = error_of(Operation::Refresh, &Reply::ok(r#"{"error":"invalid_grant"} "#));
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Reauthorize));
+}
+
+#[test]
+fn a_member_of_an_error_that_holds_nothing_never_replaces_one_that_does() {
+    for body in [
+        r#"{"error":"invalid_grant","error":null}"#,
+        r#"{"error":{"name":"invalid_grant","name":null}}"#,
+        r#"{"error":{"name":null,"code":"invalid_grant"}}"#,
+        r#"{"error":{"name":"","code":"invalid_grant"}}"#,
+        r#"{"error":{"name":"invalid_grant"},"error":""}"#,
+    ] {
+        let error = error_of(Operation::Refresh, &Reply::of(400, body));
+        assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant), "{body}");
+        assert_eq!(error.advice(), Advice::Reauthorize, "{body}");
+    }
+    let body = r#"{"error":"x","error_description":"why","error_description":null,"message":"other"}"#;
+    assert_eq!(error_of(Operation::Refresh, &Reply::of(400, body)).server_message(), Some("why"));
+}
+
+#[test]
+fn a_200_that_carries_an_error_may_say_when_to_come_back() {
+    let reply = Reply::ok(r#"{"error":{"statusCode":429}}"#).header(RETRY_AFTER, "17");
+    let error = error_of(Operation::Refresh, &reply);
+    assert_eq!(error.advice(), Advice::Retry { after: Some(std::time::Duration::from_secs(17)) });
+}
+
+#[test]
+fn a_value_that_is_no_json_before_the_tokens_does_not_lose_them() {
+    for strange in ["NaN", "03600", "", "+1", "1 h", "\"a\tb\"", "'3600'"] {
+        let body = Json::documented().without(&["accessTokenExpiresIn"]).set("expires_in", strange).text();
+        let read = tokens(body);
+        assert_eq!(pair(&read), (ACCESS, Some(REFRESH)), "{strange}");
+        assert_eq!(oddities(&read), [Oddity::BrokenJson, Oddity::LifetimeAssumed], "{strange}");
+    }
+}
+
+#[test]
+fn a_twin_that_is_not_even_text_is_noticed() {
+    let read = tokens(Json::documented().set("token_type", "5").text());
+    assert_eq!((read.token_type(), oddities(&read)), (&TokenType::Bearer, vec![Oddity::TwinsDiffer]));
+}
+
+#[test]
+fn what_was_fed_before_a_whole_answer_belongs_to_it() {
+    let (_, mut reader) = refresh().into_parts();
+    let (front, rest) = support::DOCUMENTED.split_at(100);
+    let answer = http::Response::new(rest);
+    let _ = reader.head(answer.status(), answer.headers());
+    let _ = reader.chunk(front.as_bytes());
+    assert_eq!(pair(&reader.read(answer, sent_at()).unwrap()), (ACCESS, Some(REFRESH)));
+}
+
+#[test]
+fn a_saved_login_has_one_state() {
+    let login = client().login(entropy(1));
+    let other = client().login(entropy(2)).state();
+    let saved = login.to_saved().expose_secret().replacen(
+        &format!("state={}", login.state().expose_secret()),
+        &format!("state={}", other.expose_secret()),
+        1,
+    );
+    assert_eq!(client().restore_login(&saved).unwrap_err(), SavedError::Damaged("url"));
+}
+
+#[test]
+fn what_comes_along_with_copied_text_and_cannot_be_seen_is_refused() {
+    for invisible in ['\u{FEFF}', '\u{200B}', '\u{202E}', '\u{AD}', '\u{2060}'] {
+        let text = format!("abc{invisible}");
+        let error = Client::builder(text.as_str()).redirect_uri(support::REDIRECT_URI).build().unwrap_err();
+        assert_eq!(error, ConfigError::ClientId(TextProblem::Invisible), "{invisible:?}");
+        let error = builder().secret(text).build().unwrap_err();
+        assert_eq!(error, ConfigError::ClientSecret(TextProblem::Invisible), "{invisible:?}");
+    }
+}
+
+#[test]
+fn identifiers_and_secrets_that_no_header_holds_are_refused() {
+    for (length, fits) in [(4096, true), (4097, false)] {
+        let text = "x".repeat(length);
+        let identifier = Client::builder(text.as_str()).redirect_uri(support::REDIRECT_URI).build();
+        let secret = builder().secret(text).build();
+        let too_long = TextProblem::TooLong;
+        assert_eq!(identifier.err(), (!fits).then_some(ConfigError::ClientId(too_long)), "{length}");
+        assert_eq!(secret.err(), (!fits).then_some(ConfigError::ClientSecret(too_long)), "{length}");
+    }
+}
+
+#[test]
+fn a_profile_that_repeats_the_token_does_not_print_it() {
+    let body = format!(r#"{{"id":"{0}","username":"{0}","email":"{0}"}}"#, support::SENT_ACCESS);
+    let got = support::outcome(Operation::Profile, Some(&Reply::ok(body)), support::Ending::Finish).unwrap();
+    assert!(!format!("{got:?}").contains(support::SENT_ACCESS));
 }
 
 #[test]
