@@ -1,5 +1,6 @@
 //! Secrets that can be searched for, in every form in which they could leave.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -7,6 +8,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use restream_oauth_core::{Error, ErrorKind, Operation, Tokens};
+use restream_oauth_sandbox::spellings;
 
 /// What every secret here holds. Letters and digits only, so that it survives every way of writing it down.
 pub(crate) const WORD: &str = "c4nary7Qx2Vb";
@@ -115,29 +117,7 @@ impl Silence {
 }
 
 /// The word in each form in which bytes get printed.
-static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let each = |write: fn(&u8) -> String| WORD.as_bytes().iter().map(write).collect::<Vec<_>>();
-    let mut forms = vec![
-        WORD.to_owned(),
-        each(|byte| format!("%{byte:02x}")).concat(),
-        each(|byte| format!("%{byte:02X}")).concat(),
-        each(|byte| format!("{byte:02x}")).concat(),
-        each(|byte| format!("{byte:02X}")).concat(),
-        each(|byte| format!("\\u{byte:04x}")).concat(),
-        each(|byte| format!("\\u{{{byte:x}}}")).concat(),
-        each(u8::to_string).join(", "),
-        each(u8::to_string).join(","),
-        each(u8::to_string).join(" "),
-    ];
-    // In base64 a word looks in three ways, by where it begins; the characters at its ends depend on its neighbours.
-    for begin in 0..3 {
-        let encoded = STANDARD.encode(format!("{}{WORD}", "x".repeat(begin)));
-        forms.push(encoded[(begin * 8).div_ceil(6)..(begin + WORD.len()) * 8 / 6].to_owned());
-    }
-    forms.sort();
-    forms.dedup();
-    forms
-});
+static FORMS: LazyLock<BTreeSet<String>> = LazyLock::new(|| spellings(WORD));
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) client_secret: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) scopes: Vec<String>,
+    /// What codes and tokens begin with.
+    pub(crate) token_prefix: String,
     pub(crate) code_lifetime: Duration,
     pub(crate) access_token_lifetime: Duration,
     pub(crate) refresh_token_lifetime: Duration,

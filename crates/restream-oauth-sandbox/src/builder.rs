@@ -40,6 +40,7 @@ pub struct Builder {
     secret: Secret,
     redirect_uris: Vec<String>,
     scopes: Option<Vec<String>>,
+    token_prefix: String,
     code_lifetime: Duration,
     access_token_lifetime: Duration,
     refresh_token_lifetime: Duration,
@@ -70,6 +71,7 @@ impl Default for Builder {
             secret: Secret::Random,
             redirect_uris: Vec::new(),
             scopes: None,
+            token_prefix: String::new(),
             code_lifetime: Duration::from_secs(60),
             access_token_lifetime: Duration::from_secs(3600),
             refresh_token_lifetime: Duration::from_secs(31_536_000),
@@ -107,6 +109,12 @@ impl Builder {
     /// What the application's settings ask for, and every approval grants.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// What every code and every token begins with, in the place of as many of its 40 random digits, up to 20: a word that
+    /// logs can be searched for, in all its [`spellings`](crate::spellings). Nothing if not given.
+    pub fn token_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { token_prefix: prefix.into(), ..self }
     }
 
     /// Where to listen; 127.0.0.1 on a free port if not given.
@@ -175,6 +183,7 @@ impl Builder {
                 self.redirect_uris
             },
             scopes: self.scopes.unwrap_or_else(|| SCOPES.map(str::to_owned).to_vec()),
+            token_prefix: self.token_prefix,
             code_lifetime: self.code_lifetime,
             access_token_lifetime: self.access_token_lifetime,
             refresh_token_lifetime: self.refresh_token_lifetime,
@@ -246,6 +255,10 @@ fn check(settings: &Settings) -> Result<(), StartError> {
     }
     if settings.client_secret.as_deref().is_some_and(|secret| !printable(secret)) {
         return Err(StartError::Setting("the client secret must be printable ASCII (RFC 6749 appendix A.2)"));
+    }
+    if settings.token_prefix.len() > 20 || !settings.token_prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let reason = "a token's prefix must be visible ASCII (RFC 6750 section 2.1), 20 characters at the most";
+        return Err(StartError::Setting(reason));
     }
     let is_absolute = |uri: &String| {
         let scheme = uri.split_once(':').map(|(scheme, rest)| (scheme, !rest.is_empty()));

@@ -74,7 +74,7 @@ pub(crate) fn settle(state: &State, asked: AuthorizationRequest, approved: bool)
     if !approved {
         return Ok(asked.deny());
     }
-    let code = fresh()?;
+    let code = fresh(state)?;
     let mut server = lock(&state.authorization_server);
     let location = server.approve(&state.settings, asked, code, state.clock.now());
     state.book.count(server.tally());
@@ -128,7 +128,7 @@ fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
     let authorization = request.head.header("authorization");
     authenticate(client_id, client_secret.as_deref(), authorization, &form)?;
 
-    let pair = FreshPair { access_token: fresh()?, refresh_token: fresh()? };
+    let pair = FreshPair { access_token: fresh(state)?, refresh_token: fresh(state)? };
     let now = state.clock.now();
     let mut server = lock(&state.authorization_server);
     let outcome = server.token(&state.settings, &form, pair, now);
@@ -226,6 +226,8 @@ fn wrong_method(allowed: &str) -> Answer {
     Answer::from(refusal.with_status(405)).header("Allow", allowed)
 }
 
-fn fresh() -> Result<String, Refusal> {
-    random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))
+fn fresh(state: &State) -> Result<String, Refusal> {
+    let random = random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))?;
+    let prefix = &state.settings.token_prefix;
+    Ok(prefix.clone() + random.get(prefix.len()..).unwrap_or_default())
 }

@@ -6,7 +6,8 @@
 //!
 //! **In scope:** a login page with approve and deny, single-use codes, PKCE, both client authentications
 //! and public clients, rotation that kills the old pair, revocation, the user's profile, Restream's error
-//! bodies, a fault menu, a ledger, a clock that can be moved, https (feature `tls`).
+//! bodies, a fault menu, a ledger, a clock that can be moved, https (feature `tls`), and [`spellings`] by which to
+//! search logs for a secret.
 //!
 //! **Out of scope:** accounts, several clients, persistence, HTTP/2, and every property of a server that
 //! is exposed: it hands tokens to anyone who asks, which is why it listens on loopback only.
@@ -71,6 +72,7 @@ pub mod request;
 mod sandbox;
 mod script;
 mod server;
+mod spellings;
 mod state;
 mod sync;
 mod time;
@@ -84,5 +86,6 @@ pub use decision::AuthorizeError;
 pub use fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point, Strikes, Times, What};
 pub use ledger::{Ledger, SeenRequest};
 pub use sandbox::Sandbox;
+pub use spellings::spellings;
 #[cfg(feature = "tls")]
 pub use tls::{Certificate, TlsError};

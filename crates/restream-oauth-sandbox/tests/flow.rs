@@ -153,6 +153,16 @@ fn a_refresh_rotates_and_the_old_pair_is_dead() {
 }
 
 #[test]
+fn tokens_can_begin_with_a_word_by_which_they_are_found() {
+    let sandbox = Sandbox::builder().token_prefix("c4nary7Qx2Vb").start().unwrap();
+    let (access, refresh_token) = pair(&sandbox);
+    for token in [&access, &refresh_token] {
+        assert!(token.starts_with("c4nary7Qx2Vb") && token.len() == 40, "{token}");
+    }
+    assert_ne!(access, refresh_token);
+}
+
+#[test]
 fn a_code_is_worth_one_exchange() {
     let sandbox = Sandbox::start().unwrap();
     let form = raw::exchange_form(&sandbox);
@@ -378,6 +388,8 @@ fn settings_that_cannot_work_are_refused_at_the_start() {
         Sandbox::builder().redirect_uri("/callback"),
         Sandbox::builder().redirect_uri("http://127.0.0.1/#fragment"),
         Sandbox::builder().scopes(["two words"]),
+        Sandbox::builder().token_prefix("two words"),
+        Sandbox::builder().token_prefix("x".repeat(21)),
     ] {
         assert!(matches!(builder.start(), Err(StartError::Setting(_))));
     }

@@ -23,6 +23,7 @@ impl Scenario {
             client_secret: Some("secret".to_owned()),
             redirect_uris: vec![REDIRECT_URI.to_owned(), format!("{REDIRECT_URI}?app=1")],
             scopes: vec!["profile.read".to_owned(), "chat.read".to_owned()],
+            token_prefix: String::new(),
             code_lifetime: Duration::from_secs(60),
             access_token_lifetime: Duration::from_secs(3600),
             refresh_token_lifetime: Duration::from_secs(31_536_000),
