@@ -72,3 +72,14 @@ impl std::error::Error for BuildError {
         Some(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TLS 1.3 early data (RFC 8446 §8): whoever sees a request that was sent so can send it again.
+    #[test]
+    fn no_early_data_is_sent() {
+        assert!(!config(Roots::default()).unwrap().enable_early_data);
+    }
+}

@@ -1,6 +1,7 @@
 //! One stack on the bench: a sandbox of each kind, a grant for each case, and what the ledger says afterwards.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use restream_oauth_core::{AccessToken, AuthorizationCode, Client, Endpoints, Ent
 use restream_oauth_sandbox::{Fault, Ledger, Sandbox};
 use rustls::pki_types::CertificateDer;
 
+use crate::canary::{self, WORD};
 use crate::stacks::Stack;
 
 /// What [`Limit::Short`] is. The call must end by then, give or take a second.
@@ -56,7 +58,7 @@ impl<S: Stack> Bench<S> {
             Server::Nobody | Server::Nowhere => return None,
         };
         let start = || {
-            let builder = Sandbox::builder();
+            let builder = Sandbox::builder().client_secret(WORD.to_owned() + "-secret").token_prefix(WORD);
             let builder = match certificate {
                 None => builder,
                 Some(certificate) => builder.tls(shown(certificate)),
@@ -87,6 +89,7 @@ fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario,
     let started = Instant::now();
     let (outcome, tokens) = grant.send(stack, scenario.operation, &client);
     let elapsed = started.elapsed();
+    canary::check_log()?;
 
     if scenario.limit == Limit::Short && elapsed > SHORT + Duration::from_secs(1) + SLACK {
         return Err(format!("it took {elapsed:?}"));
@@ -151,7 +154,7 @@ impl Grant {
         if !scenario.server.serves() {
             return unknown;
         }
-        let mut login = client.login(Entropy::from([7; 64]));
+        let mut login = client.login(Entropy::from(canary::ENTROPY));
         let callback = sandbox.approve(login.url().as_str()).unwrap();
         let code = login.read_callback(&callback).unwrap();
         if scenario.operation == Operation::Exchange {
@@ -166,14 +169,20 @@ impl Grant {
         match operation {
             Operation::Exchange => with_tokens(stack.send(client.exchange(self.code.as_ref().unwrap()))),
             Operation::Refresh => with_tokens(stack.send(client.refresh(&self.refresh_token))),
-            Operation::Revoke => (Outcome::of(&stack.send(client.revoke(&self.refresh_token))), None),
-            Operation::Profile => (Outcome::of(&stack.send(client.profile(&self.access_token).unwrap())), None),
+            Operation::Revoke => (outcome(&stack.send(client.revoke(&self.refresh_token))), None),
+            Operation::Profile => (outcome(&stack.send(client.profile(&self.access_token).unwrap())), None),
         }
     }
 }
 
 fn with_tokens(result: Result<Tokens, Error>) -> (Outcome, Option<Tokens>) {
-    (Outcome::of(&result), result.ok())
+    (outcome(&result), result.ok())
+}
+
+/// Whatever it is, it can be logged.
+fn outcome<T: Debug>(result: &Result<T, Error>) -> Outcome {
+    canary::log_all(result);
+    Outcome::of(result)
 }
 
 fn client(server: Server, sandbox: Option<&Sandbox>) -> Client {

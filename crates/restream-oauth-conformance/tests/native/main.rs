@@ -5,6 +5,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod bench;
+mod canary;
 mod readme;
 mod stacks;
 
@@ -45,6 +46,7 @@ fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
         std::io::stderr().write_all(warning.as_bytes()).unwrap();
         assert!(std::env::var_os("CI").is_none(), "CI must have `curl`");
     }
+    canary::listen();
     let scenarios = table();
     let failures = thread::scope(|scope| {
         let scenarios = &scenarios;
@@ -61,6 +63,7 @@ fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
         running.into_iter().flat_map(|failures| failures.join().unwrap()).collect::<Vec<_>>()
     });
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    canary::check_that_all_were_heard();
 }
 
 #[test]
