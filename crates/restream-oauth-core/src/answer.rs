@@ -491,7 +491,16 @@ mod tests {
         {
             assert!(is_json(&HeaderValue::from_static(content_type)), "{content_type}");
         }
-        for content_type in ["", "json", "text/html", "application/jsonp", "application/json+xml"] {
+        for content_type in [
+            "",
+            "json",
+            "text/html",
+            "application/jsonp",
+            "application/json+xml",
+            "application/x+yaml",
+            "x+json",
+            "/json",
+        ] {
             assert!(!is_json(&HeaderValue::from_static(content_type)), "{content_type}");
         }
     }

@@ -65,6 +65,8 @@ fn rfc_6750_3_the_bearer_challenge_is_read() {
     let cases = [
         ("Bearer realm=\"example\"", None),
         ("Bearer", None),
+        ("Bearer error=\"\"", None),
+        ("Bearer error=\"invalid_token\", error=\"\"", Some(ErrorCode::InvalidToken)),
         ("bearer error=invalid_token", Some(ErrorCode::InvalidToken)),
         ("BEARER\terror = \"insufficient_scope\"", Some(ErrorCode::InsufficientScope)),
         ("Bearer error=\"invalid_request\",scope=\"a\"", Some(ErrorCode::InvalidRequest)),

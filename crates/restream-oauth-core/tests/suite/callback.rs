@@ -127,6 +127,15 @@ fn a_callback_that_is_not_right_is_refused_by_name_and_the_login_stays_open() {
 }
 
 #[test]
+fn a_bare_query_may_hold_a_question_mark_or_no_equals_sign() {
+    let mut login = login();
+    let query = format!("code=c?d&state={}", login.state().expose_secret());
+    assert_eq!(login.read_callback(&query).unwrap().expose_secret(), "c?d");
+    assert_eq!(refused("code"), CallbackError::NoParameters);
+    assert_eq!(refused("code&state=STATE"), CallbackError::CodeMissing);
+}
+
+#[test]
 fn a_denied_login_keeps_waiting_for_the_real_callback() {
     // Restream says no without any parameter; so can anyone else.
     for uri in ["", "?", "/callback", "/callback?", REDIRECT_URI, "https://app.example/callback?", "/callback?utm=x"] {

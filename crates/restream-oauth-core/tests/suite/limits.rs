@@ -7,8 +7,8 @@ use crate::support::{
 };
 use http::header::CONTENT_LENGTH;
 use restream_oauth_core::{
-    Advice, Call, Client, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Reader, RefreshToken,
-    Salvaged, Stage, Tokens,
+    Advice, Call, Client, ConfigError, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Reader,
+    RefreshToken, Salvaged, Stage, Tokens,
 };
 
 const DEFAULT_LIMIT: usize = 256 * 1024;
@@ -66,6 +66,12 @@ fn an_answer_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{limit} {size}");
         }
     }
+}
+
+#[test]
+fn the_largest_limit_is_16_mib() {
+    assert!(builder().body_limit(16 << 20).build().is_ok());
+    assert_eq!(builder().body_limit((16 << 20) + 1).build().unwrap_err(), ConfigError::BodyLimit);
 }
 
 #[test]

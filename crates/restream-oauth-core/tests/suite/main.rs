@@ -22,3 +22,4 @@ mod saved;
 mod secrets;
 mod support;
 mod transport;
+mod words;

@@ -75,6 +75,24 @@ fn a_member_of_an_error_that_holds_nothing_never_replaces_one_that_does() {
 }
 
 #[test]
+fn a_number_in_the_place_of_an_error_code_is_its_status() {
+    for (body, status) in [
+        (r#"{"error":{"code":401}}"#, 401),
+        (r#"{"error":{"code":"x","statusCode":401}}"#, 401),
+        (r#"{"error":{"name":5,"status":503}}"#, 503),
+        (r#"{"error":{"status":200,"code":401}}"#, 401),
+    ] {
+        let error = error_of(Operation::Refresh, &Reply::ok(body));
+        let kind = if body.contains('x') {
+            ErrorKind::Refused(ErrorCode::Other("x".into()))
+        } else {
+            ErrorKind::Status(http::StatusCode::from_u16(status).unwrap())
+        };
+        assert_eq!(error.kind(), &kind, "{body}");
+    }
+}
+
+#[test]
 fn a_200_that_carries_an_error_may_say_when_to_come_back() {
     let reply = Reply::ok(r#"{"error":{"statusCode":429}}"#).header(RETRY_AFTER, "17");
     let error = error_of(Operation::Refresh, &reply);

@@ -223,3 +223,17 @@ fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing
         assert!(all.contains(present), "{present}");
     }
 }
+
+/// Times are not measured in tests: what is pinned is who compares.
+#[test]
+fn state_is_compared_in_constant_time() {
+    let code_of = |name: &str| sources().into_iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
+    let reading = code_of("authorization.rs");
+    let checks = reading.matches("if !same_text(&state, self.state.as_str())").count();
+    assert_eq!(checks, 1);
+    let comparing = code_of("secret.rs");
+    let body = comparing.split("fn same_text(").nth(1).unwrap().split("\n}").next().unwrap();
+    assert!(body.contains("one.as_bytes().ct_eq(other.as_bytes())"), "{body}");
+    let equality = comparing.split("impl PartialEq for SecretText").nth(1).unwrap().split("\n}").next().unwrap();
+    assert!(equality.contains("same_text(self.expose(), other.expose())"), "{equality}");
+}

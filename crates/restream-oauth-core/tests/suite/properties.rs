@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use crate::cases::config;
-use crate::support::{DOCUMENTED, Ending, Got, Reply, SECRET, STEPS, outcome, outcome_in_pieces, pair, refresh};
+use crate::support::{
+    DOCUMENTED, Ending, Got, Reply, SECRET, STEPS, outcome, outcome_at_once, outcome_in_pieces, pair, refresh,
+};
 use http::StatusCode;
 use proptest::collection::vec;
 use proptest::option;
@@ -99,6 +101,9 @@ proptest! {
         let ending = failed.unwrap_or(Ending::Finish);
         let first = outcome(step, Some(&whole), ending);
         prop_assert!(!format!("{first:?}").contains("c4nary"), "{:?}", first);
+        if let Ending::Finish = ending {
+            prop_assert_eq!(told(&outcome_at_once(step, &whole)), told(&first));
+        }
         for pieces in ways {
             let again = outcome_in_pieces(step, Some(&whole), ending, &pieces);
             prop_assert_eq!(told(&again), told(&first), "{:?}", pieces);

@@ -186,6 +186,7 @@ fn values_that_no_saved_form_has_are_damage() {
         ("scope", "\"a\\\"b\""),
         ("access_token", r#""\ud800""#),
         ("refresh_token", "5"),
+        ("token_type", "\"caf\u{e9}\""),
     ];
     for (name, raw) in cases {
         let error = load(&with(name, raw)).unwrap_err();

@@ -235,6 +235,24 @@ pub(crate) fn outcome_in_pieces(
     run(step, (reply, ending, Some(pieces)))
 }
 
+/// As [`outcome`], by the door for answers that are there as a whole.
+pub(crate) fn outcome_at_once(step: Operation, reply: &Reply) -> Result<Got, Error> {
+    fn read<T>(call: Call<T>, reply: &Reply) -> Result<T, Error> {
+        let mut response = http::Response::new(&reply.body);
+        *response.status_mut() = reply.status;
+        reply.headers.clone_into(response.headers_mut());
+        call.into_parts().1.read(response, sent_at())
+    }
+    let access = AccessToken::new(SENT_ACCESS);
+    match step {
+        Operation::Exchange => read(exchange(), reply).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Refresh => read(refresh(), reply).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Revoke => read(client().revoke(&access), reply).map(|_| Got::Revoked),
+        Operation::Profile => read(client().profile(&access).unwrap(), reply).map(Got::Profile),
+        other => panic!("no call for {other}"),
+    }
+}
+
 /// An answer, how it ends, and how it is cut.
 type Arrival<'a> = (Option<&'a Reply>, Ending, Option<&'a Pieces>);
 
