@@ -65,6 +65,7 @@ fn start(opener: Opener, url: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// CVE-2025-6514.
     #[test]
     fn only_plain_urls_are_handed_over() {
         assert!(is_harmless("https://api.restream.io/login?response_type=code&state=a_b-c%20d"));
@@ -84,6 +85,7 @@ mod tests {
         }
     }
 
+    /// RUSTSEC-2026-0257.
     #[test]
     fn a_browser_variable_that_is_a_template_or_a_list_is_not_used() {
         for name in ["firefox", "/usr/bin/google-chrome-stable", "w3m"] {

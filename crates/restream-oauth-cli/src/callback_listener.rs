@@ -353,6 +353,7 @@ fn html(title: &str, text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// OAuth 2.1 draft §8.5.4, RFC 8252 §7.3, RFC 8252 §8.3.
     #[test]
     fn only_loopback_addresses_are_listened_on() {
         for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
@@ -363,6 +364,7 @@ mod tests {
         }
     }
 
+    /// RFC 8252 §7.3, cleared-cli 0.2.1.
     #[tokio::test]
     async fn a_port_in_use_is_found_out_before_the_browser_leaves() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

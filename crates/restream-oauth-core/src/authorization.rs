@@ -522,12 +522,14 @@ impl RandomText {
 mod tests {
     use super::*;
 
+    /// RFC 7636 §4.2.
     #[test]
     fn rfc_7636_appendix_b_the_challenge_of_the_example() {
         let verifier = RandomText::from_saved("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
         assert_eq!(verifier.s256_challenge().as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 
+    /// RFC 9700 §4.7.1.
     #[test]
     fn rfc_7636_4_1_state_and_verifier_are_43_unreserved_characters_and_differ() {
         let [state, verifier] = Entropy::from(std::array::from_fn(|n| n.to_le_bytes()[0])).into_texts();
@@ -538,6 +540,7 @@ mod tests {
         assert_ne!(state.as_str(), verifier.as_str());
     }
 
+    /// RFC 6749 §10.10, RUSTSEC-2024-0343.
     #[test]
     fn entropy_is_used_whole() {
         // Each byte of the 64 changes what comes out.

@@ -442,6 +442,7 @@ mod tests {
         builder.build().unwrap_err()
     }
 
+    /// RUSTSEC-2024-0008.
     #[test]
     fn wrong_identifiers_and_secrets_are_refused_with_the_reason() {
         let cases = [
@@ -520,6 +521,7 @@ mod tests {
         assert!(shown.contains(r#"token: "https://…@a.example/b""#), "{shown}");
     }
 
+    /// RFC 6749 §2.3.1.
     #[test]
     fn no_endpoint_has_a_parameter_of_the_flow_or_a_secret_in_its_query() {
         for name in ["authorization", "token", "revocation", "profile"] {

@@ -121,6 +121,7 @@ mod tests {
         assemble([Piece::Plain(text)], space).expose().to_owned()
     }
 
+    /// RFC 6749 appendix B.
     #[test]
     fn the_example_of_rfc_6749_appendix_b() {
         assert_eq!(encoded(" %&+£€", Space::Plus), "+%25%26%2B%C2%A3%E2%82%AC");

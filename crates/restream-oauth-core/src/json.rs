@@ -246,6 +246,7 @@ mod tests {
         assert_eq!(read(""), (vec![], Shape::Cut));
     }
 
+    /// RUSTSEC-2024-0012.
     #[test]
     fn deep_nesting_and_lone_surrogates_cost_nothing() {
         for (open, close) in [("[", "]"), ("{\"\":[", "]}"), ("[[{\"a\":", "}]]")] {

@@ -219,6 +219,7 @@ mod tests {
         assert_eq!(parts, Parts { https: false, host: "::1", port: 80, path: "/", query: Some("") });
     }
 
+    /// OAuth 2.1 draft §1.5, RFC 9700 §2.6, openpubkey #375.
     #[test]
     fn plain_http_is_accepted_on_loopback_addresses_only() {
         for uri in ["http://127.0.0.1/", "http://127.8.9.1:80/", "http://[::1]:9/x", "http://[0:0:0:0:0:0:0:1]/"] {

@@ -47,6 +47,7 @@ const KIB: usize = 1024;
 const LIMIT: usize = 256 * KIB;
 
 /// One test, because the allocator is everybody's.
+/// CVE-2025-22868.
 #[test]
 fn memory_is_bounded_and_allocations_are_few() {
     a_call_takes_few_allocations();

@@ -87,6 +87,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// CVE-2025-62800.
     #[test]
     fn nothing_of_a_request_becomes_markup() {
         let hostile = "<script>\"'&";

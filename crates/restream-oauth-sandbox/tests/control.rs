@@ -109,6 +109,7 @@ fn web_pages_from_elsewhere_cannot_use_it() {
     assert_eq!(own.status(), 200);
 }
 
+/// RUSTSEC-2026-0189.
 #[test]
 fn a_name_that_was_made_to_point_here_does_not_reach_it() {
     use std::io::Write as _;

@@ -120,6 +120,7 @@ fn a_pair_that_arrived_survives_what_comes_after_it() {
     }
 }
 
+/// the oauth2 crate's adapters.
 #[test]
 fn memory_is_bounded_whatever_comes() {
     let sandbox = Sandbox::start().unwrap();

@@ -47,6 +47,7 @@ fn the_user_agent_can_be_another() {
     assert_eq!(sandbox.ledger().requests[0].user_agent.as_deref(), Some("mine/1"));
 }
 
+/// ureq's default.
 #[test]
 fn a_refusal_is_read_from_its_body() {
     let sandbox = Sandbox::start().unwrap();
@@ -57,6 +58,7 @@ fn a_refusal_is_read_from_its_body() {
     assert_eq!(error.server_message(), Some("Invalid grant: refresh token is invalid"));
 }
 
+/// ureq's default.
 #[test]
 fn any_status_is_an_answer_and_none_is_retried() {
     let sandbox = Sandbox::start().unwrap();
@@ -69,6 +71,7 @@ fn any_status_is_an_answer_and_none_is_retried() {
     }
 }
 
+/// CVE-2026-54605, RFC 9700 §4.12.
 #[test]
 fn no_redirect_is_followed() {
     let sandbox = Sandbox::start().unwrap();

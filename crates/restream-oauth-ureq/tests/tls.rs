@@ -34,6 +34,7 @@ fn a_server_with_a_trusted_certificate_is_served_without_a_provider_for_the_whol
     assert!(CryptoProvider::get_default().is_none());
 }
 
+/// RFC 6749 §10.9.
 #[test]
 fn nothing_is_sent_to_a_server_that_cannot_prove_who_it_is() {
     for certificate in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongHost] {

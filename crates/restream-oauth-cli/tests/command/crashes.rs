@@ -6,10 +6,11 @@ use std::process::Command;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Setup, mode};
+use crate::support::{Setup, mode, skipped};
 
 const CALLS: [&str; 7] = ["openat", "write", "fsync", "ftruncate", "rename", "unlink", "flock"];
 
+/// a lock that is removed, gemini-cli #29054.
 #[test]
 fn a_refresh_killed_anywhere_leaves_a_whole_pair_and_a_free_lock() {
     if !strace_is_there() {
@@ -98,9 +99,7 @@ fn a_refresh_killed_while_it_keeps_an_answer_leaves_the_answer() {
 fn strace_is_there() -> bool {
     let there = Command::new("strace").arg("-V").output().is_ok();
     if !there {
-        let message = "SKIPPED: strace is not installed, so no refresh was killed (Debian: apt-get install strace)";
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("{message}");
+        skipped("strace is not installed, so no refresh was killed (Debian: apt-get install strace)");
     }
     there
 }

@@ -8,11 +8,13 @@ use restream_oauth_core::Tokens;
 
 use crate::support::{RunningLogin, Setup, come_back, get, mode, raw};
 
+/// CVE-2020-7692, RFC 8252 §6.
 #[test]
 fn a_login_prints_its_tokens_when_the_browser_comes_back() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--scope", "chat.read", "--param", "prompt=consent"]);
     assert!(login.url.contains("&scope=chat.read&prompt=consent"), "{}", login.url);
+    assert!(login.url.contains("&code_challenge_method=S256"), "{}", login.url);
     let page = come_back(&setup.sandbox.approve(&login.url).unwrap());
     assert!(page.starts_with("HTTP/1.1 303"), "{page}");
     let outcome = login.finish().expect(0);
@@ -32,6 +34,7 @@ fn a_login_with_a_file_prints_nothing_and_the_file_is_private() {
     setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
 }
 
+/// RFC 6749 §4.1.2.1.
 #[test]
 fn a_denied_login_keeps_waiting_for_the_real_callback() {
     let setup = Setup::new();
@@ -70,6 +73,7 @@ fn a_denied_login_ends_with_5_when_nothing_else_comes() {
     assert_eq!(setup.token_requests(), 0);
 }
 
+/// RFC 8252 §8.3.
 #[test]
 fn a_login_that_nobody_answers_ends_with_5_and_closes_its_port() {
     let setup = Setup::new();
@@ -78,6 +82,7 @@ fn a_login_that_nobody_answers_ends_with_5_and_closes_its_port() {
     assert!(TcpStream::connect(setup.address).is_err());
 }
 
+/// toolhive #6238.
 #[test]
 fn a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not() {
     let setup = Setup::new();
@@ -92,6 +97,7 @@ fn a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not() {
     login.finish().expect(5);
 }
 
+/// RFC 6749 §10.12, RFC 8252 §8.9, RUSTSEC-2026-0189, cleared-cli 0.2.1.
 #[test]
 fn strays_forgeries_and_idle_connections_do_not_disturb() {
     let setup = Setup::new();
@@ -127,6 +133,7 @@ fn strays_forgeries_and_idle_connections_do_not_disturb() {
     assert_eq!(setup.sandbox.ledger().exchanges, 1);
 }
 
+/// CVE-2025-62800, RFC 6749 §10.15, RFC 6749 §3.1.2.5, RFC 6750 §5.3, RFC 9700 §2.1, RFC 9700 §4.2.4.
 #[test]
 fn the_pages_are_constants_without_scripts_or_anything_from_elsewhere() {
     let setup = Setup::new();
@@ -152,6 +159,7 @@ fn the_pages_are_constants_without_scripts_or_anything_from_elsewhere() {
     login.finish().expect(0);
 }
 
+/// OAuth 2.1 draft §8.5.4, RFC 8252 §8.3.
 #[test]
 fn the_port_is_closed_within_a_second_of_the_end() {
     let setup = Setup::new();
@@ -194,6 +202,7 @@ fn what_a_callback_says_reaches_the_terminal_escaped() {
     }
 }
 
+/// RFC 8252 §7.3.
 #[test]
 fn a_port_in_use_is_found_out_before_anyone_is_asked() {
     let setup = Setup::new();
@@ -203,6 +212,7 @@ fn a_port_in_use_is_found_out_before_anyone_is_asked() {
     assert!(!outcome.stderr.contains("state="), "no URL was shown");
 }
 
+/// CVE-2025-6514, RFC 8252 §8.12.
 #[test]
 fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() {
     use std::os::unix::fs::PermissionsExt as _;

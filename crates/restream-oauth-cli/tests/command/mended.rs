@@ -50,6 +50,7 @@ fn nobody_listening_on_standard_error_ends_nothing() {
     setup.run(&REFRESH).expect(0);
 }
 
+/// toolhive #6559.
 #[test]
 fn tokens_that_standard_output_does_not_take_are_saved_elsewhere() {
     let setup = Setup::new();
@@ -125,6 +126,7 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
     assert!(setup.folder.names().contains(&"login.json".to_owned()));
 }
 
+/// RUSTSEC-2023-0018.
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     let setup = Setup::new();
@@ -136,6 +138,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     assert_eq!(setup.folder.names(), ["pipe"], "no lock is left behind");
 }
 
+/// RUSTSEC-2023-0018.
 #[test]
 fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
     let setup = Setup::new();
@@ -208,6 +211,7 @@ fn an_answer_with_the_newest_refresh_token_alone_is_made_use_of() {
     assert_eq!(setup.sandbox.ledger().refreshes, 1);
 }
 
+/// RFC 8252 §7.3.
 #[test]
 fn loopback_addresses_are_recognised_however_they_are_written() {
     let mut setup = Setup::new();
@@ -223,6 +227,7 @@ fn loopback_addresses_are_recognised_however_they_are_written() {
     login.finish().expect(0);
 }
 
+/// RFC 8252 §8.7.
 #[test]
 fn a_browser_that_starts_and_opens_nothing_leaves_the_url_to_be_read() {
     let setup = Setup::new();

@@ -87,6 +87,7 @@ fn the_authorization_url_takes_scopes_and_parameters_but_not_the_flows_own() {
     setup.run(&["authorize-url", "--scope", "two scopes"]).expect(2);
 }
 
+/// CVE-2017-1000069.
 #[test]
 fn a_callback_of_another_login_is_refused_before_anything_is_sent() {
     let setup = Setup::new();
@@ -215,6 +216,7 @@ fn each_url_can_be_given_by_itself() {
     assert_eq!((ledger.refreshes, ledger.revocations), (1, 1));
 }
 
+/// RFC 8252 §8.5.
 #[test]
 fn all_three_client_authentications_work() {
     let setup = Setup::new();
@@ -255,6 +257,7 @@ fn a_client_secret_may_come_out_of_a_pipe() {
     setup.run(&["refresh", "--tokens", "tokens.json", "--client-secret-file", "."]).expect(2);
 }
 
+/// RFC 6749 §10.14, terminal escapes.
 #[test]
 fn what_the_server_writes_reaches_the_terminal_escaped() {
     let setup = Setup::new();

@@ -5,13 +5,14 @@ use std::path::Path;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Setup, mode};
+use crate::support::{Setup, mode, skipped};
 
 fn refresh_token(path: &Path) -> String {
     let tokens = Tokens::from_saved(&std::fs::read_to_string(path).unwrap()).unwrap();
     tokens.refresh_token().unwrap().expose_secret().to_owned()
 }
 
+/// OAuth 2.1 draft §4.3.2, RFC 6749 §6.
 #[test]
 fn a_refresh_replaces_the_file_and_prints_nothing() {
     let setup = Setup::new();
@@ -25,6 +26,7 @@ fn a_refresh_replaces_the_file_and_prints_nothing() {
     setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
 }
 
+/// CVE-2026-48790, OAuth 2.1 draft §4.3, RFC 6749 §10.3.
 #[test]
 fn every_file_is_private_whatever_the_umask() {
     let setup = Setup::new();
@@ -45,6 +47,7 @@ fn every_file_is_private_whatever_the_umask() {
     assert_eq!(setup.folder.names().len(), 3, "tokens, lock and the answer: {:?}", setup.folder.names());
 }
 
+/// gitmoot #1856.
 #[test]
 fn a_failed_refresh_leaves_the_file_as_it_was_and_keeps_the_answer() {
     for (what, kept) in [
@@ -105,8 +108,7 @@ fn a_folder_behind_another_users_link_spends_no_token() {
         std::os::unix::fs::symlink(&setup.folder.0, link).unwrap();
     }
     if std::os::unix::fs::lchown(&theirs, Some(12345), None).is_err() {
-        eprintln!("SKIPPED: only the superuser gives a link to another user");
-        return;
+        return skipped("only the superuser gives a link to another user");
     }
     std::fs::remove_file(setup.folder.0.join("tokens.json.lock")).unwrap();
     let tokens = theirs.join("tokens.json");
@@ -152,6 +154,7 @@ fn a_full_disk_spends_no_token() {
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "nothing is left behind");
 }
 
+/// deepchat #2304.
 #[test]
 fn missing_and_damaged_files_are_told_apart() {
     let setup = Setup::new();
@@ -167,6 +170,7 @@ fn missing_and_damaged_files_are_told_apart() {
     assert_eq!(setup.token_requests(), 0);
 }
 
+/// RFC 9700 §4.14.2, a lock that is removed, opencode #49439.
 #[test]
 fn eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token() {
     let setup = Setup::new();
@@ -196,6 +200,7 @@ fn a_process_that_waits_in_vain_for_the_lock_spends_nothing() {
     assert_eq!(setup.sandbox.ledger().revocations, 0);
 }
 
+/// CVE-2026-48790.
 #[test]
 fn a_file_that_others_can_read_is_warned_about_and_repaired() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -207,6 +212,7 @@ fn a_file_that_others_can_read_is_warned_about_and_repaired() {
     assert_eq!(mode(&path), 0o600);
 }
 
+/// RFC 7009 §2.2, RFC 7009 §2.2.1.
 #[test]
 fn revocation_removes_the_file_only_when_the_server_confirms() {
     let setup = Setup::new();

@@ -37,6 +37,8 @@ use stacks::Stack;
 /// Most of a run is waiting for limits to pass.
 const WORKERS_PER_STACK: usize = 3;
 
+/// CVE-2024-45336, CVE-2025-66418, CVE-2026-54605, RFC 6749 §4.1.2, RFC 6750 §5.3, RUSTSEC-2023-0125, the oauth2
+/// crate's parse error, x/oauth2's probing.
 #[test]
 fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
     let curl_is_there = std::process::Command::new("curl").arg("--version").output().is_ok();

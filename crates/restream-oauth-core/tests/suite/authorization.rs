@@ -22,6 +22,7 @@ fn value<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> 
     parameters.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
 }
 
+/// RFC 7636 §5.
 #[test]
 fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
     let login = client().login(entropy(1));
@@ -39,6 +40,7 @@ fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
     );
 }
 
+/// CVE-2020-7692, RFC 9700 §2.1.1.
 #[test]
 fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
     for seed in 0..50 {
@@ -59,6 +61,7 @@ fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
     }
 }
 
+/// OAuth 2.1 draft §4.1.3, RFC 7636 §4.5, RFC 9700 §2.1.
 #[test]
 fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
     let mut login = client().login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
@@ -70,6 +73,7 @@ fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
     assert_eq!(value(&form(&request), "code_verifier"), None);
 }
 
+/// RFC 7636 §7.1, RUSTSEC-2024-0343.
 #[test]
 fn rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy() {
     let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n * 3).unwrap());
@@ -81,6 +85,7 @@ fn rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy() {
     assert_eq!(decoded, entropy);
 }
 
+/// RFC 6749 §10.3, RFC 6749 §3.1.
 #[test]
 fn rfc_6749_3_3_scopes_are_joined_by_spaces_and_an_empty_list_is_left_out() {
     let with =
@@ -90,6 +95,7 @@ fn rfc_6749_3_3_scopes_are_joined_by_spaces_and_an_empty_list_is_left_out() {
     assert_eq!(value(&both, "scope"), Some("profile.read a!#$%&'()*+,-./:;<=>?@[]^_`{|}~"));
 }
 
+/// RFC 9700 §2.1.2.
 #[test]
 fn rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own() {
     let options = LoginOptions::new().parameter("prompt", "a b&c=d").unwrap().parameter("ui locales", "é").unwrap();

@@ -35,6 +35,7 @@ fn rfc_6750_2_1_a_token_is_sent_as_it_is_and_marked_sensitive() {
     }
 }
 
+/// RUSTSEC-2024-0008.
 #[test]
 fn rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error_and_no_panic() {
     let tokens = ["", " ", "a b", "a\r\nX-Evil: 1", "a\n", "a\r", "a\0", "a\t", "é", "\u{7F}", "a\u{A0}", "🦀"];
@@ -97,6 +98,7 @@ fn the_words_of_a_challenge_are_escaped_and_cut() {
     assert!(shown.iter().all(|text| text.len() <= 515 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))));
 }
 
+/// CVE-2021-21240.
 #[test]
 fn a_hostile_challenge_takes_linear_time() {
     // A quadratic reader needs minutes for each of these 128 KiB.

@@ -61,6 +61,7 @@ fn the_documented_redirect_gives_the_code_in_every_form_in_which_it_reaches_a_pr
     assert_eq!(accepted("code=%2B+%26%C3%A9%00&state=STATE").expose_secret(), "+ &é\0");
 }
 
+/// Browser-based apps draft §6.3, CVE-2017-1000069, RFC 6749 §4.1.2.
 #[test]
 fn rfc_6749_10_12_a_state_that_is_not_byte_equal_is_refused() {
     let right = state(&login());
@@ -95,6 +96,7 @@ fn rfc_6749_10_12_a_state_that_is_not_byte_equal_is_refused() {
     }
 }
 
+/// RFC 6749 §3.1.
 #[test]
 fn a_callback_that_is_not_right_is_refused_by_name_and_the_login_stays_open() {
     let cases = [
@@ -135,6 +137,7 @@ fn a_bare_query_may_hold_a_question_mark_or_no_equals_sign() {
     assert_eq!(refused("code&state=STATE"), CallbackError::CodeMissing);
 }
 
+/// RFC 6749 §4.1.2.1.
 #[test]
 fn a_denied_login_keeps_waiting_for_the_real_callback() {
     // Restream says no without any parameter; so can anyone else.
@@ -166,6 +169,7 @@ fn rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal() {
     }
 }
 
+/// Browser-based apps draft §6.3.
 #[test]
 fn another_place_than_the_redirect_uri_is_refused() {
     let places = [
@@ -213,6 +217,7 @@ fn rfc_6749_4_1_2_five_hundred_unknown_parameters_change_nothing() {
     assert_eq!(accepted(&format!("/callback?{query}")).expose_secret(), CODE);
 }
 
+/// RFC 6749 §4.1.2, RFC 9700 §2.1.1.
 #[test]
 fn rfc_9700_4_2_4_a_login_accepts_once() {
     let mut login = login();
@@ -224,6 +229,7 @@ fn rfc_9700_4_2_4_a_login_accepts_once() {
     assert_eq!(login.read_callback("/callback?code=c&state=x").unwrap_err(), CallbackError::StateMismatch);
 }
 
+/// CVE-2023-27490, RFC 6749 §10.12, RFC 6749 §4.1.1.
 #[test]
 fn a_callback_of_one_login_is_refused_by_another() {
     let (mut first, mut second) = (client().login(entropy(1)), client().login(entropy(2)));
@@ -264,6 +270,7 @@ fn a_restored_login_is_the_saved_one() {
     }
 }
 
+/// CVE-2023-27490.
 #[test]
 fn rfc_9700_4_4_a_login_is_restored_by_its_own_client_only() {
     let saved = client().login(entropy(5)).to_saved();

@@ -48,6 +48,7 @@ fn refused_endpoint(url: &str, problem: UriProblem) {
     }
 }
 
+/// RFC 6749 §10.3.
 #[test]
 fn rfc_6749_3_2_and_rfc_7009_2_secrets_never_go_to_plain_http_off_loopback() {
     for host in HOSTILE_HOSTS {

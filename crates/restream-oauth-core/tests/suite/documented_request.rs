@@ -94,6 +94,7 @@ fn basic_pair(request: &Request<Body>) -> (String, String) {
     (decoded(id), decoded(secret))
 }
 
+/// OAuth 2.1 draft §2.4.1, RFC 6749 §3.2, RFC 9700 §2.4.
 #[test]
 fn our_code_exchange_is_what_the_pages_curl_command_sends() {
     let documented = Documented::read();
@@ -115,6 +116,7 @@ fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
     assert_eq!(header(&request, AUTHORIZATION), Some(documented.authorization.as_bytes()));
 }
 
+/// OAuth 2.1 draft §2.4.1.
 #[test]
 fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
     let client = builder().secret_in_body(SECRET).build().unwrap();
@@ -134,6 +136,7 @@ fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
     assert_eq!(header(&request, AUTHORIZATION), None);
 }
 
+/// OAuth 2.1 draft §4.1.1.
 #[test]
 fn rfc_6749_4_1_3_a_public_client_says_who_it_is_and_proves_nothing() {
     let (request, _) = builder().build().unwrap().exchange(&known_code()).into_parts();
@@ -192,6 +195,7 @@ fn rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client() {
     }
 }
 
+/// OAuth 2.1 draft §5.1, RFC 6750 §2.
 #[test]
 fn rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only() {
     let (request, _) = client().profile(&AccessToken::new(SENT_ACCESS)).unwrap().into_parts();
@@ -230,6 +234,7 @@ fn rfc_6749_2_3_1_basic_is_read_by_an_independent_decoder() {
     assert_eq!(header(&code_request(&client), AUTHORIZATION), Some(expected.as_bytes()));
 }
 
+/// RFC 6749 §2.3.1.
 #[test]
 fn raw_basic_is_what_curl_sends_and_equal_for_the_letters_of_restreams_credentials() {
     let raw = |secret: &str| builder().secret_encoded(secret, BasicEncoding::Raw).build().unwrap();

@@ -50,6 +50,7 @@ fn check(reply: &Reply, kind: &ErrorKind, delivery: Delivery, advice: [Advice; 4
     }
 }
 
+/// xagent #1988.
 #[test]
 fn a_gateway_error_leaves_everything_in_doubt() {
     for status in [500, 502, 504, 503, 520, 522, 599] {
@@ -126,6 +127,7 @@ fn rate_limits_and_slow_requests_have_not_acted() {
     }
 }
 
+/// CVE-2026-54605.
 #[test]
 fn rfc_9700_4_12_no_redirect_is_ever_followed() {
     for status in [300, 301, 302, 303, 304, 305, 307, 308, 399] {
@@ -154,6 +156,10 @@ fn rfc_6749_5_2_the_error_code_decides_in_either_form() {
         ("invalid_scope", ErrorCode::InvalidScope, fix),
         // RFC 7009 §2.2.1
         ("unsupported_token_type", ErrorCode::UnsupportedTokenType, fix),
+        // RFC 6749 §4.1.2.1
+        ("unsupported_response_type", ErrorCode::UnsupportedResponseType, fix),
+        ("access_denied", ErrorCode::AccessDenied, Advice::Abort),
+        ("insufficient_scope", ErrorCode::InsufficientScope, Advice::Reauthorize),
     ];
     for (name, code, advice) in cases {
         for status in [400, 401] {
@@ -179,6 +185,7 @@ fn of_several_words_for_people_those_of_the_oauth_error_are_kept() {
     }
 }
 
+/// xagent #1988.
 #[test]
 fn the_two_answers_that_were_seen_from_the_token_endpoint_are_a_dead_grant() {
     for message in ["Invalid grant: authorization code is invalid", "Invalid grant: refresh token is invalid"] {
@@ -208,6 +215,7 @@ fn a_code_that_nobody_knows_is_kept_as_text_and_its_status_counts() {
     }
 }
 
+/// RFC 6749 §5.2.
 #[test]
 fn a_refusal_without_a_code_is_judged_by_its_status() {
     let bodies =
@@ -224,11 +232,29 @@ fn a_refusal_without_a_code_is_judged_by_its_status() {
             }
         }
     }
+    // What is wrong with a URL or a secret stays wrong; of the profile call it says something of the token.
+    let (fix, abort) = (Advice::FixConfiguration, Advice::Abort);
+    for (status, exchange_refresh_revoke, profile) in [
+        (401, fix, Advice::Refresh),
+        (403, RETRY, abort),
+        (404, fix, fix),
+        (405, fix, fix),
+        (410, fix, fix),
+        (415, fix, fix),
+        (400, RETRY, RETRY),
+        (409, RETRY, RETRY),
+    ] {
+        for step in STEPS {
+            let advice = if step == Operation::Profile { profile } else { exchange_refresh_revoke };
+            assert_eq!(error_of(step, &Reply::of(status, "")).advice(), advice, "{step} {status}");
+        }
+    }
     // Restream's form without a name.
     let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":{"statusCode":400,"message":"Bad"}}"#));
     assert_eq!((error.kind(), error.server_message()), (&ErrorKind::Status(StatusCode::BAD_REQUEST), Some("Bad")));
 }
 
+/// OAuth 2.1 draft §3.2.3.
 #[test]
 fn rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes() {
     let documented = nested(401, "invalid_token", "Invalid token: access token is invalid");
@@ -247,6 +273,10 @@ fn rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes() {
         let error = error_of(Operation::Profile, &bare);
         assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Refresh));
     }
+    // Nobody else sends an access token, so whoever hears this has a server that is confused.
+    for step in [Operation::Exchange, Operation::Refresh, Operation::Revoke] {
+        assert_eq!(error_of(step, &replies[0]).advice(), Advice::Reauthorize, "{step}");
+    }
     let challenge = "Bearer error=\"insufficient_scope\", scope=\"profile.read\"";
     let replies = [
         Reply::of(403, nested(403, "insufficient_scope", "x")),
@@ -261,6 +291,7 @@ fn rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes() {
     }
 }
 
+/// RFC 7009 §2.2.1.
 #[test]
 fn rfc_7009_2_2_only_a_200_means_revoked() {
     for body in ["", " \n", "{}", r#"{"ok":true}"#] {

@@ -11,6 +11,7 @@ use restream_oauth_core::{BearerError, Delivery, ErrorKind, Malformed, Oddity, O
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(31_536_000);
 
+/// RFC 6749 §6.
 #[test]
 fn the_documented_answer_is_read_whole_and_nothing_about_it_is_odd() {
     for call in [exchange(), refresh()] {
@@ -113,6 +114,7 @@ fn when_twins_differ_the_rfc_6749_name_wins_and_it_is_an_oddity() {
     }
 }
 
+/// OAuth 2.1 draft §3.2.3.
 #[test]
 fn rfc_6749_5_1_the_token_type_may_be_missing_or_of_any_case() {
     let read = |raw: &str| tokens(Json::snake_half().set("token_type", raw).text());
@@ -194,6 +196,7 @@ fn rfc_6749_5_1_scopes_that_are_not_said_are_those_that_were_asked_for() {
     }
 }
 
+/// gemini-cli #21691.
 #[test]
 fn a_refresh_that_gives_no_refresh_token_keeps_the_one_that_was_sent() {
     let names = ["refresh_token", "refreshToken"];
@@ -221,6 +224,7 @@ fn a_refresh_token_that_did_not_rotate_is_no_oddity() {
     assert_eq!(oddities(&read), []);
 }
 
+/// RFC 6749 §4.1.4.
 #[test]
 fn only_the_access_token_may_fail_a_success_answer_and_the_refresh_token_is_salvaged() {
     let names = ["access_token", "accessToken"];
@@ -265,6 +269,7 @@ fn of_a_member_that_comes_twice_the_last_that_holds_something_counts() {
     assert!(oddities(&read).contains(&Oddity::DoubledMember));
 }
 
+/// OAuth 2.1 draft §1.4.
 #[test]
 fn rfc_6749_5_1_no_size_or_spelling_of_a_token_is_assumed() {
     let long = "a".repeat(64 * 1024);

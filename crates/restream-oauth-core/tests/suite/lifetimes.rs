@@ -66,6 +66,7 @@ fn a_plain_number_of_seconds_counts_up_to_ten_years() {
     }
 }
 
+/// OAuth 2.1 draft §3.2.3.
 #[test]
 fn a_number_in_quotes_or_with_a_fraction_counts_as_an_oddity() {
     for (raw, expected) in STRANGE {
@@ -173,6 +174,7 @@ fn a_clock_that_jumps_gives_an_answer_and_no_panic() {
     }
 }
 
+/// RUSTSEC-2017-0005.
 #[test]
 fn a_time_of_sending_at_the_edge_of_the_clock_is_expired_and_no_panic() {
     // The latest time that the platform can express.

@@ -100,6 +100,7 @@ fn a_token_that_closed_before_the_limit_is_salvaged() {
     assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == ACCESS));
 }
 
+/// the oauth2 crate's adapters.
 #[test]
 fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
     for (limit, client) in [(DEFAULT_LIMIT, builder().secret(SECRET).build().unwrap()), (5000, limited(5000))] {

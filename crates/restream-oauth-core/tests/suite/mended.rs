@@ -29,6 +29,7 @@ fn a_secret_is_cut_out_however_it_is_percent_encoded() {
     }
 }
 
+/// xagent #1988.
 #[test]
 fn a_gateway_that_borrows_an_error_code_kills_no_grant() {
     for status in [500, 502, 503, 504] {
@@ -219,6 +220,7 @@ fn rfc_6749_3_1_no_parameter_can_come_twice() {
     assert_eq!(client.login_with(entropy(1), &options).unwrap_err(), expected);
 }
 
+/// RFC 6750 §2.3.
 #[test]
 fn no_parameter_of_another_request_gets_into_the_url() {
     for name in ["grant_type", "client_secret", "code_verifier", "code", "token", "access_token", "refresh_token"] {
@@ -323,6 +325,7 @@ fn rfc_9700_4_2_4_a_login_that_accepted_stays_closed_when_it_is_saved() {
     assert_eq!(restored.read_callback(&callback).unwrap_err(), CallbackError::AlreadyUsed);
 }
 
+/// CVE-2023-27490.
 #[test]
 fn a_saved_login_sends_nobody_elsewhere() {
     let login = client().login(entropy(1));

@@ -99,6 +99,7 @@ fn rfc_6749_5_1_five_hundred_unknown_members_change_nothing() {
     assert_eq!(tokens(body.text()), expected);
 }
 
+/// RUSTSEC-2024-0012.
 #[test]
 fn deep_nesting_in_a_member_that_is_read_costs_only_that_member() {
     // A bounded part of the limit for each, so that the whole answer arrives.
@@ -185,6 +186,7 @@ fn an_error_beside_two_tokens_does_not_lose_them() {
     }
 }
 
+/// OAuth 2.1 draft §7.12.
 #[test]
 fn what_is_not_json_is_never_a_success_and_always_in_doubt() {
     let gzip = b"\x1F\x8B\x08\0\0\0\0\0\0\x03\xABV*H,.";

@@ -126,6 +126,7 @@ fn normal_tree(target: &str) -> BTreeSet<String> {
     printed.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
+/// crates of 2025 and 2026 that stole keys.
 #[test]
 fn the_tree_of_dependencies_is_small_and_runs_no_code_of_others_at_compile_time() {
     for target in TARGETS {
@@ -225,6 +226,7 @@ fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing
 }
 
 /// Times are not measured in tests: what is pinned is who compares.
+/// RUSTSEC-2022-0018.
 #[test]
 fn state_is_compared_in_constant_time() {
     let code_of = |name: &str| sources().into_iter().find(|(path, _)| path.ends_with(name)).unwrap().1;

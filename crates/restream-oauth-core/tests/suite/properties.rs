@@ -85,6 +85,7 @@ proptest! {
         prop_assert!(yields[0] <= yields[1], "{:?} at {:?}", yields, cuts);
     }
 
+    /// OAuth 2.1 draft §7.12.
     #[test]
     fn every_answer_has_one_outcome_that_no_cut_into_pieces_changes_and_that_prints_no_secret(
         step in select(STEPS.to_vec()),
@@ -110,6 +111,7 @@ proptest! {
         }
     }
 
+    /// RUSTSEC-2017-0005.
     #[test]
     fn lifetimes_are_total(
         raw in prop_oneof![any::<i128>(), -10..10_i128, 315_359_990..316_224_010_i128, any::<u64>().prop_map(i128::from)],

@@ -37,6 +37,7 @@ fn sent(form: &[(String, String)], name: &str) -> Vec<String> {
 proptest! {
     #![proptest_config(config())]
 
+    /// RFC 6749 §2.3, RFC 6749 §2.3.1, RFC 6749 §3.2.1, RFC 6750 §2.3, RFC 9700 §4.3.2.
     #[test]
     fn every_credential_comes_through_once_and_never_in_a_uri(
         id in client_id(), secret in secret(), token in secret(), verifier in proptest::option::of(secret()), way in 0..3,
@@ -79,6 +80,7 @@ proptest! {
         prop_assert!(!printed.contains("c4nary"));
     }
 
+    /// RFC 6749 §2.3.1.
     #[test]
     fn raw_and_form_encoding_agree_on_plain_credentials(id in "[A-Za-z0-9._-]{1,40}", secret in "[A-Za-z0-9._-]{1,60}") {
         let headers = [BasicEncoding::Form, BasicEncoding::Raw].map(|encoding| {
@@ -91,6 +93,7 @@ proptest! {
         prop_assert_eq!(headers[0].as_bytes(), curl.as_bytes());
     }
 
+    /// RFC 6749 §3.1.2, RFC 6749 §3.1.2.3, openpubkey #375.
     #[test]
     fn a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused(
         uri in redirect_uri(), refused in generators::refused_uri(), name in select(vec!["authorization", "token", "revocation", "profile"]),
@@ -121,6 +124,7 @@ proptest! {
         prop_assert!(named, "{:?} as {}: {:?}", refused, name, error);
     }
 
+    /// RFC 6749 §3.3.
     #[test]
     fn scopes_come_through_once_each_in_order_and_what_is_no_scope_is_refused(
         scopes in generators::scopes(), refused in generators::refused_scope(),
@@ -140,6 +144,7 @@ proptest! {
         prop_assert!(Scope::new(refused).is_err());
     }
 
+    /// CVE-2017-1000069, RFC 6749 §4.1.2.
     #[test]
     fn a_callback_is_accepted_iff_its_state_is_byte_equal_and_it_is_the_first(
         seed in any::<[u8; 32]>(),
@@ -174,6 +179,7 @@ proptest! {
         }
     }
 
+    /// RFC 7636 §4.5, RFC 9700 §2.1.1, RFC 9700 §4.5.
     #[test]
     fn a_saved_login_is_the_login(entropy in any::<[u8; 32]>(), value in text(0..8), pkce in any::<bool>()) {
         let options = LoginOptions::new().parameter("x", &value).unwrap();

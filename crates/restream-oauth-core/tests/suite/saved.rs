@@ -154,6 +154,7 @@ fn another_version_is_refused_and_not_guessed_at() {
     assert_eq!(load(&document).unwrap_err(), SavedError::Damaged("version"));
 }
 
+/// deepchat #2304.
 #[test]
 fn a_missing_or_damaged_member_is_named() {
     for name in ["access_token", "token_type", "sent_at", "expires_in", "refresh_expires_in", "oddities"] {

@@ -172,6 +172,7 @@ fn a_server_that_repeats_a_secret_in_its_headers_is_not_repeated() {
     });
 }
 
+/// the oauth2 crate's parse error.
 #[test]
 fn an_answer_that_breaks_within_its_tokens_prints_none_of_them() {
     let body = format!(r#"{{"access_token":"{CANARY}-a","refresh_token":"{CANARY}-r","scope":"x"}}"#);
@@ -188,6 +189,7 @@ fn an_answer_that_breaks_within_its_tokens_prints_none_of_them() {
     assert_clean(&debug(&answer.end()), "answer");
 }
 
+/// OAuth 2.1 draft §4.3, RUSTSEC-2023-0125.
 #[test]
 fn what_holds_a_secret_prints_none() {
     for client in clients() {
@@ -254,6 +256,7 @@ fn rfc_6749_10_14_a_callback_that_repeats_state_or_code_prints_neither() {
     }
 }
 
+/// OAuth 2.1 draft appendix A, terminal escapes.
 #[test]
 fn rfc_6749_5_2_what_the_server_says_is_escaped_and_cut() {
     let hostile = "\u{1B}]8;;http://evil\u{7}click\u{202E}\u{0}\r\n<script>é🦀";

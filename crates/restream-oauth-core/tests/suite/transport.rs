@@ -63,6 +63,7 @@ fn a_body_that_breaks_off_after_a_head_of_success_is_in_doubt() {
     }
 }
 
+/// toolhive #6559.
 #[test]
 fn a_stack_that_fails_after_the_whole_answer_does_not_lose_it() {
     // Such as a TLS connection that is closed without saying so.

@@ -69,6 +69,7 @@ async fn a_pair_that_arrived_before_the_connection_broke_is_kept() {
     }
 }
 
+/// CVE-2026-54605, RFC 9700 §4.12.
 #[tokio::test]
 async fn a_redirect_is_reported_and_never_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -88,6 +89,7 @@ async fn statuses_arrive_with_their_bodies_and_headers() {
     assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
 }
 
+/// the oauth2 crate's adapters.
 #[tokio::test]
 async fn an_endless_body_ends_at_the_limit() {
     let error = refresh_error(What::Endless { answer_first: false }).await;

@@ -32,6 +32,7 @@ async fn the_whole_flow_runs_and_rotation_and_revocation_kill_the_pair() {
     assert_eq!((ledger.exchanges, ledger.refreshes, ledger.revocations), (1, 1, 1));
 }
 
+/// CVE-2025-66418.
 #[tokio::test]
 async fn a_request_gains_only_what_http_needs_and_a_user_agent() {
     let setup = Setup::new();

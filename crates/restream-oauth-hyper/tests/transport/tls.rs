@@ -23,6 +23,7 @@ async fn a_good_chain_is_accepted() {
     assert!(setup.tokens().await.refresh_token().is_some());
 }
 
+/// RFC 6750 §5.3.
 #[tokio::test]
 async fn rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent() {
     for certificate in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongHost] {

@@ -187,6 +187,7 @@ fn a_code_needs_the_redirect_uri_that_it_was_sent_to() {
     assert_eq!(name(scenario.token(&form(REDIRECT_URI))), "issued");
 }
 
+/// RFC 9700 §4.5.
 #[test]
 fn the_verifier_must_fit_the_challenge_of_rfc_7636_appendix_b() {
     let challenged = format!("&code_challenge={CHALLENGE}&code_challenge_method=S256");

@@ -50,6 +50,7 @@ async fn without_fetch_nothing_is_sent() {
     assert_eq!((unsent.delivery(), unsent.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
 }
 
+/// RFC 6749 §10.10.
 #[wasm_bindgen_test]
 fn without_randomness_no_login_begins() {
     for broken in [JsValue::UNDEFINED, Object::new().into()] {
@@ -59,6 +60,7 @@ fn without_randomness_no_login_begins() {
     }
 }
 
+/// RUSTSEC-2024-0343.
 #[wasm_bindgen_test]
 fn each_login_has_entropy_of_its_own() {
     let client = client_of_nobody();

@@ -8,6 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::sandbox::{Sandbox, approve, refresh_token, transport};
 
+/// Browser-based apps draft §6.3.
 #[wasm_bindgen_test]
 async fn the_documented_flow() {
     let sandbox = Sandbox::fresh().await;

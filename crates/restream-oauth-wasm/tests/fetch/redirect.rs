@@ -6,6 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::sandbox::{Sandbox, in_node, transport};
 
+/// CVE-2026-54605, RFC 9700 §4.12.
 #[wasm_bindgen_test]
 async fn a_redirected_refresh_ends_there_and_its_target_sees_nothing() {
     for status in [301, 302, 303, 307, 308] {

@@ -38,6 +38,7 @@ async fn a_dripping_answer_does_not_put_the_time_limit_off() {
     assert_times_out(&sandbox.client(), &granted).await;
 }
 
+/// the oauth2 crate's adapters.
 #[wasm_bindgen_test]
 async fn an_endless_answer_is_cut_at_the_limit_of_its_length() {
     let sandbox = Sandbox::fresh().await;
