@@ -76,6 +76,25 @@ fn a_member_of_an_error_that_holds_nothing_never_replaces_one_that_does() {
 }
 
 #[test]
+fn a_profile_without_an_id_is_refused_only_by_an_error_that_is_one() {
+    for (body, refused) in
+        [(r#"{"error":"invalid_token"}"#, true), (r#"{"error":false}"#, false), (r#"{"message":"hello"}"#, false)]
+    {
+        let error = error_of(Operation::Profile, &Reply::ok(body));
+        assert_eq!(matches!(error.kind(), ErrorKind::Refused(_)), refused, "{body}: {error}");
+        assert_eq!(matches!(error.kind(), ErrorKind::Malformed(_)), !refused, "{body}: {error}");
+    }
+    for (body, id) in [(r#"{"id":17}"#, Some("17")), (r#"{"id":-17}"#, None), (r#"{"id":1.5e3}"#, None)] {
+        let got = support::outcome(Operation::Profile, Some(&Reply::ok(body)), support::Ending::Finish);
+        let got = got.ok().map(|got| match got {
+            support::Got::Profile(profile) => profile.id().to_owned(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(got.as_deref(), id, "{body}");
+    }
+}
+
+#[test]
 fn a_number_in_the_place_of_an_error_code_is_its_status() {
     for (body, status) in [
         (r#"{"error":{"code":401}}"#, 401),
@@ -165,7 +184,7 @@ fn identifiers_and_secrets_that_no_header_holds_are_refused() {
 fn a_profile_that_repeats_the_token_does_not_print_it() {
     let body = format!(r#"{{"id":"{0}","username":"{0}","email":"{0}"}}"#, support::SENT_ACCESS);
     let got = support::outcome(Operation::Profile, Some(&Reply::ok(body)), support::Ending::Finish).unwrap();
-    assert!(!format!("{got:?}").contains(support::SENT_ACCESS));
+    assert_eq!(format!("{got:?}"), "Profile(Profile(redacted))");
 }
 
 #[test]
