@@ -36,7 +36,13 @@
 //!
 //! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
 //! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
-//! more crates. hyper, rustls and the kernel keep copies of what is sent, which nobody wipes.
+//! more crates.
+//!
+//! # What stays in memory
+//!
+//! The core wipes what it owned. hyper leaves two copies in memory that it frees: the head of each request, with the
+//! client secret or the access token in its header, and what it read of the answer, tokens included. The form is sent from
+//! the core's own memory. rustls and the kernel have copies besides, as every TLS connection does.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

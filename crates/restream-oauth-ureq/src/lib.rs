@@ -42,7 +42,13 @@
 //!
 //! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
 //! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
-//! more crates. ureq, rustls and the kernel keep copies of what is sent, which nobody wipes.
+//! more crates.
+//!
+//! # What stays in memory
+//!
+//! The core wipes what it owned. ureq leaves its buffers as they were when it frees them: the head of each request, with
+//! the client secret or the access token in its header; the form; and what it read of the answer, tokens included. rustls
+//! and the kernel have copies besides, as every TLS connection does.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
