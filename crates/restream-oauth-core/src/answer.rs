@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 
 use crate::bearer::Challenge;
 use crate::call::{Failure, FailureKind, Stage};
@@ -127,12 +129,10 @@ struct RefusalHead {
 }
 
 impl RefusalHead {
-    /// `None` if there is nothing of the kind.
-    fn read(headers: &HeaderMap) -> Option<Box<Self>> {
+    fn read(headers: &HeaderMap) -> Self {
         let retry_after = RetryAfter::read(headers);
-        let challenges: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
-        let nothing = retry_after.is_none() && challenges.is_empty();
-        (!nothing).then(|| Box::new(Self { retry_after, challenges }))
+        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
+        Self { retry_after, challenges }
     }
 }
 
@@ -190,14 +190,27 @@ impl Collected {
         if informational || self.arrival.head.is_some() {
             return ControlFlow::Continue(());
         }
-        let content_length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        // Once over all of them: to look each up takes longer, as many as an answer has.
+        let (mut length, mut content_type, mut coding, mut says_more) = (None, None, None, false);
+        for (name, value) in headers {
+            if name == CONTENT_LENGTH {
+                length = length.or(Some(value));
+            } else if name == CONTENT_TYPE {
+                content_type = content_type.or(Some(value));
+            } else if name == CONTENT_ENCODING {
+                coding = coding.or(Some(value));
+            } else if name == RETRY_AFTER || name == WWW_AUTHENTICATE {
+                says_more = true;
+            }
+        }
+        let content_length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         self.body.expect_length(usize::try_from(content_length.unwrap_or(0)).unwrap_or(usize::MAX));
         self.arrival.head = Some(Head {
             status,
-            json: headers.get(CONTENT_TYPE).is_some_and(is_json),
-            encoded: headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity"),
+            json: content_type.is_some_and(is_json),
+            encoded: coding.is_some_and(|coding| coding != "identity"),
             content_length,
-            refusal: RefusalHead::read(headers),
+            refusal: says_more.then(|| Box::new(RefusalHead::read(headers))),
         });
         if status.is_redirection() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

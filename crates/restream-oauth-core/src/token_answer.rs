@@ -348,12 +348,7 @@ fn each_scope(value: Value<'_>, mut go_on: impl FnMut(Option<&[u8]>) -> bool) {
 
 /// True if `value` lists these scopes and no others.
 fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
-    // The documented way: an array in the same order.
-    let mut in_order = scopes.as_str().as_bytes().split(|&byte| byte == b' ');
-    let mut elements = value.elements();
-    if elements.all(|scope| scope.is_plain_string() && in_order.next() == Some(scope.written()))
-        && in_order.next().is_none()
-    {
+    if lists_in_order(value.written(), scopes.as_str().as_bytes()) {
         return true;
     }
     let mut count = 0_usize;
@@ -364,6 +359,23 @@ fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
         same
     });
     same && count == scopes.iter().count()
+}
+
+/// The documented way: an array of the same scopes in the same order. Compared as it is written, since it nearly always
+/// is.
+fn lists_in_order(array: &[u8], scopes: &[u8]) -> bool {
+    let mut rest = array;
+    let mut before = b'[';
+    for scope in scopes.split(|&byte| byte == b' ') {
+        let quoted = rest.strip_prefix(&[before]).map(<[u8]>::trim_ascii_start);
+        let Some(after) = quoted.and_then(|rest| rest.strip_prefix(b"\"")?.strip_prefix(scope)?.strip_prefix(b"\""))
+        else {
+            return false;
+        };
+        rest = after.trim_ascii_start();
+        before = b',';
+    }
+    rest == b"]"
 }
 
 fn spelled_oddly(value: Value<'_>) -> bool {
