@@ -56,6 +56,7 @@ fn no_freed_block_of_the_core_holds_a_secret() {
     assert_eq!(leaks(|| drop("c4nary-".to_owned())), 1, "the allocator does look");
     assert_eq!(leaks(whole_flow), 0);
     assert_eq!(leaks(failures), 0);
+    assert_eq!(leaks(leftovers_of_the_callers), 0);
 }
 
 /// Secrets come in as borrowed text, so that no copy is the test's own.
@@ -87,6 +88,16 @@ fn whole_flow() {
         drop(client.revoke(kept.access_token()));
         drop(client.revoke_without_hint(kept.refresh_token().unwrap()));
     }
+}
+
+/// What a caller hands over may hold more than is in use of it; and a secret may lie in a box.
+fn leftovers_of_the_callers() {
+    let mut text = String::from("abc c4nary-token");
+    text.truncate(3);
+    drop(AccessToken::new(text));
+    let mut bytes = [7; 64];
+    bytes[..CANARY.len()].copy_from_slice(CANARY);
+    drop(Box::new(Entropy::from(bytes)));
 }
 
 /// Errors, and answers that come in small pieces, in odd encodings, or cut.
