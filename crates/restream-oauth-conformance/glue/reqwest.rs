@@ -1,4 +1,4 @@
-//! The core over reqwest, whose habits of following, retrying and keeping connections are switched off.
+//! The core over reqwest, whose habits of following, retrying, keeping connections and taking proxies are switched off.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder, Request, redirect, retry};
 use restream_oauth_core::{Call, Error, Failure, FailureKind, Stage};
 
 pub(crate) fn configure(builder: ClientBuilder, limit: Duration) -> ClientBuilder {
-    builder.redirect(redirect::Policy::none()).retry(retry::never()).pool_max_idle_per_host(0).timeout(limit)
+    builder.no_proxy().redirect(redirect::Policy::none()).retry(retry::never()).pool_max_idle_per_host(0).timeout(limit)
 }
 
 pub(crate) async fn send<T>(client: &Client, call: Call<T>) -> Result<T, Error> {

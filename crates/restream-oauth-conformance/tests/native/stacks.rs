@@ -67,7 +67,9 @@ impl Stack for Reqwest {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = tls.with_root_certificates(roots).with_no_client_auth();
-        let builder = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls);
+        // As the environment may name it. Nobody is there: the glue must go past it.
+        let proxy = reqwest::Proxy::all("http://127.0.0.1:1").unwrap();
+        let builder = reqwest::Client::builder().proxy(proxy).tls_backend_preconfigured(tls);
         Self(runtime(), super::reqwest_glue::configure(builder, limit).build().unwrap())
     }
 
