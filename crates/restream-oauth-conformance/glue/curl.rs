@@ -4,20 +4,20 @@ use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, HeaderValue};
 use restream_oauth_core::{Call, Error, Failure, FailureKind};
 
 /// `more` is further configuration, such as `cacert="ca.pem"`.
 pub(crate) fn send<T>(call: Call<T>, limit: Duration, more: &str) -> Result<T, Error> {
     let (request, reader) = call.into_parts();
-    let (method, uri) = (request.method(), request.uri());
-    let mut config = format!("{more}\nnoproxy=*\nmax-time={}\nrequest={method}\nurl=\"{uri}\"\n", limit.as_secs());
-    // Neither these headers nor a form have quotes or backslashes in them.
-    let header =
-        |(name, value): (&HeaderName, &HeaderValue)| Some(format!("header=\"{name}: {}\"\n", value.to_str().ok()?));
-    config.extend(request.headers().iter().filter_map(header));
+    // No time is no limit to curl. A token may hold quotes and backslashes, which Debug escapes as curl reads them.
+    let (method, uri) = (request.method(), request.uri().to_string());
+    let limit = limit.max(Duration::from_millis(1)).as_secs_f64();
+    let mut config = format!("{more}\nnoproxy=*\nmax-time={limit}\nrequest={method}\nurl={uri:?}\n");
+    for (name, value) in request.headers() {
+        config.extend([format!("header={:?}\n", format!("{name}: {}", value.to_str().unwrap_or_default()))]);
+    }
     let form = String::from_utf8_lossy(request.body().as_ref());
-    config.extend((!form.is_empty()).then(|| format!("data-binary=\"{form}\"\n")));
+    config.extend((!form.is_empty()).then(|| format!("data-binary={form:?}\n")));
     let (sent_at, mut answer) = (SystemTime::now(), Vec::new());
     let failure = match run(&config, &mut answer) {
         Ok(Some(0)) => None,
@@ -32,8 +32,8 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration, more: &str) -> Result<T, E
 }
 
 fn run(config: &str, answer: &mut Vec<u8>) -> io::Result<Option<i32>> {
-    let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
-    let mut curl = Command::new("curl").args(["-qsiN", "-K", "-"]).stdin(stdin).stdout(stdout).spawn()?;
+    let mut curl =
+        Command::new("curl").args(["-qsiN", "-K", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     curl.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(config.as_bytes()))?;
     curl.stdout.take().map_or(Ok(0), |stdout| stdout.take(512 * 1024).read_to_end(answer))?;
     Ok(curl.wait()?.code())

@@ -11,7 +11,8 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
     let method = minreq::Method::Custom(request.method().to_string());
     let mut ask = minreq::Request::new(method, request.uri().to_string())
         .with_follow_redirects(false)
-        .with_timeout(limit.as_secs())
+        // It counts in whole seconds.
+        .with_timeout(limit.saturating_add(Duration::from_nanos(999_999_999)).as_secs())
         .with_header("Connection", "close");
     for (name, value) in request.headers() {
         ask = ask.with_header(name.as_str(), value.to_str().unwrap_or_default());

@@ -8,6 +8,7 @@ mod bench;
 mod canary;
 mod readme;
 mod stacks;
+mod wire;
 
 #[path = "../../glue/curl.rs"]
 mod curl;
@@ -41,8 +42,7 @@ const WORKERS_PER_STACK: usize = 3;
 /// crate's parse error, x/oauth2's probing.
 #[test]
 fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
-    let curl_is_there = std::process::Command::new("curl").arg("--version").output().is_ok();
-    if !curl_is_there {
+    if !curl_is_there() {
         // Past the test runner, which would keep it to itself.
         let warning = "WARNING: no `curl` on this machine: its column of the table is left out\n";
         std::io::stderr().write_all(warning.as_bytes()).unwrap();
@@ -59,7 +59,7 @@ fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
             scope.spawn(|| run::<stacks::Minreq>(scenarios)),
             scope.spawn(|| run::<stacks::Tcp>(scenarios)),
         ];
-        if curl_is_there {
+        if curl_is_there() {
             running.push(scope.spawn(|| run::<stacks::Curl>(scenarios)));
         }
         running.into_iter().flat_map(|failures| failures.join().unwrap()).collect::<Vec<_>>()
@@ -78,6 +78,10 @@ fn the_readme_has_the_table() {
 #[test]
 fn the_readme_tells_how_long_the_glue_is_and_none_is_longer_than_40_lines() {
     readme::check("glue", &readme::glue());
+}
+
+fn curl_is_there() -> bool {
+    std::process::Command::new("curl").arg("--version").output().is_ok()
 }
 
 /// What failed.

@@ -11,7 +11,7 @@ const GLUE: [(&str, &str); 6] = [
     ("tcp.rs", "`std::net::TcpStream`, with http1.rs and framing.rs"),
     ("curl.rs", "the `curl` program, with http1.rs"),
     ("http1.rs", "(an answer from plain bytes)"),
-    ("framing.rs", "(lengths and chunks)"),
+    ("framing.rs", "(a request as plain bytes, lengths and chunks)"),
 ];
 
 /// Compares what stands between two markers with what should; with `UPDATE` set, writes it.
