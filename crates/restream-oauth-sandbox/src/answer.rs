@@ -56,7 +56,6 @@ impl Answer {
     }
 
     /// The value of a header.
-    #[cfg(test)]
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())

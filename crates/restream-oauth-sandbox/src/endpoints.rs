@@ -61,10 +61,11 @@ pub(crate) fn replaced(state: &State, what: &What) -> Option<Answer> {
     }
 }
 
-/// What every answer carries: the date, and leave for pages of other origins to read it.
+/// What every answer carries: the date, unless a fault has put one there, and leave for pages of other origins to read it.
 pub(crate) fn with_common_headers(state: &State, answer: Answer) -> Answer {
+    let dated = answer.value("Date").is_some();
+    let answer = if dated { answer } else { answer.header("Date", &http_date(state.clock.now())) };
     answer
-        .header("Date", &http_date(state.clock.now()))
         .header("Access-Control-Allow-Origin", "*")
         .header("Access-Control-Expose-Headers", "Date, Location, Retry-After, WWW-Authenticate")
 }

@@ -23,7 +23,7 @@
 //!
 //! | `what` | members (default) | strikes |
 //! |---|---|---|
-//! | `status` | `status`, `headers` ({}), `body` ("") or `body_base64`, `content_type` ("application/json") | before |
+//! | `status` | `status`, `headers` ({}), `body` ("") or `body_base64`, `content_type` ("application/json"; none at all if "") | before |
 //! | `delay` | `ms` | after |
 //! | `hang` | `point`: `accept`, `handshake`, `before_head`, `in_head`, `after_head`, `in_body`; `after` (0) | after |
 //! | `drop` | `point`: as above; `after` (0); `ending`: `close`, `reset` (`close`) | after |

@@ -63,6 +63,15 @@ fn a_status_replaces_the_answer_and_nothing_was_issued() {
 }
 
 #[test]
+fn a_date_of_the_faults_own_is_the_only_one() {
+    let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+    let headers = vec![("Date".to_owned(), date.to_owned())];
+    let (reply, _) = struck_by(What::Status { status: 503, headers, body: Vec::new() });
+    assert_eq!(reply.head().matches("\r\nDate: ").count(), 1, "{}", reply.head());
+    assert_eq!(reply.header("Date").as_deref(), Some(date));
+}
+
+#[test]
 fn the_same_status_after_acting_has_issued() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.inject(Fault::new(What::status(504)).on(Endpoint::Token).after_acting());

@@ -79,6 +79,7 @@ fn read_what(members: &mut Members) -> Result<What, FaultError> {
             let body = members.body()?;
             let mut headers = members.headers()?;
             match members.text("content_type")? {
+                Some(content_type) if content_type.is_empty() => {}
                 Some(content_type) => headers.push(("Content-Type".to_owned(), content_type)),
                 None if body.is_empty() => {}
                 None => headers.push(("Content-Type".to_owned(), "application/json".to_owned())),
@@ -288,6 +289,12 @@ mod tests {
     fn a_body_may_be_bytes_that_are_no_text() {
         let fault = Fault::from_json(r#"{"what":"status","status":200,"body_base64":"/wA=","content_type":"a/b"}"#);
         assert_eq!(fault, Ok(Fault::new(What::body("a/b", [0xff, 0]))));
+    }
+
+    #[test]
+    fn a_body_may_be_of_no_type() {
+        let fault = Fault::from_json(r#"{"what":"status","status":200,"body":"{}","content_type":""}"#);
+        assert_eq!(fault, Ok(Fault::new(What::Status { status: 200, headers: Vec::new(), body: b"{}".to_vec() })));
     }
 
     #[test]
