@@ -10,7 +10,6 @@ mod lanes;
 #[cfg(target_arch = "wasm32")]
 mod remote;
 
-#[cfg(target_arch = "wasm32")]
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 #[ignore = "runs in Node and Chromium: see .ci/wasm"]
