@@ -1,5 +1,7 @@
 //! The shape of a row.
 
+use std::time::Duration;
+
 use crate::outcome::Outcome;
 use crate::stack::WITHOUT_TLS;
 
@@ -233,8 +235,33 @@ pub enum Certificate {
 /// The time that a stack is given for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// So much that it plays no part.
+    /// So much that it plays no part: half a minute.
     Ample,
-    /// One second, by which the call must end, give or take a second.
+    /// One second.
     Short,
+}
+
+impl Limit {
+    /// What the stack is given.
+    pub const fn given(self) -> Duration {
+        match self {
+            Self::Ample => Duration::from_secs(30),
+            Self::Short => Duration::from_secs(1),
+        }
+    }
+
+    /// Whether a call ended in time: a second after what it was given, at the latest.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use restream_oauth_conformance::Limit;
+    ///
+    /// assert!(Limit::Short.is_kept_by(Duration::from_secs(2)));
+    /// assert!(!Limit::Short.is_kept_by(Duration::from_millis(2500)));
+    /// ```
+    pub fn is_kept_by(self, elapsed: Duration) -> bool {
+        /// What a busy machine may add.
+        const SLACK: Duration = Duration::from_millis(250);
+        elapsed.checked_sub(self.given()).is_none_or(|late| late <= Duration::from_secs(1).saturating_add(SLACK))
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use restream_oauth_conformance::{Case, Certificate, LedgerShows, Limit, Operation, Outcome, Scenario, Server};
+use restream_oauth_conformance::{Case, Certificate, LedgerShows, Operation, Outcome, Scenario, Server};
 use restream_oauth_core::{AccessToken, AuthorizationCode, Client, Endpoints, Entropy, Error, RefreshToken, Tokens};
 use restream_oauth_sandbox::{Fault, Ledger, Sandbox};
 use rustls::pki_types::CertificateDer;
@@ -13,11 +13,6 @@ use rustls::pki_types::CertificateDer;
 use crate::canary::{self, WORD};
 use crate::stacks::Stack;
 
-/// What [`Limit::Short`] is. The call must end by then, give or take a second.
-const SHORT: Duration = Duration::from_secs(1);
-const AMPLE: Duration = Duration::from_secs(30);
-/// What a busy machine may add to a second.
-const SLACK: Duration = Duration::from_secs(2);
 /// How long the ledger may take to show what happened: the server may act after the client gave up.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -38,12 +33,8 @@ impl<S: Stack> Bench<S> {
         if scenario.is_not_for(S::NAME).is_some() {
             return Ok(());
         }
-        let limit = match scenario.limit {
-            Limit::Short => SHORT,
-            Limit::Ample => AMPLE,
-        };
         let sandbox = self.sandbox(scenario.server);
-        let stack = S::new(limit, sandbox);
+        let stack = S::new(scenario.limit.given(), sandbox);
         for case in &scenario.cases {
             let tried = try_case(&stack, sandbox, scenario, case);
             tried.map_err(|why| format!("{:?}: {why}", case.faults))?;
@@ -91,7 +82,7 @@ fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario,
     let elapsed = started.elapsed();
     canary::check_log()?;
 
-    if scenario.limit == Limit::Short && elapsed > SHORT + Duration::from_secs(1) + SLACK {
+    if !scenario.limit.is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(S::NAME, case);

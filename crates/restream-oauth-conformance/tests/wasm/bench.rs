@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use js_sys::futures::JsFuture;
 use js_sys::{Function, Promise, Reflect};
-use restream_oauth_conformance::{Case, LedgerShows, Limit, Operation, Outcome, Scenario};
+use restream_oauth_conformance::{Case, LedgerShows, Operation, Outcome, Scenario};
 use restream_oauth_core::{AccessToken, AuthorizationCode, Client, Error, RefreshToken, Tokens};
 use restream_oauth_wasm::{Transport, entropy, now};
 use wasm_bindgen::JsCast;
 
 use crate::remote::{Ledger, Sandbox};
 
-/// What [`Limit::Short`] is. The call must end by then, give or take a second.
-const SHORT: Duration = Duration::from_secs(1);
-const AMPLE: Duration = Duration::from_secs(30);
-/// What a busy machine may add to a second.
-const SLACK: Duration = Duration::from_secs(2);
 /// How long the ledger may take to show what happened: the server may act after the client gave up.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -30,10 +25,7 @@ pub(crate) async fn try_scenario(stack: &str, sandbox: &Sandbox, scenario: &Scen
 
 async fn try_case(stack: &str, sandbox: &Sandbox, scenario: &Scenario, case: &Case) -> Result<(), String> {
     let (client, operation) = (sandbox.client(), scenario.operation);
-    let transport = Transport::new().time_limit(match scenario.limit {
-        Limit::Short => SHORT,
-        Limit::Ample => AMPLE,
-    });
+    let transport = Transport::new().time_limit(scenario.limit.given());
     let serves = scenario.server.serves();
     let grant = if serves { Grant::new(sandbox, operation, &client).await? } else { Grant::unknown() };
     let before = if serves { Some(sandbox.ledger().await?) } else { None };
@@ -45,7 +37,7 @@ async fn try_case(stack: &str, sandbox: &Sandbox, scenario: &Scenario, case: &Ca
     let (outcome, tokens) = grant.send(&transport, operation, &client).await;
     let elapsed = now().duration_since(started).unwrap_or_default();
 
-    if scenario.limit == Limit::Short && elapsed > SHORT + Duration::from_secs(1) + SLACK {
+    if !scenario.limit.is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(stack, case);
