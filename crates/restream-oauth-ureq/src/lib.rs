@@ -24,19 +24,23 @@
 //!
 //! # An agent of your own
 //!
-//! [`Transport::with_agent`] takes a [`ureq::Agent`], and each call overrides what ureq lets a call override: statuses
-//! are no errors, no redirects, all limits of time and size, the headers that ureq adds, no proxy to a loopback
-//! address, https off loopback, a fresh connection. What ureq does not let a call override stays yours:
+//! [`Transport::with_agent`] takes a [`ureq::Agent`], and each call overrides what could only do harm: statuses are no
+//! errors, no redirects, all limits of time and size, the headers that ureq adds, no proxy to a loopback address, https
+//! off loopback, a fresh connection that sends without delay. What you may have your reasons for stays yours:
 //!
 //! - **TLS settings**, with or without checking the server's certificate. It must be checked (RFC 6749 §10.9). ureq
 //!   panics at the first call to https if these settings name a provider or roots whose feature is off.
+//! - **Family of addresses**: IPv4, IPv6 or both.
 //! - **Middleware**: it sees the `Authorization` header and the body, and whatever it changes is changed.
 //! - **Connector and resolver**: where bytes really go.
 //! - **Proxy**, off loopback. Every agent that is given none, [`Transport::new`]'s too, takes one from `ALL_PROXY`,
 //!   `HTTPS_PROXY` or `HTTP_PROXY`. It sees the server's name, and nothing of what goes through it: that is https.
 //! - **Cookies**, with ureq's feature `cookies`.
-//! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on: an answer
-//!   that nobody asked to compress is then decoded, where it is an error otherwise. Memory stays bounded either way.
+//! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on, and no call
+//!   can turn off. With the first two, an answer that nobody asked to compress is decoded, where it is an error otherwise.
+//!   `charset` can spoil an answer: tokens in UTF-8 that come as `text/plain; charset=utf-16`, say, are then
+//!   [`Malformed`](restream_oauth_core::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
+//!   either way.
 //!
 //! # TLS
 //!

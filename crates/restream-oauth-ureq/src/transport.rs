@@ -150,6 +150,7 @@ impl Transport {
             .accept("")
             .accept_encoding("")
             .max_response_header_size(LONGEST_HEAD)
+            .no_delay(true)
             .input_buffer_size(input_buffer)
             .output_buffer_size(OUTPUT_BUFFER)
             .timeout_global(Some(self.limits.total()))

@@ -4,12 +4,16 @@ mod sandboxed;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use restream_oauth_core::{Client, Delivery, ErrorKind, FailureKind, RefreshToken};
 use restream_oauth_sandbox::{Fault, Sandbox, What};
 use restream_oauth_ureq::{Limits, Transport, ureq};
 use sandboxed::{client, tokens};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, TcpConnector};
 use ureq::{Agent, Proxy};
 
 fn hostile() -> Agent {
@@ -55,6 +59,29 @@ fn hostile_settings_change_nothing() {
     let error = transport.send(client.refresh(tokens.refresh_token().unwrap())).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Redirected(_)), "{error}");
     assert_eq!(sandbox.ledger().canary_hits, 0);
+}
+
+/// Connects as ever, and looks at how.
+#[derive(Debug)]
+struct Watching(Arc<AtomicBool>);
+
+impl Connector for Watching {
+    type Out = <TcpConnector as Connector>::Out;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        self.0.store(details.config.no_delay(), Ordering::Relaxed);
+        TcpConnector::default().connect(details, None)
+    }
+}
+
+#[test]
+fn what_is_sent_is_not_held_back_whatever_the_agent_says() {
+    let sandbox = Sandbox::start().unwrap();
+    let no_delay = Arc::new(AtomicBool::new(false));
+    let config = Agent::config_builder().no_delay(false).build();
+    let agent = Agent::with_parts(config, Watching(Arc::clone(&no_delay)), DefaultResolver::default());
+    tokens(&sandbox, &Transport::with_agent(agent, Limits::default()));
+    assert!(no_delay.load(Ordering::Relaxed));
 }
 
 #[test]
