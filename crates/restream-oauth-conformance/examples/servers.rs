@@ -3,9 +3,10 @@
 //!     servers FOLDER
 //!
 //! writes the certificate authority of each https sandbox to `FOLDER/*.pem`, prints the addresses that the run is compiled
-//! with, one `NAME=value` a line and an empty line at the end, and serves until its standard input ends. Then it looks into
-//! the ledgers that the run cannot see: whoever refuses a certificate has no remote control behind it. It fails if a server
-//! whose certificate is wrong was never connected to, or has seen a request.
+//! with, one `NAME=value` a line and an empty line at the end, and serves until its standard input ends. A line there is the
+//! end of a run: it looks into the ledgers that the run cannot see, since whoever refuses a certificate has no remote
+//! control behind it, and says `refused`. It fails if a server whose certificate is wrong was not connected to in this run,
+//! or has seen a request.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +20,7 @@ fn main() {}
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::error::Error;
-    use std::io::{self, Read as _, Write as _};
+    use std::io::{self, Write as _};
     use std::net::{Ipv4Addr, SocketAddr};
     use std::path::{Path, PathBuf};
 
@@ -58,12 +59,16 @@ mod native {
         println!("CONFORMANCE_NOBODY=http://127.0.0.1:{port}\n");
         io::stdout().flush()?;
 
-        io::stdin().read_to_end(&mut Vec::new())?;
-        for (name, sandbox) in refused {
-            let ledger = sandbox.ledger();
-            if ledger.connections == 0 || !ledger.requests.is_empty() {
-                return Err(format!("{name}: not refused, or not tried: {ledger:?}").into());
+        for run in io::stdin().lines() {
+            let run = run?;
+            for (name, sandbox) in &refused {
+                let ledger = sandbox.ledger();
+                if ledger.connections == 0 || !ledger.requests.is_empty() {
+                    return Err(format!("{name}: not refused, or not tried, in {run}: {ledger:?}").into());
+                }
+                sandbox.reset();
             }
+            println!("refused");
         }
         Ok(())
     }
