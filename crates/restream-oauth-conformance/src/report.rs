@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use crate::outcome::Outcome;
 use crate::scenario::{Difference, Scenario};
 
-/// The table in Markdown, with a numbered list of the differences below it. It says what each stack must come to: a run
-/// adds nothing to it, since one that comes to anything else fails.
-pub fn markdown(scenarios: &[Scenario], stacks: &[&str]) -> String {
+/// The table in Markdown, with a numbered list of the differences below it. It says what each stack must come to; a run
+/// adds which cells did not: the names of stack and scenario.
+pub fn markdown(scenarios: &[Scenario], stacks: &[&str], failed: &[(&str, &str)]) -> String {
     let mut text = format!("| scenario | {} |\n|---|{}\n", stacks.join(" | "), "---|".repeat(stacks.len()));
     let mut notes: Vec<String> = Vec::new();
     for scenario in scenarios {
         let _ = write!(text, "| {} |", scenario.name);
         for stack in stacks {
             let cell = match (scenario.is_not_for(stack), scenario.difference_of(stack)) {
+                _ if failed.contains(&(*stack, scenario.name)) => "FAILED".to_owned(),
                 (Some(why), _) => why.to_owned(),
                 (None, None) => "passed".to_owned(),
                 (None, Some(difference)) => format!("[{}]", number_of(difference, &mut notes)),
@@ -57,17 +58,18 @@ mod tests {
     use restream_oauth_core::FailureKind;
 
     #[test]
-    fn a_difference_is_told_once_and_referred_to_by_its_number() {
+    fn a_difference_is_told_once_and_referred_to_by_its_number_and_a_failure_is_told() {
         let differing =
             |name| Scenario::new(name).but(&[CURL], [in_doubt(FailureKind::Other)], "It is another program.");
-        let scenarios = [differing("one"), Scenario::new("two").against(Server::Nowhere), differing("three")];
+        let two = Scenario::new("two").against(Server::Nowhere);
         let expected = "\
             | scenario | hyper | TcpStream | curl |\n\
             |---|---|---|---|\n\
             | one | passed | passed | [1] |\n\
             | two | passed | no TLS | passed |\n\
-            | three | passed | passed | [1] |\n\n\
+            | three | passed | FAILED | [1] |\n\n\
             1. It is another program. Reported: the HTTP stack failed; the server may have acted on it.\n";
-        assert_eq!(markdown(&scenarios, &[HYPER, TCP, CURL]), expected);
+        let scenarios = [differing("one"), two, differing("three")];
+        assert_eq!(markdown(&scenarios, &[HYPER, TCP, CURL], &[(TCP, "three")]), expected);
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use js_sys::futures::{JsFuture, future_to_promise};
 use js_sys::{Array, Promise, Reflect};
+use restream_oauth_conformance::report::markdown;
 use restream_oauth_conformance::{Certificate, Scenario, Server, stack, table};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
@@ -32,10 +33,8 @@ async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
     for scenarios in [&mut over_tls, &mut others] {
         scenarios.sort_by_key(|scenario| Reverse(scenario.cases.len()));
     }
-    let count = over_tls.len() + others.len();
-
     let (over_tls, others) = (Queue::of(over_tls), Queue::of(others));
-    let failures = Rc::new(RefCell::new(Vec::new()));
+    let failures = Failures::default();
     // There is one https server of each kind, so these scenarios follow each other in a lane of their own.
     let lanes = Array::of1(&over_tls.work_off(stack, known(HTTP), &failures));
     for http in known(HTTP).split(' ') {
@@ -44,9 +43,14 @@ async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
     JsFuture::from(Promise::all(&lanes)).await.unwrap();
 
     let failures = failures.take();
-    assert!(failures.is_empty(), "{} failures in {stack}:\n{}", failures.len(), failures.join("\n"));
-    console_log!("{stack}: {count} scenarios came to the documented outcome");
+    let failed: Vec<_> = failures.iter().map(|(scenario, _)| (stack, *scenario)).collect();
+    console_log!("{}", markdown(&table(), &[stack], &failed));
+    let all: Vec<_> = failures.iter().map(|(scenario, why)| format!("{scenario}: {why}")).collect();
+    assert!(failures.is_empty(), "{} failures in {stack}:\n{}", failures.len(), all.join("\n"));
 }
+
+/// Names of scenarios, and why.
+type Failures = Rc<RefCell<Vec<(&'static str, String)>>>;
 
 /// Scenarios that wait for a lane.
 #[derive(Clone)]
@@ -58,12 +62,12 @@ impl Queue {
     }
 
     /// Takes one after the other until none is left. Settles then.
-    fn work_off(&self, stack: &'static str, http: &'static str, failures: &Rc<RefCell<Vec<String>>>) -> Promise {
+    fn work_off(&self, stack: &'static str, http: &'static str, failures: &Failures) -> Promise {
         let (queue, failures) = (self.clone(), Rc::clone(failures));
         future_to_promise(async move {
             while let Some(scenario) = queue.next() {
                 if let Err(why) = try_scenario(stack, &server(scenario.server, http), &scenario).await {
-                    failures.borrow_mut().push(format!("{}: {why}", scenario.name));
+                    failures.borrow_mut().push((scenario.name, why));
                 }
             }
             Ok(JsValue::UNDEFINED)
