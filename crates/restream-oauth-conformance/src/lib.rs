@@ -2,8 +2,8 @@
 //!
 //! [`table()`] is a list of [`Scenario`]s. Each says what the sandbox is told to do (JSON for `POST /_sandbox/faults`),
 //! which step of the flow is sent, what must come of it, and what the server's ledger must show afterwards. Where stacks
-//! differ, the [`Difference`] is part of the scenario, with its reason: a stack that differs in any other way fails,
-//! and so does one that no longer differs.
+//! differ, the [`Difference`] is part of the scenario, with its reason, and the stack is held against that alone: it fails
+//! if it comes to anything else, be it what the others come to, unless the difference allows for that too.
 //!
 //! In scope: the scenarios, the comparison ([`Outcome`]) and the printed [`report`]. Out of scope: running them. Nothing
 //! here opens a socket or knows the sandbox's types, so the same table is compiled to wasm32: `tests/wasm` runs it in Node

@@ -150,3 +150,31 @@ fn other_steps() -> Vec<Scenario> {
         lost("the answer to a profile call is lost", Operation::Profile, "profile", may_be_repeated),
     ]
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use restream_oauth_core::{Client, Endpoints, Entropy};
+    use restream_oauth_sandbox::Sandbox;
+
+    #[test]
+    fn the_body_that_is_cut_at_every_byte_is_as_long_as_the_sandboxs() {
+        let sandbox = Sandbox::start().unwrap();
+        let client = Client::builder(sandbox.client_id())
+            .secret(sandbox.client_secret().unwrap())
+            .redirect_uri(&sandbox.redirect_uris()[0])
+            .endpoints(Endpoints::at(sandbox.base_url()))
+            .build()
+            .unwrap();
+        let mut login = client.login(Entropy::from([7; 64]));
+        let code = login.read_callback(&sandbox.approve(login.url().as_str()).unwrap()).unwrap();
+        let answer = restream_oauth_ureq::Transport::new().receive(client.exchange(&code));
+        let body = std::str::from_utf8(answer.expose_body()).unwrap();
+        assert_eq!(body.len(), BODY.len());
+        // The members stand where they are cut.
+        for member in ["expires", "refresh_token", "scope"] {
+            let member = format!(r#","{member}":"#);
+            assert_eq!(body.find(&member), BODY.find(&member), "{member}");
+        }
+    }
+}
