@@ -1,7 +1,7 @@
 //! The table over the stacks of this platform, against sandboxes in this process.
 //!
 //! The columns of Node and Chromium are run by `tests/wasm`. `UPDATE=1 cargo test -p restream-oauth-conformance` writes
-//! the table into the README.
+//! the generated parts into the READMEs.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod bench;
@@ -74,12 +74,13 @@ fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
 
 #[test]
 fn the_readme_has_the_table() {
-    readme::check("table", &markdown(&table(), &stack::ALL, &[]));
+    readme::check("README.md", "table", &markdown(&table(), &stack::ALL, &[]));
 }
 
 #[test]
-fn the_readme_tells_how_long_the_glue_is_and_none_is_longer_than_40_lines() {
-    readme::check("glue", &readme::glue());
+fn the_readmes_tell_how_long_the_glue_is_and_none_is_longer_than_40_lines() {
+    readme::check("README.md", "glue", &readme::glue());
+    readme::check("../../README.md", "glue", &readme::glue_in_words());
 }
 
 fn curl_is_there() -> bool {

@@ -1,4 +1,4 @@
-//! The generated parts of the README.
+//! The generated parts of this crate's README and of the root's.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,10 +15,10 @@ const GLUE: [(&str, &str); 6] = [
 ];
 
 /// Compares what stands between two markers with what should; with `UPDATE` set, writes it.
-pub(crate) fn check(marker: &str, text: &str) {
+pub(crate) fn check(readme: &str, marker: &str, text: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
-    let path = folder().join("README.md");
+    let path = folder().join(readme);
     let readme = fs::read_to_string(&path).unwrap();
     let (begin, end) = (format!("<!-- begin {marker} -->\n"), format!("<!-- end {marker} -->"));
     let (before, rest) = readme.split_once(&begin).unwrap();
@@ -28,7 +28,7 @@ pub(crate) fn check(marker: &str, text: &str) {
     }
     assert!(
         std::env::var_os("UPDATE").is_some(),
-        "README.md is not current: run `UPDATE=1 cargo test -p restream-oauth-conformance`"
+        "{readme} is not current: run `UPDATE=1 cargo test -p restream-oauth-conformance`"
     );
     fs::write(&path, [before, &begin, text, &end, after].concat()).unwrap();
 }
@@ -36,11 +36,33 @@ pub(crate) fn check(marker: &str, text: &str) {
 pub(crate) fn glue() -> String {
     let mut text = String::from("| glue | lines | over |\n|---|---|---|\n");
     for (file, over) in GLUE {
-        let lines = fs::read_to_string(folder().join("glue").join(file)).unwrap().lines().count();
+        let lines = lines(file);
         assert!(lines <= 40, "{file} has {lines} lines");
         let _ = writeln!(text, "| [{file}](glue/{file}) | {lines} | {over} |");
     }
     text
+}
+
+/// The same in the words of the root's README.
+pub(crate) fn glue_in_words() -> String {
+    let link = |name, file| format!("[{name}](crates/restream-oauth-conformance/glue/{file})");
+    let (reading, framing) = (lines("http1.rs"), lines("framing.rs"));
+    let speaking = reading + framing;
+    [
+        format!("{} ({} lines),\n", link("reqwest", "reqwest.rs"), lines("reqwest.rs")),
+        format!("{} ({}),\n", link("minreq", "minreq.rs"), lines("minreq.rs")),
+        format!(
+            "{} ({}, and {speaking} that speak HTTP/1.1) and the\n",
+            link("`std::net::TcpStream`", "tcp.rs"),
+            lines("tcp.rs")
+        ),
+        format!("{} program ({}, and {reading} that read HTTP/1.1).\n", link("`curl`", "curl.rs"), lines("curl.rs")),
+    ]
+    .concat()
+}
+
+fn lines(file: &str) -> usize {
+    fs::read_to_string(folder().join("glue").join(file)).unwrap().lines().count()
 }
 
 fn folder() -> &'static Path {
