@@ -38,7 +38,8 @@ fn number_of(difference: &Difference, notes: &mut Vec<String>) -> usize {
         Outcome::Failed { kind, delivery, .. } => format!("{kind}; {delivery}"),
     };
     let outcomes: Vec<_> = difference.expected.iter().map(told).collect();
-    let note = format!("{} Reported: {}.", difference.why, outcomes.join(", or "));
+    let late = if difference.late { ", long after the limit" } else { "" };
+    let note = format!("{} Reported: {}{late}.", difference.why, outcomes.join(", or "));
     let known = notes.iter().position(|known| *known == note);
     known.map_or_else(
         || {
@@ -61,15 +62,18 @@ mod tests {
     fn a_difference_is_told_once_and_referred_to_by_its_number_and_a_failure_is_told() {
         let differing =
             |name| Scenario::new(name).but(&[CURL], [in_doubt(FailureKind::Other)], "It is another program.");
+        let late = Scenario::new("four").but(&[CURL], [in_doubt(FailureKind::Other)], "It dreams.").which_is_late();
         let two = Scenario::new("two").against(Server::Nowhere);
         let expected = "\
             | scenario | hyper | TcpStream | curl |\n\
             |---|---|---|---|\n\
             | one | passed | passed | [1] |\n\
             | two | passed | no TLS | passed |\n\
-            | three | passed | FAILED | [1] |\n\n\
-            1. It is another program. Reported: the HTTP stack failed; the server may have acted on it.\n";
-        let scenarios = [differing("one"), two, differing("three")];
+            | three | passed | FAILED | [1] |\n\
+            | four | passed | passed | [2] |\n\n\
+            1. It is another program. Reported: the HTTP stack failed; the server may have acted on it.\n\
+            2. It dreams. Reported: the HTTP stack failed; the server may have acted on it, long after the limit.\n";
+        let scenarios = [differing("one"), two, differing("three"), late];
         assert_eq!(markdown(&scenarios, &[HYPER, TCP, CURL], &[(TCP, "three")]), expected);
     }
 }

@@ -69,7 +69,16 @@ impl Scenario {
         outcomes: [Outcome; N],
         why: &'static str,
     ) -> Self {
-        self.differences.push(Difference { stacks, expected: outcomes.into(), ledger: None, why });
+        self.differences.push(Difference { stacks, expected: outcomes.into(), ledger: None, late: false, why });
+        self
+    }
+
+    /// With the last difference, the limit passes unnoticed.
+    #[must_use]
+    pub fn which_is_late(mut self) -> Self {
+        if let Some(difference) = self.differences.last_mut() {
+            difference.late = true;
+        }
         self
     }
 
@@ -95,6 +104,11 @@ impl Scenario {
     /// What the server must have seen of a stack in one of the cases.
     pub fn ledger_of(&self, stack: &str, case: &Case) -> LedgerShows {
         self.difference_of(stack).and_then(|difference| difference.ledger).unwrap_or(case.ledger)
+    }
+
+    /// The limit by which a stack must end: its own, or the other one if it is late.
+    pub fn limit_of(&self, stack: &str) -> Limit {
+        if self.difference_of(stack).is_some_and(|difference| difference.late) { Limit::Ample } else { self.limit }
     }
 
     /// Why a stack cannot be asked at all, if it cannot.
@@ -151,9 +165,9 @@ impl Case {
 /// What the sandbox's ledger must show of one case. Beside this, always: no visit to the canary, and no dead token used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerShows {
-    /// Requests to the step's endpoint.
+    /// Requests to the step's endpoint, for each call.
     pub requests: usize,
-    /// Whether the step took effect: one exchange, rotation or revocation more.
+    /// Whether the step took effect: one exchange, rotation or revocation more for each call.
     pub acted: bool,
 }
 
@@ -166,6 +180,8 @@ pub struct Difference {
     pub expected: Vec<Outcome>,
     /// What the server sees then, if that differs too.
     pub ledger: Option<LedgerShows>,
+    /// Whether it ends long after its limit.
+    pub late: bool,
     /// Why.
     pub why: &'static str,
 }
@@ -177,6 +193,8 @@ pub enum Operation {
     Exchange,
     /// `POST /oauth/token` with a refresh token.
     Refresh,
+    /// The same, and once more with the refresh token that came of it.
+    RefreshTwice,
     /// `POST /oauth/revoke`.
     Revoke,
     /// `GET /v2/user/profile`.
@@ -187,10 +205,15 @@ impl Operation {
     /// Its path at the sandbox.
     pub fn path(self) -> &'static str {
         match self {
-            Self::Exchange | Self::Refresh => "/oauth/token",
+            Self::Exchange | Self::Refresh | Self::RefreshTwice => "/oauth/token",
             Self::Revoke => "/oauth/revoke",
             Self::Profile => "/v2/user/profile",
         }
+    }
+
+    /// How many calls it is.
+    pub fn calls(self) -> usize {
+        if self == Self::RefreshTwice { 2 } else { 1 }
     }
 }
 

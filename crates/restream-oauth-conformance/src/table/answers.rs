@@ -7,6 +7,8 @@ use crate::outcome::{Kind, Outcome, RETRY, code_in_doubt, in_doubt, may_be_repea
 use crate::scenario::{Case, Operation, Scenario};
 use crate::stack::{CHROMIUM, NODE};
 
+use super::why::DECOMPRESSES;
+
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = refusals();
     scenarios.extend(redirects());
@@ -25,6 +27,10 @@ fn refusals() -> Vec<Scenario> {
     let error_in_200 = r#"{"what":"status","status":200,"endpoint":"token","body":"{\"error\":\"invalid_grant\"}"}"#;
     let unavailable = |status: u16, after: &str| {
         format!(r#"{{"what":"status","status":{status},"endpoint":"token","headers":{{"Retry-After":"{after}"}}}}"#)
+    };
+    let unavailable_until = |date: &str| {
+        let headers = format!(r#"{{"Date":"Wed, 21 Oct 2015 07:28:00 GMT","Retry-After":"{date}"}}"#);
+        format!(r#"{{"what":"status","status":503,"endpoint":"token","headers":{headers}}}"#)
     };
     let row = |name, fault: &str, expected: Outcome| Scenario::new(name).case(Case::new(fault, expected).not_acted());
     vec![
@@ -45,6 +51,16 @@ fn refusals() -> Vec<Scenario> {
         row("429 with a Retry-After that is none", &unavailable(429, "soon"), refused(plain(429), RETRY)),
         row("503", &status(503), in_doubt(plain(503))),
         row("503 with Retry-After", &unavailable(503, "7"), refused(plain(503), retry_after(7))),
+        row(
+            "503 with a date as Retry-After, by the server's clock",
+            &unavailable_until("Wed, 21 Oct 2015 07:28:30 GMT"),
+            refused(plain(503), retry_after(30)),
+        ),
+        row(
+            "503 with a date as Retry-After that is more than an hour away",
+            &unavailable_until("Fri, 23 Oct 2015 07:28:00 GMT"),
+            refused(plain(503), retry_after(3600)),
+        ),
         row("503 server_error with Retry-After", server_error, in_doubt(ErrorCode::ServerError)),
         Scenario::new("500, 502 and 504")
             .cases([500, 502, 504].map(|code| Case::new(status(code), in_doubt(plain(code))).not_acted())),
@@ -66,9 +82,10 @@ fn refusals() -> Vec<Scenario> {
         Scenario::new("500 to an exchange")
             .of(Operation::Exchange)
             .case(Case::new(status(500), code_in_doubt(plain(500))).not_acted()),
-        Scenario::new("500 to a revocation").of(Operation::Revoke).case(
-            Case::new(r#"{"what":"status","status":500,"endpoint":"revoke"}"#, may_be_repeated(plain(500))).not_acted(),
-        ),
+        Scenario::new("500 and 503 to a revocation").of(Operation::Revoke).cases([500, 503].map(|code| {
+            let fault = format!(r#"{{"what":"status","status":{code},"endpoint":"revoke"}}"#);
+            Case::new(fault, may_be_repeated(plain(code))).not_acted()
+        })),
     ]
 }
 
@@ -85,12 +102,14 @@ fn redirects() -> Vec<Scenario> {
         let outcome = refused(redirected(302), Advice::FixConfiguration);
         scenario.but(&[CHROMIUM], [outcome], "A page is told that it is a redirect, and no more.")
     };
-    let (known, others) = (&[301, 302, 303, 307, 308], &[300, 304, 305, 306]);
+    let (known, others) = (&[301, 302, 303, 307, 308], &[300, 304, 305, 306, 309, 399]);
     vec![
         hidden(row("a redirect of a refresh: 301, 302, 303, 307, 308", Operation::Refresh, known)),
         hidden(row("a redirect of a profile call: 301, 302, 303, 307, 308", Operation::Profile, known)),
-        row("300, 304, 305 and 306 to a refresh", Operation::Refresh, others),
-        row("300, 304, 305 and 306 to a profile call", Operation::Profile, others),
+        hidden(row("a redirect of an exchange: 301, 302, 303, 307, 308", Operation::Exchange, known)),
+        hidden(row("a redirect of a revocation: 301, 302, 303, 307, 308", Operation::Revoke, known)),
+        row("300, 304, 305, 306, 309 and 399 to a refresh", Operation::Refresh, others),
+        row("300, 304, 305, 306, 309 and 399 to a profile call", Operation::Profile, others),
     ]
 }
 
@@ -103,9 +122,13 @@ fn oddities() -> Vec<Scenario> {
     };
     let done = |name, fault: &str| Scenario::new(name).case(Case::new(fault, Outcome::Done).not_acted());
     vec![
-        done("201 with tokens", &made_up(201, "")),
+        Scenario::new("201, 206 and 299 with tokens")
+            .cases([201, 206, 299].map(|code| Case::new(made_up(code, ""), Outcome::Done).not_acted())),
         done("tokens under another content type", &made_up(200, r#""content_type":"text/html","#)),
+        done("tokens under no content type", &made_up(200, r#""content_type":"","#)),
         done("tokens behind a byte order mark", &made_up(200, "").replacen(r#""body":""#, r#""body":"\ufeff"#, 1)),
+        Scenario::new("tokens in UTF-16")
+            .cases(UTF_16.map(|body| Case::new(in_base64(body, ""), Outcome::Done).not_acted())),
         Scenario::new("200 and an empty body").case(
             Case::new(r#"{"what":"status","status":200,"endpoint":"token"}"#, in_doubt(Malformed::Empty)).not_acted(),
         ),
@@ -124,8 +147,29 @@ fn oddities() -> Vec<Scenario> {
         ),
         Scenario::new("gzip that nobody asked for")
             .case(Case::new(r#"{"what":"gzip","endpoint":"token"}"#, in_doubt(Malformed::Compressed)))
-            .but(&[NODE, CHROMIUM], [Outcome::Done], "It decompresses, asked or not."),
+            .but(&[NODE, CHROMIUM], [Outcome::Done], DECOMPRESSES),
+        Scenario::new("Brotli that nobody asked for")
+            .case(
+                Case::new(
+                    in_base64(BROTLI, r#""headers":{"Content-Encoding":"br"},"#),
+                    in_doubt(Malformed::Compressed),
+                )
+                .not_acted(),
+            )
+            .but(&[NODE, CHROMIUM], [Outcome::Done], DECOMPRESSES),
     ]
+}
+
+/// `{"access_token":"a1","refresh_token":"r1"}` behind a byte order mark, the lower byte first and the higher byte first.
+const UTF_16: [&str; 2] = [
+    "//57ACIAYQBjAGMAZQBzAHMAXwB0AG8AawBlAG4AIgA6ACIAYQAxACIALAAiAHIAZQBmAHIAZQBzAGgAXwB0AG8AawBlAG4AIgA6ACIAcgAxACIAfQA=",
+    "/v8AewAiAGEAYwBjAGUAcwBzAF8AdABvAGsAZQBuACIAOgAiAGEAMQAiACwAIgByAGUAZgByAGUAcwBoAF8AdABvAGsAZQBuACIAOgAiAHIAMQAiAH0=",
+];
+/// The same, compressed.
+const BROTLI: &str = "ixSAeyJhY2Nlc3NfdG9rZW4iOiJhMSIsInJlZnJlc2hfdG9rZW4iOiJyMSJ9Aw==";
+
+fn in_base64(body: &str, more: &str) -> String {
+    format!(r#"{{"what":"status","status":200,"endpoint":"token",{more}"body_base64":"{body}"}}"#)
 }
 
 fn status(code: u16) -> String {

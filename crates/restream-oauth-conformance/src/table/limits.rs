@@ -4,12 +4,14 @@ use restream_oauth_core::{ErrorKind, FailureKind};
 
 use crate::outcome::{Outcome, in_doubt};
 use crate::scenario::{Case, Scenario};
-use crate::stack::{CHROMIUM, CURL, HYPER, MINREQ, REQWEST, TCP};
+use crate::stack::{CHROMIUM, CURL, HYPER, MINREQ, REQWEST, TCP, UREQ};
 
-use super::why::{HIDDEN, UNNAMED};
+use super::why::{HIDDEN, NO_INFORMATIONAL, TOO_LONG, UNNAMED};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let too_large = || in_doubt(ErrorKind::TooLarge { limit: 256 * 1024 });
+    let endless_103 =
+        |ms: u32| format!(r#"{{"what":"informational","status":103,"endless":true,"ms":{ms},"endpoint":"token"}}"#);
     let done = |name, fault: &str| Scenario::new(name).case(Case::new(fault, Outcome::Done));
     vec![
         Scenario::new("16 MiB of white space")
@@ -31,22 +33,24 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ))
             .but(&[CHROMIUM], [in_doubt(FailureKind::Other)], HIDDEN)
             .but(&[REQWEST, MINREQ], [in_doubt(FailureKind::Other)], UNNAMED)
-            .but(
-                &[TCP, CURL],
-                [in_doubt(FailureKind::Interrupted)],
-                "It does not tell too long a head from a broken one.",
-            ),
+            .but(&[TCP, CURL], [in_doubt(FailureKind::Interrupted)], TOO_LONG),
         done("an answer that drips, within the limit", r#"{"what":"drip","bytes":50,"ms":5,"endpoint":"token"}"#),
         Scenario::new("an answer that drips beyond the limit").short().case(Case::new(
             r#"{"what":"drip","bytes":1,"ms":100,"endpoint":"token"}"#,
             in_doubt(FailureKind::Timeout),
         )),
-        Scenario::new("103 without end")
+        Scenario::new("103 without end, every 20 ms and every ms")
             .short()
-            .case(Case::new(
-                r#"{"what":"informational","status":103,"endless":true,"ms":20,"endpoint":"token"}"#,
-                in_doubt(FailureKind::Timeout),
-            ))
+            .cases([20, 1].map(|ms| Case::new(endless_103(ms), in_doubt(FailureKind::Timeout))))
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers."),
+        Scenario::new("103 without end, without a pause")
+            .short()
+            .case(Case::new(endless_103(0), in_doubt(FailureKind::Timeout)))
+            .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers.")
+            .but(&[UREQ], [in_doubt(FailureKind::Protocol)], "It takes them all for one head, which is too long.")
+            .but(&[REQWEST], [in_doubt(FailureKind::Timeout)], "It looks at the clock when there is nothing to read.")
+            .which_is_late()
+            .but(&[MINREQ], [in_doubt(FailureKind::Interrupted)], NO_INFORMATIONAL)
+            .but(&[TCP, CURL], [in_doubt(FailureKind::Interrupted)], TOO_LONG),
     ]
 }

@@ -7,7 +7,7 @@ use crate::outcome::{Outcome, in_doubt, not_sent};
 use crate::scenario::{Case, Certificate, Operation, Scenario, Server};
 use crate::stack::{CHROMIUM, CURL, MINREQ, NODE, REQWEST, UREQ};
 
-use super::why::{HIDDEN, MADE_UP, NO_FAREWELL, NO_PROOF, UNNAMED};
+use super::why::{HIDDEN, KEEPS_CONNECTIONS, MADE_UP, NO_FAREWELL, NO_PROOF, UNNAMED};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = vec![
@@ -15,6 +15,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new("a refresh, all in order").case(Case::faultless(Outcome::Done)),
         Scenario::new("a revocation, all in order").of(Operation::Revoke).case(Case::faultless(Outcome::Done)),
         Scenario::new("a profile call, all in order").of(Operation::Profile).case(Case::faultless(Outcome::Done)),
+        Scenario::new("two refreshes: the server keeps the connection, or closes it in between")
+            .of(Operation::RefreshTwice)
+            .case(Case::faultless(Outcome::Done))
+            .case(Case::new(r#"{"what":"wrong_length","by":0,"endpoint":"token"}"#, Outcome::Done))
+            .but(&[CHROMIUM], [Outcome::Done], KEEPS_CONNECTIONS),
         Scenario::new("the name does not resolve")
             .against(Server::Nowhere)
             .case(Case::faultless(not_sent(FailureKind::Connect)).unseen())

@@ -82,7 +82,7 @@ fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario,
     let elapsed = started.elapsed();
     canary::check_log()?;
 
-    if !scenario.limit.is_kept_by(elapsed) {
+    if !scenario.limit_of(S::NAME).is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(S::NAME, case);
@@ -103,18 +103,25 @@ fn check_ledger(sandbox: &Sandbox, before: &Ledger, operation: Operation, wanted
         let requests = |ledger: &Ledger| ledger.requests_to(operation.path()).count();
         let acts = |ledger: &Ledger| match operation {
             Operation::Exchange => ledger.exchanges,
-            Operation::Refresh => ledger.refreshes,
+            Operation::Refresh | Operation::RefreshTwice => ledger.refreshes,
             Operation::Revoke => ledger.revocations,
             // Reading changes nothing, so there is nothing to count.
             Operation::Profile => u64::from(wanted.acted && requests(ledger) > requests(before)),
         };
-        (requests(ledger) - requests(before), acts(ledger) - acts(before), ledger.canary_hits)
+        // What struck a connection before its request came tells nothing about who opened it.
+        let connections = if wanted.requests == 0 { 0 } else { ledger.connections - before.connections };
+        (requests(ledger) - requests(before), acts(ledger) - acts(before), connections, ledger.canary_hits)
     };
-    let expected = (wanted.requests, u64::from(wanted.acted), 0);
+    let calls = operation.calls();
+    let acts = if wanted.acted { calls } else { 0 } as u64;
+    let expected = (wanted.requests * calls, acts, (wanted.requests * calls) as u64, 0);
     sandbox.wait_until(LEDGER_LIMIT, |ledger| shows(ledger) == expected);
     let ledger = sandbox.ledger();
     if shows(&ledger) != expected {
-        return Err(format!("the ledger shows (requests, acts, canary) {:?}, not {expected:?}", shows(&ledger)));
+        return Err(format!(
+            "the ledger shows (requests, acts, connections, canary) {:?}, not {expected:?}",
+            shows(&ledger)
+        ));
     }
     if ledger.dead_refresh_tokens_used + ledger.dead_access_tokens_used + ledger.codes_replayed > 0 {
         return Err(format!("a dead credential was used: {ledger:?}"));
@@ -160,6 +167,10 @@ impl Grant {
         match operation {
             Operation::Exchange => with_tokens(stack.send(client.exchange(self.code.as_ref().unwrap()))),
             Operation::Refresh => with_tokens(stack.send(client.refresh(&self.refresh_token))),
+            Operation::RefreshTwice => {
+                let once = stack.send(client.refresh(&self.refresh_token));
+                with_tokens(once.and_then(|tokens| stack.send(client.refresh(tokens.refresh_token().unwrap()))))
+            }
             Operation::Revoke => (outcome(&stack.send(client.revoke(&self.refresh_token))), None),
             Operation::Profile => (outcome(&stack.send(client.profile(&self.access_token).unwrap())), None),
         }

@@ -37,7 +37,7 @@ async fn try_case(stack: &str, sandbox: &Sandbox, scenario: &Scenario, case: &Ca
     let (outcome, tokens) = grant.send(&transport, operation, &client).await;
     let elapsed = now().duration_since(started).unwrap_or_default();
 
-    if !scenario.limit.is_kept_by(elapsed) {
+    if !scenario.limit_of(stack).is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(stack, case);
@@ -65,14 +65,16 @@ async fn check_ledger(
     let shows = |ledger: &Ledger| {
         let acts = match operation {
             Operation::Exchange => counted(ledger, "exchanges"),
-            Operation::Refresh => counted(ledger, "refreshes"),
+            Operation::Refresh | Operation::RefreshTwice => counted(ledger, "refreshes"),
             Operation::Revoke => counted(ledger, "revocations"),
             // Reading changes nothing, so there is nothing to count.
             Operation::Profile => u32::from(wanted.acted && requests(ledger) > 0),
         };
         (requests(ledger), acts, ledger.count("canary_hits"))
     };
-    let expected = (wanted.requests, u32::from(wanted.acted), 0);
+    let calls = operation.calls();
+    let acts = if wanted.acted { u32::try_from(calls).map_err(said)? } else { 0 };
+    let expected = (wanted.requests * calls, acts, 0);
     let started = now();
     let ledger = loop {
         let ledger = match sandbox.ledger().await {
@@ -134,6 +136,10 @@ impl Grant {
         match operation {
             Operation::Exchange => with_tokens(transport.send(client.exchange(self.code.as_ref().unwrap())).await),
             Operation::Refresh => with_tokens(transport.send(client.refresh(&self.refresh_token)).await),
+            Operation::RefreshTwice => match transport.send(client.refresh(&self.refresh_token)).await {
+                Ok(tokens) => with_tokens(transport.send(client.refresh(tokens.refresh_token().unwrap())).await),
+                failed => with_tokens(failed),
+            },
             Operation::Revoke => (Outcome::of(&transport.send(client.revoke(&self.refresh_token)).await), None),
             Operation::Profile => {
                 (Outcome::of(&transport.send(client.profile(&self.access_token).unwrap()).await), None)
