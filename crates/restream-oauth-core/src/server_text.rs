@@ -229,6 +229,9 @@ mod tests {
     fn rfc_6749_5_2_characters_out_of_the_set_are_escaped() {
         let shown = message("a\u{1B}[31m\r\n\"\\\u{202E}é", &[]);
         assert_eq!(&*shown, r#"a\u{1b}[31m\r\n\"\\\u{202e}\u{e9}"#);
+        let plain: String = (' '..='~').filter(|character| !matches!(character, '"' | '\\')).collect();
+        assert_eq!(&*message(&plain, &[]), plain);
+        assert_eq!(&*message(&format!("{plain}é"), &[]), plain + r"\u{e9}");
     }
 
     #[test]
@@ -262,6 +265,10 @@ mod tests {
             assert_eq!(&*redacted(&format!("a {spelling} é"), &secrets(&[secret])), "a [redacted] é", "{spelling}");
         }
         assert_eq!(&*message("s3 %25", &secrets(&[secret])), "s3 %25", "a part of a secret is none");
+        // A plus is a space of the secret, and nothing else of it.
+        for other in ["s3+%25+/~+&", "+3 %25", "abc+", "a+cd"] {
+            assert_eq!(&*message(other, &secrets(&[secret, "abcd"])), other);
+        }
     }
 
     #[test]
