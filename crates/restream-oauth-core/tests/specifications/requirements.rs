@@ -1,4 +1,4 @@
-//! What nine specifications ask of a client, in our words, each with the tests that pin it.
+//! What twelve specifications ask of a client, in our words, each with the tests that pin it.
 
 use crate::Proof::{NotYet, Tests};
 use crate::Row;
