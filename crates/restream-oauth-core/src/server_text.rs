@@ -266,7 +266,7 @@ mod tests {
         }
         assert_eq!(&*message("s3 %25", &secrets(&[secret])), "s3 %25", "a part of a secret is none");
         // A plus is a space of the secret, and nothing else of it.
-        for other in ["s3+%25+/~+&", "+3 %25", "abc+", "a+cd"] {
+        for other in ["s3+%25+/~+&", "+3 %25", "abc+", "a+cd", "%61b%63%65", "%71bcd", "ab%62d"] {
             assert_eq!(&*message(other, &secrets(&[secret, "abcd"])), other);
         }
     }
