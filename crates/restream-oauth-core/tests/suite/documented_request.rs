@@ -108,6 +108,15 @@ fn our_code_exchange_is_what_the_pages_curl_command_sends() {
 }
 
 #[test]
+fn a_code_that_went_to_another_redirect_uri_is_exchanged_with_that_one() {
+    let elsewhere = "http://127.0.0.1:8976/callback?a=b";
+    let code = restream_oauth_core::AuthorizationCode::without_state_check("c0de", elsewhere, None);
+    let form = form(client().exchange(&code).request());
+    let sent: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(sent, [("grant_type", "authorization_code"), ("redirect_uri", elsewhere), ("code", "c0de")]);
+}
+
+#[test]
 fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
     let mut documented = Documented::read();
     let (request, _) = client().exchange(&known_code()).into_parts();

@@ -302,6 +302,13 @@ fn escapes_in_tokens_and_in_member_names_are_resolved() {
 
 #[test]
 fn the_servers_absolute_times_are_kept_and_never_used() {
+    let unix = |seconds| Some(std::time::UNIX_EPOCH + Duration::from_secs(seconds));
+    for (without, with) in [("accessTokenExpiresEpoch", "expires"), ("expires", "accessTokenExpiresEpoch")] {
+        let read = tokens(Json::documented().without(&[without]).set(with, "1520280068").text());
+        assert_eq!(read.server_expires_at(), unix(1_520_280_068), "{with}");
+    }
+    let read = tokens(Json::documented().set("refreshTokenExpiresEpoch", "1551812468").text());
+    assert_eq!(read.server_refresh_expires_at(), unix(1_551_812_468));
     let names = [
         "expires",
         "accessTokenExpiresAt",

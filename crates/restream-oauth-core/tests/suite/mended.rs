@@ -51,8 +51,11 @@ fn a_status_that_no_rfc_knows_kills_no_grant() {
 #[test]
 fn an_error_at_the_front_of_an_answer_that_breaks_off_is_no_refusal() {
     for front in [r#"{"error":"invalid_grant","access_token":"aaa"#, r#"{"error":"invalid_request","x":NaN}"#] {
-        let error = Reply::ok(front).break_off(refresh()).unwrap_err();
-        assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{front}");
+        // Some stacks take any end for the end.
+        for outcome in [Reply::ok(front).break_off(refresh()), Reply::ok(front).finish(refresh())] {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{front}");
+        }
     }
     let error = error_of(Operation::Refresh, &Reply::ok(r#"{"error":"invalid_grant"} "#));
     assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Reauthorize));

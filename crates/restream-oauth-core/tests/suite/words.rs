@@ -10,7 +10,7 @@ use restream_oauth_core::{
     Malformed, Operation, SavedError, TextProblem, UriProblem,
 };
 
-use crate::support::{Reply, client, code_of, entropy, error_of, exchange, known_code, refresh};
+use crate::support::{Reply, client, code_of, entropy, error_of, exchange, known_code, refresh, tokens};
 
 const URI_PROBLEMS: [UriProblem; 11] = [
     UriProblem::Empty,
@@ -187,6 +187,8 @@ fn debug_names_the_type_and_what_is_no_secret() {
     let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":"invalid_grant","message":"why"}"#));
     shows(&error, &["Error", "Refresh", "InvalidGrant", "Refused", "Reauthorize", "400", "why"]);
     shows(&known_code(), &["AuthorizationCode"]);
+    let read = tokens(r#"{"access_token":"a1","refresh_token":"r1","expires_in":60,"scope":"a b"}"#);
+    shows(&read, &["Tokens", "60s", "scopes: Some(2)", "oddities: {RefreshLifetimeAssumed, TokenTypeMissing}"]);
 }
 
 #[test]
