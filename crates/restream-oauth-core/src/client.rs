@@ -333,7 +333,8 @@ impl fmt::Display for ConfigError {
             Self::Endpoint { name, problem } => write!(f, "the {name} URL cannot be used: {problem}"),
             Self::BodyLimit => f.write_str("the limit of an answer's length must be from 1 byte to 16 MiB"),
             Self::Parameter { name } => {
-                write!(f, "the parameter {name:?} cannot be added: it is empty, doubled, or set by the flow itself")
+                let name = name.escape_default();
+                write!(f, "the parameter \"{name}\" cannot be added: it is empty, doubled, or set by the flow itself")
             }
         }
     }
