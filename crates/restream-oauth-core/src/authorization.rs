@@ -432,7 +432,7 @@ impl<'a> CallbackUri<'a> {
 
 /// `scheme://` at the front (RFC 3986 §3.1), which no name of a parameter looks like.
 fn has_scheme(uri: &str) -> bool {
-    let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = uri::split_scheme(uri).map_or("", |(scheme, _)| scheme);
     !scheme.is_empty() && scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character))
 }
 

@@ -20,23 +20,27 @@ pub(crate) enum Piece<'a> {
 }
 
 /// Joins constant pieces and values to be encoded, in one allocation of the exact size.
-pub(crate) fn assemble<const N: usize>(pieces: [Piece<'_>; N], space: Space) -> SecretText {
+pub(crate) fn assemble<const N: usize>(mut pieces: [Piece<'_>; N], space: Space) -> SecretText {
+    join(&mut pieces, space)
+}
+
+/// Not generic: it would be there once for each number of pieces.
+fn join(pieces: &mut [Piece<'_>], space: Space) -> SecretText {
     let mut length = 0_usize;
     // Most values have nothing to be encoded, which is found out once.
-    let pieces = pieces.map(|piece| match piece {
-        Piece::Encoded(text) => {
-            length = length.saturating_add(text.len());
-            piece
+    for piece in pieces.iter_mut() {
+        let (Piece::Encoded(text) | Piece::Plain(text)) = *piece;
+        length = length.saturating_add(text.len());
+        if let Piece::Plain(text) = *piece {
+            match escaping(text, space) {
+                Some(more) => length = length.saturating_add(more),
+                None => *piece = Piece::Encoded(text),
+            }
         }
-        Piece::Plain(text) => {
-            let more = escaping(text, space);
-            length = length.saturating_add(text.len()).saturating_add(more.unwrap_or(0));
-            if more.is_none() { Piece::Encoded(text) } else { piece }
-        }
-    });
+    }
     let mut out = SecretText::with_capacity(length);
     for piece in pieces {
-        match piece {
+        match *piece {
             Piece::Encoded(text) => out.push_str(text),
             Piece::Plain(text) => encode(text, space, |part| out.push_str(part)),
         }

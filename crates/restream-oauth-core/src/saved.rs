@@ -2,7 +2,6 @@
 //!
 //! Secret types have no `Serialize`, so that no derived logger or dump can write them; these are the only writers.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -296,22 +295,21 @@ const MEMBERS: [&str; 19] = [
     "code_verifier",
 ];
 
-/// A saved document, split into its members.
-struct Document<'a>(BTreeMap<&'static str, Value<'a>>);
+/// A saved document, split into its members: one place for each of [`MEMBERS`].
+struct Document<'a>([Option<Value<'a>>; MEMBERS.len()]);
 
 impl<'a> Document<'a> {
     fn read(text: &'a str, expected: &'static str) -> Result<Self, SavedError> {
-        let mut members = BTreeMap::new();
+        let mut document = Self([None; MEMBERS.len()]);
         let shape = json::members(text.as_bytes(), |key, value| {
             // Memory for what is known only.
-            if let Some(name) = MEMBERS.into_iter().find(|name| name.as_bytes() == key) {
-                members.insert(name, value);
+            if let Some((_, place)) = MEMBERS.iter().zip(&mut document.0).find(|(name, _)| name.as_bytes() == key) {
+                *place = Some(value);
             }
         });
         if shape != Shape::Complete {
             return Err(SavedError::NotJson);
         }
-        let document = Self(members);
         if document.optional_text("kind")?.is_none_or(|kind| &*kind != expected) {
             return Err(SavedError::OtherKind { expected });
         }
@@ -323,7 +321,7 @@ impl<'a> Document<'a> {
     }
 
     fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.0.get(name).copied()
+        MEMBERS.iter().zip(self.0).find_map(|(member, value)| if *member == name { value } else { None })
     }
 
     fn text(&self, name: &'static str) -> Result<CleanText<'a>, SavedError> {
