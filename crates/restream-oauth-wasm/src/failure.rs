@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use js_sys::Reflect;
 use restream_oauth_core::{Failure, FailureKind};
 use wasm_bindgen::JsValue;
+
+use crate::platform::get;
 
 /// A failure before the head of the answer.
 pub(crate) fn of(thrown: &JsValue) -> Failure {
@@ -29,7 +30,7 @@ struct Thrown {
 
 impl Thrown {
     fn read(thrown: &JsValue) -> Self {
-        let cause = Reflect::get(thrown, &"cause".into()).unwrap_or_default();
+        let cause = get(thrown, "cause").unwrap_or_default();
         let name = word(thrown, "name").unwrap_or_else(|| "an unnamed error".to_owned());
         Self { name, code: word(&cause, "code") }
     }
@@ -52,7 +53,7 @@ impl std::error::Error for Thrown {}
 
 /// A member that is a plain word, as names and codes are.
 fn word(value: &JsValue, member: &str) -> Option<String> {
-    let text = Reflect::get(value, &member.into()).ok()?.as_string()?;
+    let text = get(value, member).ok()?.as_string()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (plain && (1..=64).contains(&text.len())).then_some(text)
 }
@@ -71,7 +72,7 @@ fn kind_of_code(code: &str) -> Option<FailureKind> {
         _ if code.starts_with("HPE_") => FailureKind::Protocol,
         _ if code.starts_with("ERR_TLS_") || code.starts_with("ERR_SSL_") => FailureKind::Tls,
         // OpenSSL's names for what is wrong with a certificate.
-        _ if code.contains("CERT") || code.starts_with("UNABLE_TO_") => FailureKind::Tls,
+        _ if code.split('_').any(|word| word.starts_with("CERT")) || code.starts_with("UNABLE_TO_") => FailureKind::Tls,
         _ => return None,
     })
 }

@@ -1,12 +1,12 @@
-//! What the core takes from its platform: the time, and randomness.
+//! What the core takes from its platform: the time, and randomness. And how this crate speaks to it: by the names of
+//! members, because each one that is imported instead costs a page 70 bytes.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use js_sys::{Date, Function, Object, Reflect, Uint8Array};
+use js_sys::{Array, Date, Function, Object, Reflect, Uint8Array};
 use restream_oauth_core::Entropy;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Crypto;
 
 /// The time, from JavaScript's `Date`: `SystemTime::now()` panics on this target.
 pub fn now() -> SystemTime {
@@ -29,11 +29,8 @@ pub fn entropy() -> Result<Entropy, EntropyError> {
 }
 
 fn fill(random: &Uint8Array) -> Result<(), JsValue> {
-    // Not checked by class: Node has no global of that name before version 20.
-    let crypto: Crypto = Reflect::get(&global(), &"crypto".into())?.unchecked_into();
-    // Checked, because calling a method of nothing is no exception that could be caught here.
-    Reflect::get(&crypto, &"getRandomValues".into())?.dyn_into::<Function>()?;
-    crypto.get_random_values_with_js_u8_array(random)?;
+    // Node has no global of that name before version 20.
+    call(&get(&global(), "crypto")?, "getRandomValues", random)?;
     Ok(())
 }
 
@@ -55,7 +52,28 @@ pub(crate) fn global() -> Object {
     js_sys::global()
 }
 
-/// A function of the global object.
+/// A function of the global object, or a class.
 pub(crate) fn global_function(name: &str) -> Result<Function, JsValue> {
-    Reflect::get(&global(), &name.into())?.dyn_into()
+    get(&global(), name)?.dyn_into()
+}
+
+/// A member. Of what is no object it is an error, not a trap.
+pub(crate) fn get(object: &JsValue, member: &str) -> Result<JsValue, JsValue> {
+    Reflect::get(object, &member.into())
+}
+
+/// Sets a member of an object that is ours.
+pub(crate) fn set(object: &JsValue, member: &str, value: impl Into<JsValue>) {
+    // Fails on frozen objects only.
+    let _ = Reflect::set(object, &member.into(), &value.into());
+}
+
+/// Calls a method. One that takes no argument takes `undefined` for none.
+pub(crate) fn call(object: &JsValue, method: &str, argument: &JsValue) -> Result<JsValue, JsValue> {
+    get(object, method)?.dyn_into::<Function>()?.call1(object, argument)
+}
+
+/// `new`, for a class of the global object.
+pub(crate) fn construct(class: &str, arguments: &Array) -> Result<JsValue, JsValue> {
+    Reflect::construct(&global_function(class)?, arguments)
 }

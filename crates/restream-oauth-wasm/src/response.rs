@@ -4,54 +4,58 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use js_sys::futures::JsFuture;
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ReadableStreamDefaultReader, Response};
 use zeroize::Zeroizing;
 
+use crate::platform::{call, get};
 use crate::time_limit::TimeLimit;
 
 /// What a reader looks at, without `Content-Length`: it counts the bytes on the wire, and the runtime may have decoded
 /// them. Looked up by name, because reading any name at all costs a page 7 KB.
 const HEADERS: [HeaderName; 5] = [CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE];
 
-pub(crate) fn headers(response: &Response) -> HeaderMap {
+pub(crate) fn headers(response: &JsValue) -> Result<HeaderMap, JsValue> {
+    let from = get(response, "headers")?;
     let mut headers = HeaderMap::new();
     for name in HEADERS {
         // Several of one name come joined by commas, which is how a list is written anyway.
-        let value = response.headers().get(name.as_str()).ok().flatten();
+        let value = call(&from, "get", &name.as_str().into())?.as_string();
         if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
             headers.insert(name, value);
         }
     }
-    headers
+    Ok(headers)
 }
 
 /// The body of an answer. Dropping it tells the runtime that no more is wanted.
 pub(crate) enum Chunks {
-    Stream(ReadableStreamDefaultReader),
-    /// Where bodies are no streams, or there is none: all of it at once.
-    Whole(Promise),
+    /// A stream's reader.
+    Stream(JsValue),
+    /// Where bodies are no streams, or there is none: all of it at once, promised.
+    Whole(JsValue),
     Done,
 }
 
 impl Chunks {
-    pub(crate) fn of(response: &Response) -> Result<Self, JsValue> {
-        match response.body() {
-            Some(stream) => Ok(Self::Stream(stream.get_reader().unchecked_into())),
-            None => Ok(Self::Whole(response.array_buffer()?)),
-        }
+    pub(crate) fn of(response: &JsValue) -> Result<Self, JsValue> {
+        let stream = get(response, "body")?;
+        Ok(if stream.is_falsy() {
+            Self::Whole(call(response, "arrayBuffer", &JsValue::UNDEFINED)?)
+        } else {
+            Self::Stream(call(&stream, "getReader", &JsValue::UNDEFINED)?)
+        })
     }
 
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self, limit: &TimeLimit) -> Result<Option<Zeroizing<Vec<u8>>>, JsValue> {
         let bytes = match self {
             Self::Stream(reader) => {
-                let piece = limit.wait_for(&reader.read()).await?;
-                if Reflect::get(&piece, &"done".into())?.is_truthy() {
+                let piece = limit.wait_for(&call(reader, "read", &JsValue::UNDEFINED)?).await?;
+                if !get(&piece, "done")?.is_falsy() {
                     return Ok(None);
                 }
-                Reflect::get(&piece, &"value".into())?.dyn_into::<Uint8Array>()?
+                get(&piece, "value")?.dyn_into::<Uint8Array>()?
             }
             Self::Whole(all) => {
                 let bytes = Uint8Array::new(&limit.wait_for(all).await?);
@@ -68,7 +72,9 @@ impl Drop for Chunks {
     fn drop(&mut self) {
         if let Self::Stream(reader) = self {
             // Whether it works is nobody's business, but a rejected promise that nobody heard of ends a Node process.
-            drop(JsFuture::from(reader.cancel()));
+            if let Ok(cancelled) = call(reader, "cancel", &JsValue::UNDEFINED) {
+                drop(JsFuture::from(Promise::resolve(&cancelled)));
+            }
         }
     }
 }

@@ -9,14 +9,14 @@ use js_sys::futures::JsFuture;
 use js_sys::{Array, Object, Promise};
 use restream_oauth_core::{Failure, FailureKind};
 use wasm_bindgen::JsValue;
-use web_sys::{AbortController, AbortSignal};
 
 use crate::failure;
-use crate::platform::{global, global_function};
+use crate::platform::{call, construct, get, global, global_function};
 
 /// A running limit. Dropping it takes the timer back and aborts what is still under way.
 pub(crate) struct TimeLimit {
-    controller: AbortController,
+    /// An `AbortController`.
+    controller: JsValue,
     timer: JsValue,
     /// Resolves when the time has passed, to the controller: nothing else has that to say.
     passed: Promise,
@@ -26,7 +26,7 @@ impl TimeLimit {
     pub(crate) fn start(limit: Duration) -> Result<Self, JsValue> {
         // A longer time would count as none at all.
         let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
-        let controller = AbortController::new()?;
+        let controller = construct("AbortController", &Array::new())?;
         let set_timeout = global_function("setTimeout")?;
         let mut timer = Ok(JsValue::UNDEFINED);
         let passed = Promise::new(&mut |resolve, _| {
@@ -35,12 +35,12 @@ impl TimeLimit {
         Ok(Self { controller, timer: timer?, passed })
     }
 
-    pub(crate) fn signal(&self) -> AbortSignal {
-        self.controller.signal()
+    pub(crate) fn signal(&self) -> Result<JsValue, JsValue> {
+        get(&self.controller, "signal")
     }
 
     /// Waits for a promise as long as there is time. What it throws is for one of the two below.
-    pub(crate) async fn wait_for(&self, promise: &Promise) -> Result<JsValue, JsValue> {
+    pub(crate) async fn wait_for(&self, promise: &JsValue) -> Result<JsValue, JsValue> {
         // The time comes first: an answer without end always has another piece ready.
         let value = JsFuture::from(Promise::race(&Array::of2(&self.passed, promise))).await?;
         if self.has_passed(&value) { Err(value) } else { Ok(value) }
@@ -67,6 +67,6 @@ impl Drop for TimeLimit {
             // Where there is `setTimeout`, this does not fail.
             let _ = clear.call1(&global(), &self.timer);
         }
-        self.controller.abort();
+        let _ = call(&self.controller, "abort", &JsValue::UNDEFINED);
     }
 }

@@ -4,13 +4,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use js_sys::{Function, Promise};
-use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Stage};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Request, Response, ResponseType};
+use js_sys::Function;
+use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Reader, Stage};
+use wasm_bindgen::JsValue;
 
 use crate::failure;
-use crate::platform::{global, global_function, now};
+use crate::platform::{get, global, global_function, now};
 use crate::request;
 use crate::response::{self, Chunks};
 use crate::time_limit::TimeLimit;
@@ -50,11 +49,7 @@ impl Transport {
     /// ([`now`]) before, and give it to [`Answer::read`].
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
         let (request, mut reader) = call.into_parts();
-        let mut feed = |piece: Piece<'_>| match piece {
-            Piece::Head(status, headers) => reader.head(status, headers),
-            Piece::Chunk(bytes) => reader.chunk(bytes),
-        };
-        match self.drive(&request, &mut feed).await {
+        match self.drive(&request, &mut |piece| piece.feed(&mut reader)).await {
             Ok(()) => reader.end(),
             Err((stage, failure)) => reader.broke(stage, failure),
         }
@@ -62,7 +57,7 @@ impl Transport {
 
     /// Feeds the answer piece by piece until it ends, or enough was fed. Not generic: a page would load it once for each
     /// kind of call.
-    async fn drive(
+    pub(crate) async fn drive(
         &self,
         request: &http::Request<Body>,
         feed: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
@@ -71,17 +66,17 @@ impl Transport {
         // Lives to the end of the call, however it ends, and then aborts what is left of it.
         let limit = TimeLimit::start(self.time_limit).map_err(unsent)?;
         let fetch = Fetch::prepare(request, &limit).map_err(unsent)?;
-        let response =
-            fetch.send(&limit).await.map_err(|thrown| (Stage::AwaitingHead, limit.failure_before_head(&thrown)))?;
+        let before_head = |thrown: JsValue| (Stage::AwaitingHead, limit.failure_before_head(&thrown));
+        let response = fetch.send(&limit).await.map_err(before_head)?;
 
-        if response.type_() == ResponseType::Opaqueredirect {
+        if get(&response, "type").map_err(before_head)?.as_string().as_deref() == Some("opaqueredirect") {
             // The browser hides which 3xx it was, and where to. The reader needs one; all mean the same to it.
             let _ = feed(Piece::Head(StatusCode::FOUND, &HeaderMap::new()));
             return Ok(());
         }
-        let status = StatusCode::from_u16(response.status())
-            .map_err(|_| (Stage::AwaitingHead, Failure::new(FailureKind::Protocol)))?;
-        if feed(Piece::Head(status, &response::headers(&response))).is_break() {
+        let status = status_of(&response).ok_or((Stage::AwaitingHead, Failure::new(FailureKind::Protocol)))?;
+        let headers = response::headers(&response).map_err(before_head)?;
+        if feed(Piece::Head(status, &headers)).is_break() {
             return Ok(());
         }
         let in_body = |thrown: JsValue| (Stage::ReadingBody, limit.failure_in_body(&thrown));
@@ -96,9 +91,18 @@ impl Transport {
 }
 
 /// What a reader is fed.
-enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Head(StatusCode, &'a HeaderMap),
     Chunk(&'a [u8]),
+}
+
+impl Piece<'_> {
+    pub(crate) fn feed<T>(self, reader: &mut Reader<T>) -> ControlFlow<()> {
+        match self {
+            Self::Head(status, headers) => reader.head(status, headers),
+            Self::Chunk(bytes) => reader.chunk(bytes),
+        }
+    }
 }
 
 impl Default for Transport {
@@ -110,19 +114,23 @@ impl Default for Transport {
 /// The platform's `fetch` and what it is given. Until [`send`](Self::send), nothing has left.
 struct Fetch {
     function: Function,
-    request: Request,
+    /// A `Request`.
+    request: JsValue,
 }
 
 impl Fetch {
     fn prepare(request: &http::Request<Body>, limit: &TimeLimit) -> Result<Self, JsValue> {
-        Ok(Self { function: global_function("fetch")?, request: request::build(request, &limit.signal())? })
+        Ok(Self { function: global_function("fetch")?, request: request::build(request, &limit.signal()?)? })
     }
 
     /// Waits for the head of the answer.
-    async fn send(self, limit: &TimeLimit) -> Result<Response, JsValue> {
-        let promise = self.function.call1(&global(), &self.request)?.dyn_into::<Promise>()?;
-        let response = limit.wait_for(&promise).await?;
-        // Not checked by class: what stands in for `fetch` may have a Response of its own.
-        Ok(response.unchecked_into())
+    async fn send(self, limit: &TimeLimit) -> Result<JsValue, JsValue> {
+        limit.wait_for(&self.function.call1(&global(), &self.request)?).await
     }
+}
+
+fn status_of(response: &JsValue) -> Option<StatusCode> {
+    let status = get(response, "status").ok()?.as_f64()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cut is no status either")]
+    StatusCode::from_u16(status as u16).ok()
 }

@@ -6,7 +6,8 @@ use js_sys::{Object, TypeError};
 use restream_oauth_core::{Advice, CallbackError, Delivery, Error, ErrorKind, FailureKind, Salvaged};
 use wasm_bindgen::JsValue;
 
-use super::objects::{set, set_some, whole_milliseconds};
+use super::objects::{set_some, whole_milliseconds};
+use crate::platform::set;
 
 /// A call that failed.
 pub(super) fn round_trip(error: &Error) -> JsValue {
@@ -64,7 +65,7 @@ pub(super) fn unknown_member(name: &str) -> JsValue {
 
 fn named(name: &str, message: &impl Display) -> JsValue {
     let error = js_sys::Error::new(&message.to_string());
-    error.set_name(name);
+    set(&error, "name", name);
     error.into()
 }
 

@@ -3,8 +3,8 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::errors;
 use super::options::text;
+use super::{errors, objects};
 
 /// One login attempt, between the moment the browser leaves and the moment it comes back. Keep it bound to the browser
 /// that was sent away, for ten minutes at most.
@@ -21,20 +21,21 @@ impl Login {
 #[wasm_bindgen]
 impl Login {
     /// The URL to open in the user's browser. It holds `state`: do not log it.
-    #[wasm_bindgen(getter)]
-    pub fn url(&self) -> String {
-        self.0.url().as_str().to_owned()
+    #[wasm_bindgen(getter, unchecked_return_type = "string")]
+    pub fn url(&self) -> JsValue {
+        self.0.url().as_str().into()
     }
 
     /// The `state` of this attempt: under it a web application saves the login.
-    #[wasm_bindgen(getter)]
-    pub fn state(&self) -> String {
-        self.0.state().expose_secret().to_owned()
+    #[wasm_bindgen(getter, unchecked_return_type = "string")]
+    pub fn state(&self) -> JsValue {
+        self.0.state().expose_secret().into()
     }
 
     /// One line of text that `client.restoreLogin` reads. It holds secrets: keep it on the server.
-    pub fn save(&self) -> String {
-        self.0.to_saved().expose_secret().to_owned()
+    #[wasm_bindgen(unchecked_return_type = "string")]
+    pub fn save(&self) -> JsValue {
+        self.0.to_saved().expose_secret().into()
     }
 
     /// Reads the redirect back: an absolute URI, what a server sees of it (`/callback?…`), or a bare query. It accepts
@@ -66,9 +67,9 @@ impl AsRef<restream_oauth_core::AuthorizationCode> for AuthorizationCode {
 #[wasm_bindgen]
 impl AuthorizationCode {
     /// The scopes that the redirect said were granted, if it said so.
-    #[wasm_bindgen(getter)]
-    pub fn scopes(&self) -> Option<Vec<String>> {
-        self.0.scopes().map(|scopes| scopes.iter().map(str::to_owned).collect())
+    #[wasm_bindgen(getter, unchecked_return_type = "string[] | undefined")]
+    pub fn scopes(&self) -> JsValue {
+        self.0.scopes().map(objects::scopes).into()
     }
 }
 
@@ -76,8 +77,8 @@ impl AuthorizationCode {
 ///
 /// # Errors
 /// `CallbackError` if there is none, or more than one, or no parameter at all.
-#[wasm_bindgen(js_name = stateOf)]
-pub fn state_of(#[wasm_bindgen(unchecked_param_type = "string")] uri: &JsValue) -> Result<String, JsValue> {
+#[wasm_bindgen(js_name = stateOf, unchecked_return_type = "string")]
+pub fn state_of(#[wasm_bindgen(unchecked_param_type = "string")] uri: &JsValue) -> Result<JsValue, JsValue> {
     let state = restream_oauth_core::state_of(&text("uri", uri)?);
-    state.map(|state| state.expose_secret().to_owned()).map_err(|error| errors::callback(&error))
+    state.map(|state| state.expose_secret().into()).map_err(|error| errors::callback(&error))
 }

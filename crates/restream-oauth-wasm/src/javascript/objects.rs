@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Object};
 use restream_oauth_core::{Profile, RefreshToken, Scopes, Tokens};
 use wasm_bindgen::JsValue;
+
+use crate::platform::set;
 
 pub(super) fn tokens(tokens: &Tokens) -> JsValue {
     let object = Object::new();
@@ -27,12 +29,6 @@ pub(super) fn profile(profile: &Profile) -> JsValue {
     object.into()
 }
 
-/// A member of an object that is ours.
-pub(super) fn set(object: &JsValue, member: &str, value: impl Into<JsValue>) {
-    // Fails on frozen objects only.
-    let _ = Reflect::set(object, &member.into(), &value.into());
-}
-
 /// A member that is left out when there is nothing to say.
 pub(super) fn set_some(object: &JsValue, member: &str, value: Option<impl Into<JsValue>>) {
     if let Some(value) = value {
@@ -49,6 +45,6 @@ fn milliseconds(time: SystemTime) -> f64 {
     whole_milliseconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
-fn scopes(scopes: &Scopes) -> Array {
+pub(super) fn scopes(scopes: &Scopes) -> Array {
     scopes.iter().map(JsValue::from).collect()
 }

@@ -6,6 +6,7 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::errors;
+use crate::platform::get;
 
 /// An argument that must be text. Given an object, JavaScript would send `[object Object]` to the server.
 pub(super) fn text(name: &str, value: &JsValue) -> Result<String, JsValue> {
@@ -72,7 +73,7 @@ impl<'a> Members<'a> {
 
     fn member(&mut self, name: &'static str) -> Result<Option<JsValue>, JsValue> {
         self.read.push(name);
-        let value = Reflect::get(self.object, &name.into())?;
+        let value = get(self.object, name)?;
         Ok(Some(value).filter(|value| !value.is_undefined()))
     }
 }
