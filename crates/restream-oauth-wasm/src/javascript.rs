@@ -11,26 +11,61 @@ mod login;
 mod objects;
 mod options;
 
+use std::ops::ControlFlow;
+use std::time::SystemTime;
+
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;
-use restream_oauth_core::Call;
+use restream_oauth_core::{Body, Call, Failure, Reader, Stage};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::transport::Transport;
+use crate::platform::now;
+use crate::transport::{Piece, Transport};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("javascript/types.d.ts");
 
 /// Sends a call that could be built, and settles with what `resolve` makes of its outcome.
-fn promise<T: 'static>(
-    transport: &Transport,
-    call: Result<Call<T>, JsValue>,
-    resolve: impl FnOnce(&T) -> JsValue + 'static,
-) -> Promise {
-    let transport = transport.clone();
+fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, resolve: fn(&T) -> JsValue) -> Promise {
+    let parts = call.map(|call| {
+        let (request, reader) = call.into_parts();
+        (request, Box::new(Asked { reader, resolve }) as Box<dyn Ask>)
+    });
+    drive(transport.clone(), parts)
+}
+
+/// Not generic: a page would load it once for each kind of call.
+fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask>), JsValue>) -> Promise {
     future_to_promise(async move {
-        let outcome = transport.send(call?).await;
-        outcome.map(|value| resolve(&value)).map_err(|error| errors::round_trip(&error))
+        let (request, mut asked) = parts?;
+        let sent_at = now();
+        let end = transport.drive(&request, &mut |piece| asked.feed(piece)).await;
+        asked.settle(end, sent_at)
     })
+}
+
+/// The reader of an answer, whatever the answer becomes.
+trait Ask {
+    fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()>;
+    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>, sent_at: SystemTime) -> Result<JsValue, JsValue>;
+}
+
+struct Asked<T> {
+    reader: Reader<T>,
+    resolve: fn(&T) -> JsValue,
+}
+
+impl<T> Ask for Asked<T> {
+    fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        piece.feed(&mut self.reader)
+    }
+
+    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>, sent_at: SystemTime) -> Result<JsValue, JsValue> {
+        let outcome = match end {
+            Ok(()) => self.reader.finish(sent_at),
+            Err((stage, failure)) => self.reader.failed(stage, failure, sent_at),
+        };
+        outcome.map(|value| (self.resolve)(&value)).map_err(|error| errors::round_trip(&error))
+    }
 }
