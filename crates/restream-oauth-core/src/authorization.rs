@@ -422,7 +422,7 @@ impl<'a> CallbackUri<'a> {
             "" => Self::Query(query),
             path if path.starts_with('/') => Self::Origin { path, query },
             // A query has a `=` before it has a `?`; all else is an address, if a strange one.
-            place if has_scheme(place) || (place.len() < uri.len() && !place.contains('=')) => {
+            place if has_scheme(place) || (place.len() < uri.len() && !place.as_bytes().contains(&b'=')) => {
                 Self::Absolute { place, query }
             }
             _ => Self::Query(uri),
@@ -433,7 +433,7 @@ impl<'a> CallbackUri<'a> {
 /// `scheme://` at the front (RFC 3986 §3.1), which no name of a parameter looks like.
 fn has_scheme(uri: &str) -> bool {
     let scheme = uri::split_scheme(uri).map_or("", |(scheme, _)| scheme);
-    !scheme.is_empty() && scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character))
+    !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// The parameters that matter of a redirect; all others are ignored (RFC 6749 §4.1.2).

@@ -249,7 +249,7 @@ fn take_token(text: &str) -> (&str, &str) {
 }
 
 fn is_token_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
+    character.is_ascii_alphanumeric() || u8::try_from(character).is_ok_and(|byte| b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// A token or a quoted string, and what follows it.

@@ -385,7 +385,7 @@ fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), Tex
         _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
         _ if client_id.contains(char::is_whitespace) => Err(TextProblem::Space),
         _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
-        _ if raw && client_id.contains(':') => Err(TextProblem::Colon),
+        _ if raw && client_id.as_bytes().contains(&b':') => Err(TextProblem::Colon),
         _ => Ok(()),
     }
 }

@@ -137,7 +137,7 @@ pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
     };
     let (authority, path_and_query) =
         rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len())).unwrap_or((rest, ""));
-    if authority.contains('@') {
+    if authority.as_bytes().contains(&b'@') {
         return Err(UriProblem::UserInformation);
     }
     let (host, port) = split_authority(authority)?;
