@@ -165,6 +165,35 @@ fn scopes_are_a_string_an_array_or_separated_by_commas() {
 }
 
 #[test]
+fn twins_of_scopes_are_compared_by_what_they_say() {
+    for (array, same) in [
+        (r#"["a","b"]"#, true),
+        (r#"[ "a" , "b" ]"#, true),
+        (r#"["b","a"]"#, true),
+        (r#"["\u0061","b"]"#, true),
+        (r#"["b"]"#, false),
+        (r#"["a","b","c"]"#, false),
+        (r#"["a","c"]"#, false),
+        (r#"["a","b",5]"#, false),
+    ] {
+        let read = tokens(Json::documented().set("scope", "\"a b\"").set("scopeJson", array).text());
+        assert_eq!(oddities(&read).contains(&Oddity::TwinsDiffer), !same, "{array}");
+        assert_eq!(read.scopes().unwrap().as_str(), "a b", "{array}");
+    }
+}
+
+#[test]
+fn no_more_than_256_scopes_are_taken() {
+    for count in [256, 257, 1000] {
+        let names: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
+        for raw in [format!("\"{}\"", names.join(" ")), format!("\"{}\"", names.join(",")), format!("{names:?}")] {
+            let read = tokens(Json::snake_half().set("scope", &raw).text());
+            assert_eq!(read.scopes().unwrap().iter().count(), 256, "{count}");
+        }
+    }
+}
+
+#[test]
 fn a_scope_that_is_an_array_is_an_oddity_beside_its_twin_too() {
     let array = r#"["profile.read","channels.read","chat.read","stream.read"]"#;
     let read = tokens(Json::documented().set("scope", array).text());
