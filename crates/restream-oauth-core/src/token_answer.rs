@@ -366,7 +366,7 @@ fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
 fn lists_in_order(array: &[u8], scopes: &[u8]) -> bool {
     let mut rest = array;
     let mut before = b'[';
-    for scope in scopes.split(|&byte| byte == b' ') {
+    for scope in words(scopes) {
         let quoted = rest.strip_prefix(&[before]).map(<[u8]>::trim_ascii_start);
         let Some(after) = quoted.and_then(|rest| rest.strip_prefix(b"\"")?.strip_prefix(scope)?.strip_prefix(b"\""))
         else {
