@@ -191,6 +191,7 @@ mod tests {
 
     #[test]
     fn joining_and_splitting_are_inverse() {
+        assert_eq!(Scope::CHAT_READ.to_string(), "chat.read");
         let scopes = Scopes::from_iter([Scope::CHAT_READ, Scope::CHAT_WRITE, Scope::CHAT_READ]);
         assert_eq!(scopes.iter().collect::<Vec<_>>(), ["chat.read", "chat.write"]);
         assert_eq!(Scopes::default().iter().count(), 0);
