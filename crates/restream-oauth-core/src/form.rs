@@ -96,7 +96,7 @@ pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
     while let Some(byte) = input.next() {
         let byte = match byte {
             b'+' => b' ',
-            b'%' => hex_digit(input.next()?)? << 4 | hex_digit(input.next()?)?,
+            b'%' => hex_digit(input.next()?)?.wrapping_mul(16).wrapping_add(hex_digit(input.next()?)?),
             other => other,
         };
         decoded.push_if_there_is_room(&[byte]);

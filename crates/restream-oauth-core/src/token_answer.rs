@@ -27,7 +27,7 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
         _ => return Err(received.into_refusal(sent_at)),
     }
     let text = received.text();
-    let mut members = Members { wholly_utf8: text.wholly_utf8, ..Members::default() };
+    let mut members = Members::default();
     let shape = json::members(text.as_bytes(), |key, value| members.take(key, value));
     let access_token = members.access_token.choose(&mut members.oddities).and_then(owned);
     let refresh_token = members.refresh_token.choose(&mut members.oddities).and_then(owned);
@@ -72,7 +72,6 @@ struct Members<'a> {
     server_expires: Twins<u64>,
     server_refresh_expires: Twins<u64>,
     error: bool,
-    wholly_utf8: bool,
     oddities: Oddities,
 }
 
@@ -80,7 +79,7 @@ impl<'a> Members<'a> {
     fn take(&mut self, key: &[u8], value: Value<'a>) {
         let oddities = &mut self.oddities;
         let mut token = |value: Value<'a>| {
-            let usable = usable_token(value, self.wholly_utf8);
+            let usable = value.string().is_some_and(|text| !text.is_empty()).then_some(value);
             oddities.add_if(usable.is_none() && value.holds_something(), Oddity::UnusableToken);
             usable
         };
@@ -260,13 +259,6 @@ impl Same for Value<'_> {
     }
 }
 
-/// A token is any text but none. In a body that is UTF-8, a plain string is.
-fn usable_token(value: Value<'_>, wholly_utf8: bool) -> Option<Value<'_>> {
-    let usable = (wholly_utf8 && value.is_plain_string() && !value.written().is_empty())
-        || value.string().is_some_and(|text| !text.is_empty());
-    usable.then_some(value)
-}
-
 fn owned(value: Value<'_>) -> Option<SecretText> {
     value.string().map(CleanText::into_owned)
 }
@@ -334,6 +326,7 @@ fn each_scope(value: Value<'_>, mut go_on: impl FnMut(Option<&[u8]>) -> bool) {
         left = left.saturating_sub(1);
         go_on(scope) && left > 0
     };
+    // Of a plain string each word counts by itself: bytes that are no text cost only the word that they stand in.
     let mut split = |value: Value<'_>| match value.string() {
         _ if value.is_plain_string() => words(value.written()).all(|word| take(Some(word))),
         Some(text) => words(text.as_bytes()).all(|word| take(Some(word))),
@@ -385,6 +378,24 @@ fn spelled_oddly(value: Value<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_in_the_documented_order_is_known_as_it_is_written() {
+        for array in [r#"["a","b.c"]"#, r#"[ "a" , "b.c" ]"#, "[\n  \"a\",\r\n\t\"b.c\"\n]"] {
+            assert!(lists_in_order(array.as_bytes(), b"a b.c"), "{array}");
+        }
+        for array in [
+            r#"["a","b.c","d"]"#,
+            r#"["b.c","a"]"#,
+            r#"["a"]"#,
+            r#"["a" "b.c"]"#,
+            r#"["a","b.c",]"#,
+            r#"["a","b.cd"]"#,
+            "",
+        ] {
+            assert!(!lists_in_order(array.as_bytes(), b"a b.c"), "{array}");
+        }
+    }
 
     #[test]
     fn the_whole_part_of_a_number_is_read_by_its_digits() {

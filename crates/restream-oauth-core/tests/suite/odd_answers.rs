@@ -53,6 +53,14 @@ fn utf_16_with_a_byte_order_mark_is_decoded() {
 }
 
 #[test]
+fn bytes_that_are_no_utf_8_cost_only_their_own_scope() {
+    let body = [br#"{"access_token":"a1","refresh_token":"r1","scope":"a b"#, &b"\xE9 c\"}"[..]].concat();
+    let read = tokens(body);
+    assert_eq!(read.scopes().unwrap().as_str(), "a c");
+    assert!(oddities(&read).contains(&Oddity::ScopeUnusable));
+}
+
+#[test]
 fn bytes_that_are_no_utf_8_cost_only_their_own_member() {
     // Latin-1, as a name or a note that nobody reads.
     for place in ["name", "scopeJson"] {
