@@ -48,20 +48,24 @@ fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
     }
     canary::listen();
     let scenarios = table();
-    let mut stacks = vec![stack::HYPER, stack::UREQ, stack::REQWEST, stack::MINREQ, stack::TCP];
-    stacks.extend(curl_is_there().then_some(stack::CURL));
+    let mut stacks = vec![stack::HYPER, stack::UREQ];
+    // A build in which hyper logs is for what ours say; it makes reqwest, which has no cap on informational answers, a
+    // minute late.
+    if !cfg!(hyper_unstable_tracing) {
+        stacks.extend([stack::REQWEST, stack::MINREQ, stack::TCP]);
+        stacks.extend(curl_is_there().then_some(stack::CURL));
+    }
     let failures = thread::scope(|scope| {
         let scenarios = &scenarios;
-        let mut running = vec![
-            scope.spawn(|| run::<stacks::Hyper>(scenarios)),
-            scope.spawn(|| run::<stacks::Ureq>(scenarios)),
-            scope.spawn(|| run::<stacks::Reqwest>(scenarios)),
-            scope.spawn(|| run::<stacks::Minreq>(scenarios)),
-            scope.spawn(|| run::<stacks::Tcp>(scenarios)),
-        ];
-        if stacks.contains(&stack::CURL) {
-            running.push(scope.spawn(|| run::<stacks::Curl>(scenarios)));
-        }
+        let run_of = |name: &&str| match *name {
+            stack::HYPER => run::<stacks::Hyper>,
+            stack::UREQ => run::<stacks::Ureq>,
+            stack::REQWEST => run::<stacks::Reqwest>,
+            stack::MINREQ => run::<stacks::Minreq>,
+            stack::TCP => run::<stacks::Tcp>,
+            _ => run::<stacks::Curl>,
+        };
+        let running: Vec<_> = stacks.iter().map(run_of).map(|run| scope.spawn(move || run(scenarios))).collect();
         running.into_iter().flat_map(|failures| failures.join().unwrap()).collect::<Vec<_>>()
     });
     let failed: Vec<_> = failures.iter().map(|failure| (failure.stack, failure.scenario)).collect();
