@@ -441,6 +441,8 @@ pub(crate) struct Text<'a> {
     body: TextBytes<'a>,
     /// A byte order mark was taken off, or some bytes are no text.
     pub(crate) oddly_encoded: bool,
+    /// No byte is anything but text.
+    pub(crate) wholly_utf8: bool,
 }
 
 enum TextBytes<'a> {
@@ -461,7 +463,11 @@ impl<'a> Text<'a> {
         let checked = std::str::from_utf8(bytes);
         // A character that is cut at the very end is not strange.
         let odd = checked.is_err_and(|error| error.error_len().is_some());
-        Self { body: TextBytes::AsTheyStand(bytes), oddly_encoded: odd || without_mark.is_some() }
+        Self {
+            body: TextBytes::AsTheyStand(bytes),
+            oddly_encoded: odd || without_mark.is_some(),
+            wholly_utf8: checked.is_ok(),
+        }
     }
 
     /// A unit that is no character becomes a byte that is none.
@@ -476,7 +482,7 @@ impl<'a> Text<'a> {
             let encoded = character.map(|character| character.encode_utf8(&mut utf8).as_bytes());
             made.push_if_there_is_room(encoded.unwrap_or(b"\xFF"));
         }
-        Self { body: TextBytes::Made(made), oddly_encoded: true }
+        Self { body: TextBytes::Made(made), oddly_encoded: true, wholly_utf8: false }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

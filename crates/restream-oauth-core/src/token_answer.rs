@@ -28,7 +28,7 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
     }
     let text = received.text();
     let mut members = Members::default();
-    let shape = json::members(text.as_bytes(), |key, value| members.take(key, value));
+    let shape = json::members(text.as_bytes(), |key, value| members.take(key, value, text.wholly_utf8));
     let access_token = members.access_token.choose(&mut members.oddities).and_then(owned);
     let refresh_token = members.refresh_token.choose(&mut members.oddities).and_then(owned);
     let salvaged = match (access_token, refresh_token) {
@@ -76,10 +76,10 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn take(&mut self, key: &[u8], value: Value<'a>) {
+    fn take(&mut self, key: &[u8], value: Value<'a>, wholly_utf8: bool) {
         let oddities = &mut self.oddities;
         let mut token = |value: Value<'a>| {
-            let usable = value.string().is_some_and(|text| !text.is_empty()).then_some(value);
+            let usable = usable_token(value, wholly_utf8);
             oddities.add_if(usable.is_none() && value.holds_something(), Oddity::UnusableToken);
             usable
         };
@@ -257,6 +257,13 @@ impl Same for Value<'_> {
     fn same(self, other: Self) -> bool {
         self == other || self.string().is_some_and(|text| other.string().as_deref() == Some(&*text))
     }
+}
+
+/// A token is any text but none. In a body that is UTF-8, a plain string is.
+fn usable_token(value: Value<'_>, wholly_utf8: bool) -> Option<Value<'_>> {
+    let usable = (wholly_utf8 && value.is_plain_string() && !value.written().is_empty())
+        || value.string().is_some_and(|text| !text.is_empty());
+    usable.then_some(value)
 }
 
 fn owned(value: Value<'_>) -> Option<SecretText> {
