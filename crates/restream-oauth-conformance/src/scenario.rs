@@ -20,13 +20,21 @@ pub struct Scenario {
     pub cases: Vec<Case>,
     /// The stacks that differ.
     pub differences: Vec<Difference>,
+    /// The stacks in which it would never end, and nothing after it would be tried.
+    pub never_ends_in: &'static [&'static str],
 }
 
 impl Scenario {
     /// A refresh against the sandbox over plain http, with all the time it needs.
     pub fn new(name: &'static str) -> Self {
         let (server, operation, limit) = (Server::Http, Operation::Refresh, Limit::Ample);
-        Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new() }
+        Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new(), never_ends_in: &[] }
+    }
+
+    /// These stacks come to no outcome, and are not asked.
+    #[must_use]
+    pub fn which_never_ends_in(self, stacks: &'static [&'static str]) -> Self {
+        Self { never_ends_in: stacks, ..self }
     }
 
     /// Another step of the flow.
@@ -113,7 +121,8 @@ impl Scenario {
 
     /// Why a stack cannot be asked at all, if it cannot.
     pub fn is_not_for(&self, stack: &str) -> Option<&'static str> {
-        (self.server.needs_tls() && WITHOUT_TLS.contains(&stack)).then_some("no TLS")
+        let no_tls = (self.server.needs_tls() && WITHOUT_TLS.contains(&stack)).then_some("no TLS");
+        no_tls.or(self.never_ends_in.contains(&stack).then_some("never ends"))
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers."),
         Scenario::new("103 without end, without a pause")
             .short()
+            // Its network process reads on and on, and comes to nothing else: not to being told that the time is over.
+            .which_never_ends_in(&[CHROMIUM])
             .case(Case::new(endless_103(0), in_doubt(FailureKind::Timeout)))
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers.")
             .but(&[UREQ], [in_doubt(FailureKind::Protocol)], "It takes them all for one head, which is too long.")
