@@ -38,8 +38,7 @@ fn number_of(difference: &Difference, notes: &mut Vec<String>) -> usize {
         Outcome::Failed { kind, delivery, .. } => format!("{kind}; {delivery}"),
     };
     let outcomes: Vec<_> = difference.expected.iter().map(told).collect();
-    let late = if difference.late { ", long after the limit" } else { "" };
-    let note = format!("{} Reported: {}{late}.", difference.why, outcomes.join(", or "));
+    let note = format!("{} Reported: {}.", difference.why, outcomes.join(", or "));
     let known = notes.iter().position(|known| *known == note);
     known.map_or_else(
         || {
@@ -62,7 +61,7 @@ mod tests {
     fn a_difference_is_told_once_and_referred_to_by_its_number_and_a_failure_is_told() {
         let differing =
             |name| Scenario::new(name).but(&[CURL], [in_doubt(FailureKind::Other)], "It is another program.");
-        let late = Scenario::new("four").but(&[CURL], [in_doubt(FailureKind::Other)], "It dreams.").which_is_late();
+        let another = Scenario::new("four").but(&[CURL], [in_doubt(FailureKind::Other)], "It dreams.");
         let two = Scenario::new("two").against(Server::Nowhere);
         let expected = "\
             | scenario | hyper | TcpStream | curl |\n\
@@ -72,8 +71,8 @@ mod tests {
             | three | passed | FAILED | [1] |\n\
             | four | passed | passed | [2] |\n\n\
             1. It is another program. Reported: the HTTP stack failed; the server may have acted on it.\n\
-            2. It dreams. Reported: the HTTP stack failed; the server may have acted on it, long after the limit.\n";
-        let scenarios = [differing("one"), two, differing("three"), late];
+            2. It dreams. Reported: the HTTP stack failed; the server may have acted on it.\n";
+        let scenarios = [differing("one"), two, differing("three"), another];
         assert_eq!(markdown(&scenarios, &[HYPER, TCP, CURL], &[(TCP, "three")]), expected);
     }
 }

@@ -20,21 +20,21 @@ pub struct Scenario {
     pub cases: Vec<Case>,
     /// The stacks that differ.
     pub differences: Vec<Difference>,
-    /// The stacks in which it would never end, and nothing after it would be tried.
-    pub never_ends_in: &'static [&'static str],
+    /// Whether calls that run beside it would come to another outcome.
+    pub alone: bool,
 }
 
 impl Scenario {
     /// A refresh against the sandbox over plain http, with all the time it needs.
     pub fn new(name: &'static str) -> Self {
         let (server, operation, limit) = (Server::Http, Operation::Refresh, Limit::Ample);
-        Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new(), never_ends_in: &[] }
+        Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new(), alone: false }
     }
 
-    /// These stacks come to no outcome, and are not asked.
+    /// Keeps a whole browser busy: it is tried when everything else is done.
     #[must_use]
-    pub fn which_never_ends_in(self, stacks: &'static [&'static str]) -> Self {
-        Self { never_ends_in: stacks, ..self }
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Another step of the flow.
@@ -77,16 +77,7 @@ impl Scenario {
         outcomes: [Outcome; N],
         why: &'static str,
     ) -> Self {
-        self.differences.push(Difference { stacks, expected: outcomes.into(), ledger: None, late: false, why });
-        self
-    }
-
-    /// With the last difference, the limit passes unnoticed.
-    #[must_use]
-    pub fn which_is_late(mut self) -> Self {
-        if let Some(difference) = self.differences.last_mut() {
-            difference.late = true;
-        }
+        self.differences.push(Difference { stacks, expected: outcomes.into(), ledger: None, why });
         self
     }
 
@@ -114,15 +105,9 @@ impl Scenario {
         self.difference_of(stack).and_then(|difference| difference.ledger).unwrap_or(case.ledger)
     }
 
-    /// The limit by which a stack must end: its own, or the other one if it is late.
-    pub fn limit_of(&self, stack: &str) -> Limit {
-        if self.difference_of(stack).is_some_and(|difference| difference.late) { Limit::Ample } else { self.limit }
-    }
-
     /// Why a stack cannot be asked at all, if it cannot.
     pub fn is_not_for(&self, stack: &str) -> Option<&'static str> {
-        let no_tls = (self.server.needs_tls() && WITHOUT_TLS.contains(&stack)).then_some("no TLS");
-        no_tls.or(self.never_ends_in.contains(&stack).then_some("never ends"))
+        (self.server.needs_tls() && WITHOUT_TLS.contains(&stack)).then_some("no TLS")
     }
 }
 
@@ -189,8 +174,6 @@ pub struct Difference {
     pub expected: Vec<Outcome>,
     /// What the server sees then, if that differs too.
     pub ledger: Option<LedgerShows>,
-    /// Whether it ends long after its limit.
-    pub late: bool,
     /// Why.
     pub why: &'static str,
 }

@@ -82,7 +82,7 @@ fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario,
     let elapsed = started.elapsed();
     canary::check_log()?;
 
-    if !scenario.limit_of(S::NAME).is_kept_by(elapsed) {
+    if !scenario.limit.is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(S::NAME, case);

@@ -40,7 +40,7 @@ async fn try_case(stack: &str, sandbox: &Sandbox, scenario: &Scenario, case: &Ca
     let (outcome, tokens) = grant.send(&transport, operation, &client).await;
     let elapsed = now().duration_since(started).unwrap_or_default();
 
-    if !scenario.limit_of(stack).is_kept_by(elapsed) {
+    if !scenario.limit.is_kept_by(elapsed) {
         return Err(format!("it took {elapsed:?}"));
     }
     let expected = scenario.expected_of(stack, case);

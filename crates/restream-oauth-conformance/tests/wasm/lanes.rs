@@ -27,8 +27,9 @@ const NOBODY: Option<&str> = option_env!("CONFORMANCE_NOBODY");
 async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
     let in_node = Reflect::has(&js_sys::global(), &"process".into()).unwrap();
     let stack = if in_node { stack::NODE } else { stack::CHROMIUM };
+    let (alone, together): (Vec<_>, Vec<_>) = table().into_iter().partition(|scenario| scenario.alone);
     let (mut over_tls, mut others): (Vec<_>, Vec<_>) =
-        table().into_iter().partition(|scenario| matches!(scenario.server, Server::Https(_)));
+        together.into_iter().partition(|scenario| matches!(scenario.server, Server::Https(_)));
     // The longest first, so that no lane is left alone with them.
     for scenarios in [&mut over_tls, &mut others] {
         scenarios.sort_by_key(|scenario| Reverse(scenario.cases.len()));
@@ -41,6 +42,8 @@ async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
         lanes.push(&others.work_off(stack, http, &failures));
     }
     JsFuture::from(Promise::all(&lanes)).await.unwrap();
+    let http = known(HTTP).split(' ').next().unwrap();
+    JsFuture::from(Queue::of(alone).work_off(stack, http, &failures)).await.unwrap();
 
     let failures = failures.take();
     let failed: Vec<_> = failures.iter().map(|(scenario, _)| (stack, *scenario)).collect();
