@@ -77,5 +77,10 @@ mod response;
 mod time_limit;
 mod transport;
 
+/// The one of the npm package.
+#[cfg(all(feature = "npm", target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 pub use platform::{EntropyError, entropy, now};
 pub use transport::Transport;

@@ -10,8 +10,18 @@ use wasm_bindgen::{JsCast, JsValue};
 
 /// The time, from JavaScript's `Date`: `SystemTime::now()` panics on this target.
 pub fn now() -> SystemTime {
-    let since_epoch = Duration::try_from_secs_f64(Date::now() / 1000.0).unwrap_or_default();
+    let since_epoch = whole_number(Date::now()).map(Duration::from_millis).unwrap_or_default();
     SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// JavaScript counts in floating point. Beyond 2^53 that has gaps, and what is printed is not what was meant.
+pub(crate) fn whole_number(number: f64) -> Option<u64> {
+    const MOST: u64 = 1 << f64::MANTISSA_DIGITS;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is bent is refused below")]
+    let whole = number as u64;
+    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "exact up to the most that passes")]
+    let is_exact = whole as f64 == number;
+    (is_exact && whole <= MOST).then_some(whole)
 }
 
 /// Fresh entropy for a [`Login`](restream_oauth_core::Login), from the platform's `crypto.getRandomValues`. There is no
@@ -76,4 +86,22 @@ pub(crate) fn call(object: &JsValue, method: &str, argument: &JsValue) -> Result
 /// `new`, for a class of the global object.
 pub(crate) fn construct(class: &str, arguments: &Array) -> Result<JsValue, JsValue> {
     Reflect::construct(&global_function(class)?, arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_what_they_are_and_nothing_is_bent_into_one() {
+        for (number, whole) in [(0.0, 0), (-0.0, 0), (1.0, 1), (1_779_753_600_000.0, 1_779_753_600_000)] {
+            assert_eq!(whole_number(number), Some(whole));
+        }
+        assert_eq!(whole_number(2_f64.powi(53)), Some(1 << 53));
+        let bent =
+            [-1.0, -0.5, 0.5, f64::NAN, f64::INFINITY, -f64::INFINITY, 2_f64.powi(53) + 2.0, 2_f64.powi(64), 1e300];
+        for number in bent {
+            assert_eq!(whole_number(number), None, "{number}");
+        }
+    }
 }

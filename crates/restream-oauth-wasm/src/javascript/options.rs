@@ -1,12 +1,10 @@
 //! Reading what JavaScript passes in: nothing of the wrong type, and no misspelt member, passes as none.
 
-use std::time::Duration;
-
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::errors;
-use crate::platform::get;
+use crate::platform::{get, whole_number};
 
 /// An argument that must be text. Given an object, JavaScript would send `[object Object]` to the server.
 pub(super) fn text(name: &str, value: &JsValue) -> Result<String, JsValue> {
@@ -43,10 +41,8 @@ impl<'a> Members<'a> {
     /// A number of something that cannot be negative or broken.
     pub(super) fn number(&mut self, name: &'static str) -> Result<Option<u64>, JsValue> {
         let Some(value) = self.member(name)? else { return Ok(None) };
-        // By way of a duration, which refuses what a cast would bend: negative, not a number, too large.
-        let seconds = value.as_f64().and_then(|number| Duration::try_from_secs_f64(number).ok());
-        let whole = seconds.filter(|seconds| seconds.subsec_nanos() == 0).map(|seconds| seconds.as_secs());
-        whole.map(Some).ok_or_else(|| errors::wrong_type(name, "a whole number, not negative"))
+        let whole = value.as_f64().and_then(whole_number);
+        whole.map(Some).ok_or_else(|| errors::wrong_type(name, "a whole number from 0 to 2^53"))
     }
 
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, JsValue> {
