@@ -1,4 +1,4 @@
-// Node: its fetch does not read files.
+// Node and Bun: their fetch does not read files, or not everywhere.
 import { readFileSync } from "node:fs";
 import { AuthorizationCode, Client, Login, initSync, stateOf } from "./restream_oauth.js";
 

@@ -24,7 +24,7 @@ pub(crate) fn of_body(thrown: &JsValue) -> Failure {
 #[derive(Debug)]
 struct Thrown {
     name: String,
-    /// Node's, from the cause. Browsers tell none.
+    /// Node's, from the cause, or Bun's. Browsers tell none.
     code: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Thrown {
     fn read(thrown: &JsValue) -> Self {
         let cause = get(thrown, "cause").unwrap_or_default();
         let name = word(thrown, "name").unwrap_or_else(|| "an unnamed error".to_owned());
-        Self { name, code: word(&cause, "code") }
+        Self { name, code: word(&cause, "code").or_else(|| word(thrown, "code")) }
     }
 
     fn kind(&self) -> Option<FailureKind> {

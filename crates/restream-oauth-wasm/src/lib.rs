@@ -1,4 +1,4 @@
-//! Sends the calls of `restream-oauth-core` over `fetch`: in browsers (pages and workers), edge runtimes, Node and Deno.
+//! Sends the calls of `restream-oauth-core` over `fetch`: in browsers (pages and workers), Node, Deno, Bun and workerd.
 //!
 //! In scope: asking `fetch` the right way, a time limit, feeding the answer to its reader, and the two things that the
 //! core takes from its platform, [`now`] and [`entropy`]. Out of scope: everything else. It follows no redirect and
@@ -28,8 +28,8 @@
 //! - **Whether anything was sent.** A failure before the head of the answer is
 //!   [`Unknown`](restream_oauth_core::Delivery::Unknown), even where the server was not there. Only a request that was
 //!   never handed to `fetch` is `NotSent`.
-//! - **Why a connection failed.** Browsers hide it: the kind is
-//!   [`Other`](restream_oauth_core::FailureKind::Other). Node tells a code, which is read.
+//! - **Why a connection failed.** Browsers, Deno and workerd hide it: the kind is
+//!   [`Other`](restream_oauth_core::FailureKind::Other). Node and Bun tell a code, which is read.
 //! - **Which redirect it was.** A browser answers `redirect: "manual"` with an empty answer of status 0. It is reported
 //!   as `Redirected` with status 302, whichever it was; other runtimes give the real status.
 //! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this
@@ -43,8 +43,8 @@
 //! is set; elsewhere `Accept-Encoding: identity` and `Connection: close` are sent.
 //!
 //! **Some runtimes send a request a second time** by themselves when the connection they reused turns out to be closed
-//! (measured in Chromium and Deno, never in Node), and in a browser nothing can forbid it. If the first one had rotated
-//! the tokens, the answer to the second is `invalid_grant`.
+//! (measured in Chromium and Deno, not in Node, Bun and workerd). If the first one had rotated the tokens, the answer to the second is
+//! `invalid_grant`. In Deno each call has a connection of its own, which rules it out; in a browser nothing can.
 //!
 //! # Dropping the future
 //!
@@ -71,6 +71,7 @@
 mod failure;
 #[cfg(feature = "javascript")]
 mod javascript;
+mod own_connection;
 mod platform;
 mod request;
 mod response;

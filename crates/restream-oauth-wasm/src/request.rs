@@ -46,7 +46,7 @@ fn headers(from: &HeaderMap) -> Result<Object, JsValue> {
         set(&headers, name, value);
     }
     // Browsers let neither be set, and say nothing. Elsewhere the second keeps the connection from being used again: a
-    // kept one may fail only after the request was written to it (Node), or have it sent twice (Deno).
+    // kept one may fail only after the request was written to it.
     set(&headers, "accept-encoding", "identity");
     set(&headers, "connection", "close");
     Ok(headers)

@@ -9,6 +9,7 @@ use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Reade
 use wasm_bindgen::JsValue;
 
 use crate::failure;
+use crate::own_connection::OwnConnection;
 use crate::platform::{get, global, global_function, now};
 use crate::request;
 use crate::response::{self, Chunks};
@@ -67,7 +68,7 @@ impl Transport {
         let limit = TimeLimit::start(self.time_limit).map_err(unsent)?;
         let fetch = Fetch::prepare(request, &limit).map_err(unsent)?;
         let before_head = |thrown: JsValue| (Stage::AwaitingHead, limit.failure_before_head(&thrown));
-        let response = fetch.send(&limit).await.map_err(before_head)?;
+        let response = limit.wait_for(&fetch.begin().map_err(before_head)?).await.map_err(before_head)?;
 
         if get(&response, "type").map_err(before_head)?.as_string().as_deref() == Some("opaqueredirect") {
             // The browser hides which 3xx it was, and where to. The reader needs one; all mean the same to it.
@@ -111,21 +112,23 @@ impl Default for Transport {
     }
 }
 
-/// The platform's `fetch` and what it is given. Until [`send`](Self::send), nothing has left.
+/// The platform's `fetch` and what it is given. Until [`begin`](Self::begin), nothing has left.
 struct Fetch {
     function: Function,
     /// A `Request`.
     request: JsValue,
+    connection: OwnConnection,
 }
 
 impl Fetch {
     fn prepare(request: &http::Request<Body>, limit: &TimeLimit) -> Result<Self, JsValue> {
-        Ok(Self { function: global_function("fetch")?, request: request::build(request, &limit.signal()?)? })
+        let request = request::build(request, &limit.signal()?)?;
+        Ok(Self { function: global_function("fetch")?, request, connection: OwnConnection::prepare()? })
     }
 
-    /// Waits for the head of the answer.
-    async fn send(self, limit: &TimeLimit) -> Result<JsValue, JsValue> {
-        limit.wait_for(&self.function.call1(&global(), &self.request)?).await
+    /// Promises the head of the answer. The connection lives as long as this.
+    fn begin(&self) -> Result<JsValue, JsValue> {
+        self.function.apply(&global(), &self.connection.arguments(&self.request))
     }
 }
 

@@ -1,13 +1,16 @@
-// The npm package in Node, as a program would use it, against the example `sandbox`.
+// The npm package in Node, Deno and Bun, as a program would use it, against the example `sandbox`.
 //
-//     node --test tests/javascript.mjs
+//     node --test javascript.mjs
+//     deno test --allow-all --no-check javascript.mjs
+//     bun test ./javascript.mjs
 //
-// RESTREAM_PACKAGE is the built package; the other variables are what the example prints. `.ci/wasm` sets them.
+// from a folder in which the package is installed. The variables are what the example prints. `.ci/wasm` does that.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { Client, stateOf } from "restream-oauth";
 
-const { RESTREAM_PACKAGE, RESTREAM_SANDBOX, RESTREAM_GONE } = process.env;
-const { Client, stateOf } = await import(`${RESTREAM_PACKAGE}/node.js`);
+const { RESTREAM_SANDBOX, RESTREAM_GONE } = process.env;
+const { Bun, Deno } = globalThis;
 
 const options = {
   clientId: "wasm-suite",
@@ -110,8 +113,9 @@ test("a lost answer leaves the refresh in doubt, and half a pair is salvaged", a
   const cut = await grant();
   await inject({ what: "truncate", after: 80, endpoint: "token" });
   await assert.rejects(client.refresh(cut.refreshToken), (error) => {
-    assert.equal(error.delivery, "completed");
-    assert.ok(error.salvaged.accessToken);
+    // Bun drops what arrived before a break, unless it was read already.
+    assert.ok(error.delivery === "completed" || (Bun && error.delivery === "unknown"));
+    assert.ok(error.salvaged?.accessToken || Bun);
     return true;
   });
 });
@@ -123,14 +127,16 @@ test("a time limit in milliseconds, and a server that is gone", async () => {
   await assert.rejects(hasty.refresh(refreshToken), { kind: "timeout", delivery: "unknown", advice: "replay" });
 
   const nobody = new Client({ ...options, baseUrl: RESTREAM_GONE });
-  await assert.rejects(nobody.refresh("any"), { kind: "connect", delivery: "unknown", advice: "replay" });
+  // Node's errors have a code; Deno's do not.
+  const kind = Deno ? "other" : "connect";
+  await assert.rejects(nobody.refresh("any"), { kind, delivery: "unknown", advice: "replay" });
 });
 
 test("a time limit holds whatever was collected meanwhile", async () => {
   const { setFlagsFromString } = await import("node:v8");
   const { runInNewContext } = await import("node:vm");
   setFlagsFromString("--expose-gc");
-  const collecting = setInterval(runInNewContext("gc"), 50);
+  const collecting = setInterval(Bun ? Bun.gc : runInNewContext("gc"), 50);
   const hasty = new Client({ ...options, timeLimit: 500 });
   const { refreshToken } = await grant();
   await inject({ what: "hang", point: "in_body", after: 10, endpoint: "token" });
