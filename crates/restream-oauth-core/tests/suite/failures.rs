@@ -56,7 +56,8 @@ fn a_gateway_error_leaves_everything_in_doubt() {
     for status in [500, 502, 504, 503, 520, 522, 599] {
         let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
         let message = Reply::of(status, r#"{"message":"upstream request timeout"}"#);
-        for reply in [html(status), Reply::of(status, ""), message.clone()] {
+        // A status that is no success makes none of whatever it brings, be it a whole pair.
+        for reply in [html(status), Reply::of(status, ""), Reply::of(status, DOCUMENTED), message.clone()] {
             check(&reply, &kind, Delivery::Unknown, in_doubt(None));
         }
         assert_eq!(error_of(Operation::Refresh, &message).server_message(), Some("upstream request timeout"));
@@ -202,24 +203,42 @@ fn the_two_answers_that_were_seen_from_the_token_endpoint_are_a_dead_grant() {
 
 #[test]
 fn a_code_that_nobody_knows_is_kept_as_text_and_its_status_counts() {
-    for body in [nested(400, "odd_thing", "m"), flat("odd_thing", "m")] {
-        let kind = ErrorKind::Refused(ErrorCode::Other("odd_thing".into()));
-        for (status, delivery) in [(400, Delivery::Refused), (500, Delivery::Unknown), (503, Delivery::Unknown)] {
-            for step in STEPS {
-                let error = error_of(step, &Reply::of(status, &body));
-                assert_eq!((error.kind(), error.delivery()), (&kind, delivery), "{step} {status}");
+    let cases = [
+        ("odd_thing", ErrorCode::Other("odd_thing".into())),
+        // RFC 6749 §4.1.2.1 knows it, and it tells as little.
+        ("temporarily_unavailable", ErrorCode::TemporarilyUnavailable),
+    ];
+    for (name, code) in cases {
+        let kind = ErrorKind::Refused(code);
+        for body in [nested(400, name, "m"), flat(name, "m")] {
+            for (status, delivery) in [(400, Delivery::Refused), (500, Delivery::Unknown), (503, Delivery::Unknown)] {
+                for step in STEPS {
+                    let error = error_of(step, &Reply::of(status, &body));
+                    assert_eq!((error.kind(), error.delivery()), (&kind, delivery), "{step} {status}");
+                }
             }
+            let timed = Reply::of(503, &body).header(RETRY_AFTER, "5");
+            check(&timed, &kind, Delivery::Refused, [after(5); 4]);
         }
-        let timed = Reply::of(503, &body).header(RETRY_AFTER, "5");
-        check(&timed, &kind, Delivery::Refused, [after(5); 4]);
+        // A success has no status that would count.
+        check(&Reply::ok(flat(name, "m")), &kind, Delivery::Unknown, in_doubt(None));
     }
 }
 
 /// RFC 6749 §5.2.
 #[test]
 fn a_refusal_without_a_code_is_judged_by_its_status() {
-    let bodies =
-        ["", HTML, r#"{"message":"Forbidden"}"#, "[]", "\"no\"", r#"{"error":null}"#, r#"{"error":5}"#, "{\"er"];
+    let bodies = [
+        "",
+        HTML,
+        DOCUMENTED,
+        r#"{"message":"Forbidden"}"#,
+        "[]",
+        "\"no\"",
+        r#"{"error":null}"#,
+        r#"{"error":5}"#,
+        "{\"er",
+    ];
     for status in [400, 403, 404, 405, 409, 413, 418, 451, 499] {
         let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
         for body in bodies {
