@@ -157,7 +157,8 @@ impl LoginOptions {
         Ok(self)
     }
 
-    /// Switches PKCE off, for a server that refuses it. `state` stays.
+    /// Switches PKCE off, for a server that refuses it. `state` stays. An application that is registered without a
+    /// secret must not do without (RFC 9700 §2.1.1).
     pub fn without_pkce(mut self) -> Self {
         self.without_pkce = true;
         self

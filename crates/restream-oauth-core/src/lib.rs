@@ -36,7 +36,7 @@
 //! let mut login = client.login(Entropy::from(random_64_bytes()));
 //! # let state = login.state();
 //! # let uri_that_came_back = format!("https://app.example/callback?code=c0de&state={}", state.expose_secret());
-//! let code = login.read_callback(&uri_that_came_back)?; // state checked: the only door to a code
+//! let code = login.read_callback(&uri_that_came_back)?; // state checked: the door to a code
 //!
 //! // 3: the exchange, on any HTTP stack at all
 //! let (request, reader) = client.exchange(&code).into_parts();

@@ -121,6 +121,7 @@ fn a_bare_code_needs_the_redirect_uri_and_is_told_what_it_skips() {
     assert!(Tokens::from_saved(&outcome.stdout).is_ok());
 }
 
+/// OAuth 2.1 draft §4.1.1.
 #[test]
 fn rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce() {
     let setup = Setup::new();

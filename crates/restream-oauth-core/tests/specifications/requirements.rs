@@ -428,7 +428,10 @@ pub(crate) const ROWS: &[Row] = &[
         "4.1",
         "MUST",
         "A verifier has 43 unreserved characters, and each attempt its own.",
-        Tests(&["core::rfc_7636_4_1_state_and_verifier_are_43_unreserved_characters_and_differ"]),
+        Tests(&[
+            "core::rfc_7636_4_1_state_and_verifier_are_43_unreserved_characters_and_differ",
+            "core::rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy",
+        ]),
     ),
     Row(
         "RFC 7636",
@@ -438,6 +441,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "core::rfc_7636_appendix_b_the_challenge_of_the_example",
             "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
+            "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
         ]),
     ),
     Row(
@@ -580,14 +584,20 @@ pub(crate) const ROWS: &[Row] = &[
         "2.1.2",
         "SHOULD NOT",
         "The implicit grant: there is no way to ask for it.",
-        Tests(&["core::rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own"]),
+        Tests(&[
+            "core::rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own",
+            "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
+        ]),
     ),
     Row(
         "RFC 9700",
         "2.4",
         "MUST NOT",
         "The password grant: there is no way to ask for it.",
-        Tests(&["core::our_code_exchange_is_what_the_pages_curl_command_sends"]),
+        Tests(&[
+            "core::our_code_exchange_is_what_the_pages_curl_command_sends",
+            "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
+        ]),
     ),
     Row("RFC 9700", "2.6", "RECOMMENDED", "Configuration by metadata.", NotYet(NO_DISCOVERY)),
     Row(
@@ -717,8 +727,11 @@ pub(crate) const ROWS: &[Row] = &[
         "OAuth 2.1 draft",
         "4.1.1",
         "MUST",
-        "S256, and PKCE for public clients.",
-        Tests(&["core::rfc_6749_4_1_3_a_public_client_says_who_it_is_and_proves_nothing"]),
+        "S256, and PKCE for public clients. (The core can leave it out, for a server that refuses it; the command cannot.)",
+        Tests(&[
+            "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
+            "cli::rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce",
+        ]),
     ),
     Row(
         "OAuth 2.1 draft",

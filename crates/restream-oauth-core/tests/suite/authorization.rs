@@ -40,7 +40,7 @@ fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
     );
 }
 
-/// CVE-2020-7692, RFC 9700 §2.1.1.
+/// CVE-2020-7692, OAuth 2.1 draft §4.1.1, RFC 9700 §2.1.1.
 #[test]
 fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
     for seed in 0..50 {
@@ -73,7 +73,7 @@ fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
     assert_eq!(value(&form(&request), "code_verifier"), None);
 }
 
-/// RFC 7636 §7.1, RUSTSEC-2024-0343.
+/// RFC 7636 §4.1, RFC 7636 §7.1, RUSTSEC-2024-0343.
 #[test]
 fn rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy() {
     let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n * 3).unwrap());

@@ -225,6 +225,19 @@ fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing
     }
 }
 
+/// RFC 7636 §4.2, RFC 9700 §2.1.2, RFC 9700 §2.4.
+#[test]
+fn no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge() {
+    let all: String = sources().into_iter().map(|(_, code)| code).collect();
+    let asked = |name: &str| {
+        let values = all.split(name).skip(1).map(|rest| rest.split(['&', '"']).next().unwrap_or_default());
+        values.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(asked("grant_type="), ["authorization_code", "refresh_token"].into());
+    assert_eq!(asked("response_type="), ["code"].into());
+    assert_eq!(asked("code_challenge_method="), ["S256"].into());
+}
+
 /// Times are not measured in tests: what is pinned is who compares.
 /// RUSTSEC-2022-0018.
 #[test]
