@@ -13,14 +13,12 @@ use crate::platform::{call, get, global, set};
 pub(crate) struct OwnConnection(Option<JsValue>);
 
 impl OwnConnection {
-    pub(crate) fn prepare() -> Result<Self, JsValue> {
-        let deno = get(&global(), "Deno")?;
-        if deno.is_undefined() || get(&deno, "createHttpClient")?.is_undefined() {
-            return Ok(Self(None));
-        }
+    /// None where there is no such client.
+    pub(crate) fn prepare() -> Self {
         let options = Object::new();
         set(&options, "poolMaxIdlePerHost", 0);
-        Ok(Self(Some(call(&deno, "createHttpClient", &options)?)))
+        let client = get(&global(), "Deno").and_then(|deno| call(&deno, "createHttpClient", &options));
+        Self(client.ok())
     }
 
     /// The arguments of `fetch`.

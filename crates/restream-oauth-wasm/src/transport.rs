@@ -123,7 +123,7 @@ struct Fetch {
 impl Fetch {
     fn prepare(request: &http::Request<Body>, limit: &TimeLimit) -> Result<Self, JsValue> {
         let request = request::build(request, &limit.signal()?)?;
-        Ok(Self { function: global_function("fetch")?, request, connection: OwnConnection::prepare()? })
+        Ok(Self { function: global_function("fetch")?, request, connection: OwnConnection::prepare() })
     }
 
     /// Promises the head of the answer. The connection lives as long as this.
