@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use restream_oauth_core::Tokens;
 
-use crate::support::{RunningLogin, Setup, come_back, get, mode, raw};
+use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode, raw};
 
 /// CVE-2020-7692, RFC 8252 §6.
 #[test]
@@ -237,7 +237,7 @@ fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() 
     let (url, secret) = rest.split_once('|').unwrap();
     assert_eq!((count, secret), ("1", ""));
     come_back(&setup.sandbox.approve(url).unwrap());
-    assert!(child.wait_with_output().unwrap().status.success());
+    Outcome::of(child.wait_with_output().unwrap()).expect(0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
 
-use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode};
+use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode, sandbox};
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
@@ -62,17 +62,16 @@ fn tokens_that_standard_output_does_not_take_are_saved_elsewhere() {
     // Thrown away before it is asked for: nothing is sent.
     let sent = setup.token_requests();
     let output = setup.command(&["refresh"]).stdin(input()).stdout(Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output leads nowhere"));
+    assert!(Outcome::of(output).expect(2).stderr.contains("standard output leads nowhere"));
     assert_eq!(setup.token_requests(), sent);
 
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = setup.command(&["refresh"]);
     let output = command.stdin(input()).stdout(full).env("TMPDIR", &setup.folder.0).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let outcome = Outcome::of(output).expect(1);
     let names = setup.folder.names();
     let rescued = names.iter().find(|name| name.starts_with("restream-oauth-tokens-")).expect("saved elsewhere");
-    assert!(String::from_utf8_lossy(&output.stderr).contains(rescued.as_str()));
+    assert!(outcome.stderr.contains(rescued.as_str()), "{}", outcome.stderr);
     assert_eq!(mode(&setup.folder.0.join(rescued)), 0o600);
     let rescued = std::fs::read_to_string(setup.folder.0.join(rescued)).unwrap();
     setup.run_with_input(&["profile"], &rescued).expect(0);
@@ -217,8 +216,7 @@ fn loopback_addresses_are_recognised_however_they_are_written() {
     let mut setup = Setup::new();
     let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
     setup.redirect_uri = format!("http://[0:0:0:0:0:0:0:1]:{port}/callback");
-    let sandbox = restream_oauth_sandbox::Sandbox::builder().redirect_uri(&setup.redirect_uri).start().unwrap();
-    setup.sandbox = sandbox;
+    setup.sandbox = sandbox().redirect_uri(&setup.redirect_uri).start().unwrap();
     let login = RunningLogin::start(&setup, &[]);
     let callback = setup.sandbox.approve(&login.url).unwrap();
     let target = callback.split_once("/callback").unwrap().1;

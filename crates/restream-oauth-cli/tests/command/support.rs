@@ -8,7 +8,15 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use restream_oauth_core::Tokens;
-use restream_oauth_sandbox::Sandbox;
+use restream_oauth_sandbox::{Builder, Sandbox, spellings};
+
+/// Stand in every client secret, and in every code and token: what is found where it must not be is a leak.
+const SECRET: &str = "s3cretOfTheClient";
+const TOKEN: &str = "t0kenOfTheGrant";
+
+pub(crate) fn sandbox() -> Builder {
+    Sandbox::builder().client_secret(format!("{SECRET}-1")).token_prefix(TOKEN)
+}
 
 /// What a test needs: the sandbox knows `redirect_uri`, whose port is free.
 pub(crate) struct Setup {
@@ -24,7 +32,7 @@ impl Setup {
     pub(crate) fn new() -> Self {
         let address = free_address();
         let redirect_uri = format!("http://{address}/callback");
-        let sandbox = Sandbox::builder().redirect_uri(&redirect_uri).start().unwrap();
+        let sandbox = sandbox().redirect_uri(&redirect_uri).start().unwrap();
         Self { sandbox, redirect_uri, address, folder: Folder::new(), elsewhere: Folder::new() }
     }
 
@@ -45,10 +53,12 @@ impl Setup {
         command
     }
 
+    #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.command(arguments).output().unwrap())
     }
 
+    #[track_caller]
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         // One that refuses its configuration ends before it reads.
@@ -106,12 +116,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Tokens may stand in standard output: some commands print them.
+    #[track_caller]
     pub(crate) fn of(output: Output) -> Self {
-        Self {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_does_not_tell(&stderr, TOKEN);
+        assert_does_not_tell(&stderr, SECRET);
+        assert_does_not_tell(&stdout, SECRET);
+        Self { exit: output.status.code(), stdout, stderr }
     }
 
     #[track_caller]
@@ -124,15 +137,24 @@ impl Outcome {
         self
     }
 
+    /// Of a command that prints no tokens.
     #[track_caller]
     pub(crate) fn json(self) -> serde_json::Value {
-        serde_json::from_str(&self.expect(0).stdout).unwrap()
+        let stdout = self.expect(0).stdout;
+        assert_does_not_tell(&stdout, TOKEN);
+        serde_json::from_str(&stdout).unwrap()
     }
 
     #[track_caller]
     pub(crate) fn tokens(self) -> Tokens {
         Tokens::from_saved(&self.expect(0).stdout).unwrap()
     }
+}
+
+#[track_caller]
+fn assert_does_not_tell(said: &str, word: &str) {
+    let told = spellings(word).into_iter().find(|spelling| said.contains(spelling));
+    assert_eq!(told, None, "a secret was printed: {said}");
 }
 
 /// A running `login`, after it has shown its URL.
@@ -187,12 +209,12 @@ impl RunningLogin {
         assert!(!self.child.wait().unwrap().success());
     }
 
+    #[track_caller]
     pub(crate) fn finish(mut self) -> Outcome {
         self.stderr.read_to_string(&mut self.said).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        let mut outcome = Outcome::of(output);
-        outcome.stderr = self.said;
-        outcome
+        let mut output = self.child.wait_with_output().unwrap();
+        output.stderr = self.said.into_bytes();
+        Outcome::of(output)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Setup, mode, skipped};
+use crate::support::{Outcome, Setup, mode, skipped};
 
 fn refresh_token(path: &Path) -> String {
     let tokens = Tokens::from_saved(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -40,7 +40,7 @@ fn every_file_is_private_whatever_the_umask() {
         .current_dir(&setup.folder.0)
         .env_clear()
         .envs(command.stdin(std::process::Stdio::null()).get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.output().unwrap();
+    Outcome::of(shell.output().unwrap()).expect(4);
     for name in setup.folder.names() {
         assert_eq!(mode(&setup.folder.0.join(&name)), 0o600, "{name}");
     }
@@ -148,7 +148,7 @@ fn a_full_disk_spends_no_token() {
         .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    Outcome::of(output).expect(1);
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "nothing is left behind");
@@ -178,8 +178,7 @@ fn eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token() {
     let children: Vec<_> =
         (0..8).map(|_| setup.command(&["refresh", "--tokens", "tokens.json"]).spawn().unwrap()).collect();
     for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Outcome::of(child.wait_with_output().unwrap()).expect(0);
     }
     let ledger = setup.sandbox.ledger();
     assert_eq!(ledger.refreshes, 8);
