@@ -3,7 +3,6 @@
 use crate::Proof::{NotYet, Tests};
 use crate::Row;
 
-const NO_STORE: &str = "no store yet: the library keeps no tokens";
 const NO_BROKER: &str = "no broker yet: nothing here holds a secret for others";
 const NO_DISCOVERY: &str = "no discovery yet: the endpoints are Restream's constants, or configured";
 
@@ -874,6 +873,6 @@ pub(crate) const ROWS: &[Row] = &[
         "8",
         "NOT RECOMMENDED",
         "Tokens in cookies or shared storage: the adapter for fetch stores none.",
-        NotYet(NO_STORE),
+        Tests(&["wasm::no_storage_of_a_page_is_touched"]),
     ),
 ];
