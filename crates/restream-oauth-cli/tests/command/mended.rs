@@ -1,7 +1,8 @@
 //! What was wrong once: each case found by review, and mended.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -125,7 +126,6 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
     assert!(setup.folder.names().contains(&"login.json".to_owned()));
 }
 
-/// RUSTSEC-2023-0018.
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
     let setup = Setup::new();
@@ -145,9 +145,14 @@ fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
     let left = setup.folder.0.join("tokens.json.new");
     let planted = std::fs::read_to_string(&path).unwrap().replace("access_token\":\"", "access_token\":\"planted");
     std::fs::write(&left, planted).unwrap();
+    std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
+    let outcome = setup.run(&REFRESH).expect(0);
+    assert!(outcome.stderr.contains("others could have written it"), "{}", outcome.stderr);
+    let target = setup.elsewhere.0.join("target");
+    std::fs::write(&target, "precious").unwrap();
+    std::os::unix::fs::symlink(&target, &left).unwrap();
     setup.run(&REFRESH).expect(0);
-    std::os::unix::fs::symlink("/etc/hostname", &left).unwrap();
-    setup.run(&REFRESH).expect(0);
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
     assert_eq!(mode(&path), 0o600);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
 }

@@ -78,6 +78,7 @@ fn a_failed_refresh_leaves_the_file_as_it_was_and_keeps_the_answer() {
     }
 }
 
+/// RUSTSEC-2023-0018.
 #[test]
 fn a_folder_that_cannot_be_written_spends_no_token() {
     let setup = Setup::new();
@@ -97,6 +98,7 @@ fn a_folder_that_cannot_be_written_spends_no_token() {
     assert!(std::fs::symlink_metadata(&target).unwrap().is_symlink());
 }
 
+/// RUSTSEC-2023-0018.
 #[test]
 fn a_folder_behind_another_users_link_spends_no_token() {
     let setup = Setup::new();

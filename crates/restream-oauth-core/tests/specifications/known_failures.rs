@@ -179,8 +179,9 @@ pub(crate) const ROWS: &[Row] = &[
         "files",
         "A symbolic link in the place of a file leads elsewhere.",
         Tests(&[
+            "cli::a_folder_that_cannot_be_written_spends_no_token",
+            "cli::a_folder_behind_another_users_link_spends_no_token",
             "cli::what_an_interrupted_run_left_is_trusted_only_if_it_is_private",
-            "cli::a_pipe_in_the_place_of_a_file_is_refused_at_once",
         ]),
     ),
     Row(
