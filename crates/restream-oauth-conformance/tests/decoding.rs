@@ -70,6 +70,7 @@ fn an_answer_that_nobody_asked_to_compress_is_decoded() {
     assert_eq!(tokens.refresh_token().unwrap().expose_secret(), "r2");
 }
 
+/// CVE-2025-66418.
 #[test]
 fn what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole() {
     // A quarter of a GiB in a quarter of a MiB.

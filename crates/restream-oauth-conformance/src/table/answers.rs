@@ -157,6 +157,15 @@ fn oddities() -> Vec<Scenario> {
                 .not_acted(),
             )
             .but(&[NODE, CHROMIUM], [Outcome::Done], DECOMPRESSES),
+        Scenario::new("gzip that unpacks beyond the limit")
+            .case(
+                Case::new(
+                    in_base64(&bomb(), r#""headers":{"Content-Encoding":"gzip"},"#),
+                    in_doubt(Malformed::Compressed),
+                )
+                .not_acted(),
+            )
+            .but(&[NODE, CHROMIUM], [in_doubt(ErrorKind::TooLarge { limit: 256 * 1024 })], DECOMPRESSES),
     ]
 }
 
@@ -167,6 +176,11 @@ const UTF_16: [&str; 2] = [
 ];
 /// The same, compressed.
 const BROTLI: &str = "ixSAeyJhY2Nlc3NfdG9rZW4iOiJhMSIsInJlZnJlc2hfdG9rZW4iOiJyMSJ9Aw==";
+
+/// 1 MiB of spaces in 1 KiB of gzip.
+fn bomb() -> String {
+    format!("H4sIAAAAAAACA+3BMQEAAADCoCrrn9IQvkAB{}HwGpwID8QAAEAA=", "A".repeat(1353))
+}
 
 fn in_base64(body: &str, more: &str) -> String {
     format!(r#"{{"what":"status","status":200,"endpoint":"token",{more}"body_base64":"{body}"}}"#)

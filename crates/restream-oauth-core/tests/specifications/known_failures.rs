@@ -262,6 +262,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A compressed answer grows without bound. None is asked for, and the limit counts what comes out.",
         Tests(&[
             "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole",
             "hyper::a_request_gains_only_what_http_needs_and_a_user_agent",
         ]),
     ),
