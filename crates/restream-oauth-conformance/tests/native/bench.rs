@@ -28,15 +28,16 @@ impl<S> Default for Bench<S> {
 }
 
 impl<S: Stack> Bench<S> {
-    /// Tries all cases, up to the first that fails.
-    pub(crate) fn try_scenario(&mut self, scenario: &Scenario) -> Result<(), String> {
+    /// Tries all cases, up to the first that fails. The secret goes in the header and in the form by turns, from `row` on.
+    pub(crate) fn try_scenario(&mut self, row: usize, scenario: &Scenario) -> Result<(), String> {
         if scenario.is_not_for(S::NAME).is_some() {
             return Ok(());
         }
         let sandbox = self.sandbox(scenario.server);
         let stack = S::new(scenario.limit.given(), sandbox);
-        for case in &scenario.cases {
-            let tried = try_case(&stack, sandbox, scenario, case);
+        for (number, case) in (row..).zip(&scenario.cases) {
+            let client = client(scenario.server, sandbox, number % 2 == 1);
+            let tried = try_case(&stack, sandbox, &client, scenario, case);
             tried.map_err(|why| format!("{:?}: {why}", case.faults))?;
         }
         Ok(())
@@ -69,16 +70,21 @@ fn shown(certificate: Certificate) -> restream_oauth_sandbox::Certificate {
     }
 }
 
-fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario, case: &Case) -> Result<(), String> {
-    let client = client(scenario.server, sandbox);
-    let grant = Grant::new(scenario, &client, sandbox);
+fn try_case<S: Stack>(
+    stack: &S,
+    sandbox: Option<&Sandbox>,
+    client: &Client,
+    scenario: &Scenario,
+    case: &Case,
+) -> Result<(), String> {
+    let grant = Grant::new(scenario, client, sandbox);
     let before = sandbox.map(Sandbox::ledger).unwrap_or_default();
     for fault in &case.faults {
         sandbox.unwrap().inject(Fault::from_json(fault).unwrap());
     }
 
     let started = Instant::now();
-    let (outcome, tokens) = grant.send(stack, scenario.operation, &client);
+    let (outcome, tokens) = grant.send(stack, scenario.operation, client);
     let elapsed = started.elapsed();
     canary::check_log()?;
 
@@ -93,7 +99,7 @@ fn try_case<S: Stack>(stack: &S, sandbox: Option<&Sandbox>, scenario: &Scenario,
     let wanted = scenario.ledger_of(S::NAME, case);
     check_ledger(sandbox, &before, scenario.operation, wanted)?;
     match tokens {
-        Some(tokens) if wanted.acted => check_tokens(sandbox, &client, &tokens),
+        Some(tokens) if wanted.acted => check_tokens(sandbox, client, &tokens),
         _ => Ok(()),
     }
 }
@@ -187,7 +193,7 @@ fn outcome<T: Debug>(result: &Result<T, Error>) -> Outcome {
     Outcome::of(result)
 }
 
-fn client(server: Server, sandbox: Option<&Sandbox>) -> Client {
+fn client(server: Server, sandbox: Option<&Sandbox>, secret_in_body: bool) -> Client {
     let endpoints = match (server, sandbox) {
         (Server::Nowhere, _) => Endpoints::at("https://nowhere.invalid"),
         (_, Some(sandbox)) => Endpoints::at(sandbox.base_url()),
@@ -197,7 +203,9 @@ fn client(server: Server, sandbox: Option<&Sandbox>) -> Client {
     let (id, secret) =
         sandbox.map_or(("id", "secret"), |sandbox| (sandbox.client_id(), sandbox.client_secret().unwrap()));
     let redirect_uri = sandbox.map_or("http://127.0.0.1:8976/callback", |sandbox| sandbox.redirect_uris()[0].as_str());
-    Client::builder(id).secret(secret).redirect_uri(redirect_uri).endpoints(endpoints).build().unwrap()
+    let builder = Client::builder(id);
+    let builder = if secret_in_body { builder.secret_in_body(secret) } else { builder.secret(secret) };
+    builder.redirect_uri(redirect_uri).endpoints(endpoints).build().unwrap()
 }
 
 /// What prepares a case and looks after it, whatever stack is on the bench.
