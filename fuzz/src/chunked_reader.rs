@@ -1,6 +1,7 @@
 //! The reader, fed in any chunks, with any heads, to any end.
 //!
 //! - Neither the chunks nor the exit that is taken change the outcome: the reading of the whole body is the judge.
+//! - Only a success is one, and tokens are those that the server wrote.
 //! - The raw answer is what arrived, up to the limit.
 //! - Receiving holds at most the limit and 64 KiB.
 
@@ -26,6 +27,7 @@ pub fn chunked_reader(data: &[u8]) {
             assert!(*limit == script.limit && script.body.len() > script.limit);
         }
     }
+    script.check(&judge);
     let silence = Silence::after(data);
     match &judge {
         Ok(Got::Tokens(tokens)) => silence.check_tokens(tokens),

@@ -1,6 +1,7 @@
 //! An answer that is no success: what it says, and what it may not say.
 //!
 //! - Where an independent reader finds an error code, it is ours.
+//! - Only a success is one, of a revocation only a 200, whatever the body holds.
 //! - What to do follows from whether the server perhaps acted: a credential that is used once is never sent again
 //!   because of an answer that does not prove that it was not used.
 //! - Secrets of the call that the server repeats (`$s` and so on) are not printed.
@@ -22,6 +23,7 @@ use crate::script::{Got, Script, Way};
 pub fn error_answer(data: &[u8]) {
     let script = Script::read(&expand(data));
     let outcome = script.outcome(Bounded);
+    script.check(&outcome);
     match outcome {
         Ok(Got::Tokens(tokens)) => Silence::after(data).check_tokens(&tokens),
         Ok(_) => {}

@@ -27,6 +27,7 @@ mod sandbox_http;
 mod saved_tokens;
 mod script;
 mod token_answer;
+mod written;
 
 pub use basic::basic;
 pub use callback::callback;

@@ -23,6 +23,7 @@ use restream_oauth_core::{
 
 use crate::canary::echo;
 use crate::client::{self, sent_at};
+use crate::written::Written;
 
 pub(crate) struct Script {
     pub(crate) step: Operation,
@@ -111,6 +112,25 @@ impl Script {
     pub(crate) fn status(&self) -> Option<StatusCode> {
         let switches = StatusCode::SWITCHING_PROTOCOLS;
         self.statuses.iter().copied().find(|status| !status.is_informational() || *status == switches)
+    }
+
+    /// What holds of every outcome: only a success is one, of a revocation only a 200 (RFC 6749 §5.1, RFC 7009 §2.2);
+    /// and tokens are the server's.
+    pub(crate) fn check(&self, outcome: &Result<Got, Error>) {
+        let succeeds = |status: StatusCode| match self.step {
+            Operation::Revoke => status == StatusCode::OK,
+            _ => status.is_success(),
+        };
+        let written = Written::of(&self.body[..self.body.len().min(self.limit)]);
+        match outcome {
+            Ok(got) => {
+                assert!(self.status().is_some_and(succeeds), "a success by {:?}", self.statuses);
+                if let Got::Tokens(tokens) = got {
+                    written.check(Ok(tokens));
+                }
+            }
+            Err(error) => written.check(Err(error)),
+        }
     }
 
     /// How many bytes a reader may have to look at: body and headers.

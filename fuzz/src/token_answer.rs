@@ -2,6 +2,7 @@
 //!
 //! - Where an independent reader takes the body for an object, its tokens are ours, and there is an error only if it has
 //!   no access token.
+//! - Whatever is cut or broken, a token is one that the server wrote under one of its names.
 //! - A longer prefix never loses a token that a shorter one gave, nor makes an error of a success.
 //! - What was read comes back from its saved form.
 
@@ -12,7 +13,8 @@ use crate::allocation::bounded;
 use crate::canary::{REFRESH, Silence};
 use crate::client::{client, exchange, refresh, sent_at};
 use crate::expand::expand;
-use crate::json;
+use crate::json::{Object, Value};
+use crate::written::Written;
 
 /// The oracle: `data` is the body of a 200 to a refresh and to an exchange.
 pub fn token_answer(data: &[u8]) {
@@ -24,8 +26,13 @@ pub fn token_answer(data: &[u8]) {
         Ok(tokens) => check_tokens(tokens, &silence),
         Err(error) => check_error(error, &silence),
     }
-    check_against_judge(&body, &refreshed, &exchanged);
-    check_prefixes(&body, arrived(&refreshed));
+    let written = Written::of(&body);
+    written.check(refreshed.as_ref());
+    written.check(exchanged.as_ref());
+    if let Some(object) = &written.object {
+        check_against_judge(object, &refreshed, &exchanged);
+    }
+    check_prefixes(&body, &written, arrived(&refreshed));
 }
 
 fn read(call: Call<Tokens>, body: &[u8]) -> Result<Tokens, Error> {
@@ -67,11 +74,7 @@ fn check_tokens(tokens: &Tokens, silence: &Silence) {
 
 fn check_error(error: &Error, silence: &Silence) {
     silence.check_error(error);
-    let token = match error.salvaged() {
-        Some(Salvaged::AccessToken(token)) => token.expose_secret(),
-        Some(Salvaged::RefreshToken(token)) => token.expose_secret(),
-        _ => return,
-    };
+    let Some(token) = salvaged(error) else { return };
     assert!(!token.is_empty());
     assert_unprinted(token, &format!("{error} {error:?}"), error.server_message().unwrap_or_default());
 }
@@ -83,22 +86,31 @@ fn assert_unprinted(token: &str, printed: &str, other: &str) {
 }
 
 /// What an independent reader finds: the last value that holds something, of the RFC 6749 name before its twin.
-fn check_against_judge(body: &[u8], refreshed: &Result<Tokens, Error>, exchanged: &Result<Tokens, Error>) {
-    let Some(object) = json::object(body) else { return };
+fn check_against_judge(object: &Object, refreshed: &Result<Tokens, Error>, exchanged: &Result<Tokens, Error>) {
     let either = |snake, camel| object.last_text(snake).or_else(|| object.last_text(camel));
     let refresh_token = either("refresh_token", "refreshToken");
     let Some(access_token) = either("access_token", "accessToken") else {
         let expected = Arrived { success: false, access: false, refresh: refresh_token.is_some() };
         assert_eq!([arrived(refreshed), arrived(exchanged)], [expected; 2], "no access token in the answer");
+        let errors = [refreshed, exchanged].map(|outcome| outcome.as_ref().err());
+        assert_eq!(errors.map(|error| error.and_then(salvaged)), [refresh_token; 2]);
         return;
     };
     for (outcome, otherwise) in [(refreshed, Some(REFRESH)), (exchanged, None)] {
         let tokens = outcome.as_ref().expect("an answer with an access token is a success");
         assert_eq!(tokens.access_token().expose_secret(), access_token);
         assert_eq!(tokens.refresh_token().map(RefreshToken::expose_secret), refresh_token.or(otherwise));
-        if let Some(seconds @ 1..=315_360_000) = object.only("expires_in").and_then(json::Value::as_u64) {
+        if let Some(seconds @ 1..=315_360_000) = object.only("expires_in").and_then(Value::as_u64) {
             assert_eq!(tokens.lifetime().as_secs(), seconds);
         }
+    }
+}
+
+fn salvaged(error: &Error) -> Option<&str> {
+    match error.salvaged()? {
+        Salvaged::AccessToken(token) => Some(token.expose_secret()),
+        Salvaged::RefreshToken(token) => Some(token.expose_secret()),
+        _ => None,
     }
 }
 
@@ -107,10 +119,12 @@ fn most_cuts(body: &[u8]) -> usize {
     if body.len() > 4096 { 2 } else { 8 }
 }
 
-fn check_prefixes(body: &[u8], at_last: Arrived) {
+fn check_prefixes(body: &[u8], written: &Written<'_>, at_last: Arrived) {
     let mut before = Arrived::default();
     for cut in cuts(body) {
-        let now = arrived(&read(refresh(client()), &body[..cut]));
+        let outcome = read(refresh(client()), &body[..cut]);
+        written.check(outcome.as_ref());
+        let now = arrived(&outcome);
         assert!(now.holds(before), "{now:?} after {cut} bytes, {before:?} after fewer");
         before = now;
     }
