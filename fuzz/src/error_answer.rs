@@ -2,6 +2,7 @@
 //!
 //! - Where an independent reader finds an error code, it is ours.
 //! - Only a success is one, of a revocation only a 200, whatever the body holds.
+//! - What counts as refused is derived here once more, from status, `Retry-After` and error code.
 //! - What to do follows from whether the server perhaps acted: a credential that is used once is never sent again
 //!   because of an answer that does not prove that it was not used.
 //! - Secrets of the call that the server repeats (`$s` and so on) are not printed.
@@ -9,14 +10,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, Operation, Salvaged, Stage};
 
 use crate::allocation::bounded;
 use crate::canary::{Silence, WORD};
 use crate::client::sent_at;
 use crate::expand::expand;
-use crate::json::{self, Value};
+use crate::json::{self, Object, Value};
 use crate::script::{Got, Script, Way};
 
 /// The oracle: `data` is a script, as `script.rs` describes it.
@@ -28,9 +29,10 @@ pub fn error_answer(data: &[u8]) {
         Ok(Got::Tokens(tokens)) => Silence::after(data).check_tokens(&tokens),
         Ok(_) => {}
         Err(error) => {
+            let object = json::object(&script.body).filter(|_| script.body.len() <= script.limit);
             check_words(&error);
-            check_judgement(&script, &error);
-            check_code(&script, &error);
+            check_judgement(&script, object.as_ref(), &error);
+            check_code(&script, object.as_ref(), &error);
             Silence::after(data).check_error(&error);
         }
     }
@@ -62,8 +64,19 @@ fn check_words(error: &Error) {
 }
 
 /// Delivery is proven or unknown, and the advice keeps to it.
-fn check_judgement(script: &Script, error: &Error) {
+fn check_judgement(script: &Script, object: Option<&Object>, error: &Error) {
     assert_eq!(error.operation(), script.step);
+    let refused = error.delivery() == Delivery::Refused;
+    match script.status() {
+        Some(status) if status.is_success() => {
+            assert!(!refused || success_may_refuse(script, object, error), "{error:?}");
+        }
+        Some(status) => {
+            let code = error_code(object, error);
+            assert_eq!(refused, is_refusal(status, code, names_time(script, error)), "{error:?}");
+        }
+        None => assert!(!refused, "{error:?}"),
+    }
     let has_body = script.step != Operation::Profile;
     match error.delivery() {
         Delivery::NotSent => {
@@ -71,10 +84,9 @@ fn check_judgement(script: &Script, error: &Error) {
             assert!(before && has_body && script.status().is_none());
         }
         Delivery::Completed => assert!(error.salvaged().is_some()),
-        Delivery::Refused => assert!(error.status().is_some(), "{error:?}"),
         _ => assert!(error.salvaged().is_none()),
     }
-    let proven = matches!(error.delivery(), Delivery::NotSent | Delivery::Refused);
+    let proven = refused || error.delivery() == Delivery::NotSent;
     let newest = matches!(error.salvaged(), Some(Salvaged::RefreshToken(_)));
     let fits = match error.advice() {
         Advice::Retry { after } => {
@@ -90,20 +102,99 @@ fn check_judgement(script: &Script, error: &Error) {
     assert!(fits, "{error:?}");
 }
 
+/// What proves that the server did not act: a redirect; a rate limit or a request that came too slowly, whatever it is
+/// called; another 4xx, and a 503 that names a time, unless the code is `server_error`, which Restream's kind of server
+/// says after it acted; and within a success a code that tells something. A gateway's other 5xx proves nothing.
+fn is_refusal(status: StatusCode, code: &str, names_time: bool) -> bool {
+    match status.as_u16() {
+        300..=399 | 408 | 425 | 429 => true,
+        _ if code == "server_error" => false,
+        400..=499 => true,
+        503 => names_time,
+        200..=299 => TELLING_CODES.contains(&code),
+        _ => false,
+    }
+}
+
+/// Those of RFC 6749 §4.1.2.1 and §5.2, RFC 7009 §2.2.1 and RFC 6750 §3.1, without `server_error` and
+/// `temporarily_unavailable`.
+const TELLING_CODES: [&str; 11] = [
+    "access_denied",
+    "insufficient_scope",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_token",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "unsupported_token_type",
+];
+
+/// A success refuses by an error in its body, or a revocation's by a challenge. It is judged by the status that stands
+/// in the error, if one does; of several each may be the one.
+fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -> bool {
+    let asks_for_tokens = matches!(script.step, Operation::Exchange | Operation::Refresh);
+    if asks_for_tokens && (script.failure.is_some() || script.body.len() > script.limit) {
+        // What is missing may have held them.
+        return false;
+    }
+    let Some(object) = object else {
+        return matches!(error.kind(), ErrorKind::Refused(_) | ErrorKind::Status(_));
+    };
+    let nested = json::nested(&script.body, "error");
+    let names = ["statusCode", "status", "code"];
+    let numbers = nested.iter().flat_map(|nested| names.iter().flat_map(|name| nested.all(name)));
+    let mut inside: Vec<StatusCode> = numbers
+        .filter_map(|number| StatusCode::from_u16(u16::try_from(number.as_u64()?).ok()?).ok())
+        .filter(|status| !status.is_success())
+        .collect();
+    if inside.is_empty() {
+        inside.extend(script.status());
+    }
+    let code = error_code(Some(object), error);
+    let names_time = names_time(script, error);
+    (object.has("error") || script.headers.contains_key(WWW_AUTHENTICATE))
+        && inside.into_iter().any(|status| !status.is_redirection() && is_refusal(status, code, names_time))
+}
+
+/// Digits do; what a date is the target `retry_after` judges.
+fn names_time(script: &Script, error: &Error) -> bool {
+    script.headers.get(RETRY_AFTER).is_some_and(|value| {
+        let digits = !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
+        digits || error.retry_after().is_some()
+    })
+}
+
+/// What an independent reader takes for the error code. A body that it cannot read, or that holds none, leaves the one
+/// that is reported: it may stand in a challenge.
+fn error_code<'a>(object: Option<&'a Object>, error: &'a Error) -> &'a str {
+    let reported = match error.kind() {
+        ErrorKind::Refused(code) => code.as_str(),
+        _ => "",
+    };
+    object.map(code_in).filter(|code| !code.is_empty()).unwrap_or(reported)
+}
+
+fn code_in(object: &Object) -> &str {
+    match object.only("error") {
+        Some(Value::String(code)) => code,
+        Some(Value::Object(nested)) => nested.get("name").and_then(Value::as_str).unwrap_or_default(),
+        _ => "",
+    }
+}
+
 /// What an independent reader takes for the error code is the one that is reported.
-fn check_code(script: &Script, error: &Error) {
+fn check_code(script: &Script, object: Option<&Object>, error: &Error) {
     let Some(status) = script.status().filter(|status| !status.is_success()) else { return };
     assert_eq!(error.status(), Some(status));
     if status.is_redirection() {
         assert_eq!(error.kind(), &ErrorKind::Redirected(status));
         return;
     }
-    let Some(object) = json::object(&script.body).filter(|_| script.body.len() <= script.limit) else { return };
-    let code = match object.only("error") {
-        Some(Value::String(code)) => code,
-        Some(Value::Object(nested)) => nested.get("name").and_then(Value::as_str).unwrap_or_default(),
-        _ => "",
-    };
+    let Some(object) = object else { return };
+    let code = code_in(object);
     match error.kind() {
         ErrorKind::Refused(told) if code.is_empty() => {
             assert!(object.has("error") || script.headers.contains_key(WWW_AUTHENTICATE), "{told} out of nothing");

@@ -1,14 +1,22 @@
 //! What an independent reader makes of a JSON object: `serde_json` as anyone uses it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
 pub(crate) use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The members of an object in their order, doubled ones too. `None` if the bytes are not one whole object, or one that
 /// `Value` cannot hold: nested more than 128 deep, with numbers out of range or lone surrogates.
 pub(crate) fn object(bytes: &[u8]) -> Option<Object> {
     serde_json::from_slice(bytes).ok()
+}
+
+/// The object that is a member of the object in `bytes`; doubled members count in it too.
+pub(crate) fn nested(bytes: &[u8], name: &str) -> Option<Object> {
+    let members: HashMap<String, &RawValue> = serde_json::from_slice(bytes).ok()?;
+    object(members.get(name)?.get().as_bytes())
 }
 
 pub(crate) struct Object(Vec<(String, Value)>);
