@@ -3,6 +3,7 @@
 //! - What an independent decoder reads is what was put in: `base64`, then either of a form decoder and a percent decoder,
 //!   or nothing for the raw encoding.
 //! - What is refused is refused for a documented reason.
+//! - `$s` in the secret stands for a canary, which neither client nor request prints.
 //! - The header is marked sensitive, and there is no other authentication beside it.
 
 use base64::Engine as _;
@@ -11,22 +12,26 @@ use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 use restream_oauth_core::{BasicEncoding, Client, ConfigError, RefreshToken};
 
+use crate::canary::{SECRET, Silence};
 use crate::client::REDIRECT_URI;
 
 /// The oracle. `data` is an identifier, a line feed, and a secret.
 pub fn basic(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (id, secret) = text.split_once('\n').unwrap_or((&text, "secret"));
+    let secret = &*secret.replace("$s", SECRET);
+    let silence = Silence::after(data);
     let sent = [BasicEncoding::Form, BasicEncoding::Raw].map(|encoding| {
         let raw = encoding == BasicEncoding::Raw;
         match Client::builder(id).secret_encoded(secret, encoding).redirect_uri(REDIRECT_URI).build() {
             Ok(client) => {
                 assert!(is_usable(id, secret, raw), "accepted");
-                Some(credentials(&client))
+                Some(credentials(&client, &silence))
             }
             Err(error) => {
                 assert!(!is_usable(id, secret, raw), "refused: {error}");
                 check_refusal(&error, id, secret);
+                silence.check(&format!("{error} {error:?}"));
                 None
             }
         }
@@ -61,8 +66,9 @@ fn plain_pair(id: &str, secret: &str, plain: impl Fn(&str) -> bool) -> bool {
 }
 
 /// The decoded credentials of a request, which has them in its header and nowhere else.
-fn credentials(client: &Client) -> String {
+fn credentials(client: &Client, silence: &Silence) -> String {
     let call = client.refresh(&RefreshToken::new("r"));
+    silence.check(&format!("{client:?} {:?}", call.request()));
     let mut headers = call.request().headers().get_all(AUTHORIZATION).iter();
     let header = headers.next().expect("there is a header");
     assert!(headers.next().is_none() && header.is_sensitive());

@@ -2,6 +2,7 @@
 //!
 //! - Each body is, byte for byte, what `form_urlencoded` writes; the URL's query too, but for a space as `%20`.
 //! - `url` reads from it what was put in, each parameter once.
+//! - `$s` in secret, token and verifier stands for a canary, which neither client nor request prints.
 //! - The secret and the way in which it is sent change nothing in the URL, and no other URI has a query.
 
 use form_urlencoded::Serializer;
@@ -11,6 +12,7 @@ use restream_oauth_core::{
 };
 use url::Url;
 
+use crate::canary::{SECRET, Silence};
 use crate::client::REDIRECT_URI;
 
 type Pairs<'a> = Vec<(&'a str, &'a str)>;
@@ -22,24 +24,36 @@ pub fn form_encoding(data: &[u8]) {
     let mut lines = text.split('\n');
     let [id, secret, token, verifier, redirect_uri, scopes, name, value] =
         std::array::from_fn(|_| lines.next().unwrap_or_default());
+    let [secret, token, verifier] = &[secret, token, verifier].map(|text| text.replace("$s", SECRET));
+    let silence = Silence::after(data);
     let builder = || Client::builder(id).redirect_uri(REDIRECT_URI);
-    let values = [token, verifier, redirect_uri];
+    let values = [token.as_str(), verifier, redirect_uri];
     let Ok(public) = builder().build() else { return };
-    check_bodies(&public, &[("client_id", id)], values);
+    check_bodies(&public, &[("client_id", id)], values, &silence);
     let url = check_url(&public, scopes, name, value);
     let with_secret = [
-        (builder().secret(secret), vec![]),
-        (builder().secret_in_body(secret), vec![("client_id", id), ("client_secret", secret)]),
+        (builder().secret(secret.as_str()), vec![]),
+        (builder().secret_in_body(secret.as_str()), vec![("client_id", id), ("client_secret", secret.as_str())]),
     ];
     for (builder, credentials) in with_secret {
         if let Ok(client) = builder.build() {
-            check_bodies(&client, &credentials, values);
+            check_bodies(&client, &credentials, values, &silence);
             assert_eq!(check_url(&client, scopes, name, value), url, "the secret changes the URL");
         }
     }
 }
 
-fn check_bodies(client: &Client, credentials: &[(&str, &str)], [token, verifier, redirect_uri]: [&str; 3]) {
+fn check_bodies(
+    client: &Client,
+    credentials: &[(&str, &str)],
+    [token, verifier, redirect_uri]: [&str; 3],
+    silence: &Silence,
+) {
+    silence.check_debug(client);
+    let check_body = |request: &_, expected: &_| {
+        silence.check_debug(request);
+        check_body(request, expected);
+    };
     for redirect_uri in [REDIRECT_URI, redirect_uri] {
         let with_verifier = (!verifier.is_empty()).then(|| CodeVerifier::new(verifier));
         let code = AuthorizationCode::without_state_check(token, redirect_uri, with_verifier);

@@ -3,33 +3,37 @@
 //! - Digits are seconds; an hour is the most.
 //! - A date in each of the three forms of RFC 9110 §5.6.7, written here, counts from the server's `Date` in whichever
 //!   form, or from the time of sending.
+//! - No secret of the call is printed, even if the headers repeat it (`$r` and so on).
 //! - Anything else is no answer, and nothing overflows.
 
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use restream_oauth_core::{Advice, Delivery};
+use restream_oauth_core::{Advice, Delivery, Operation};
 
 use crate::allocation::bounded;
+use crate::canary::{Silence, echo};
 use crate::client::{client, refresh};
 
 const MOST: u64 = 3600;
 
 /// The oracle. `data` is the header's value and, on a second line, that of `Date`; its bytes are also taken for two times.
 pub fn retry_after(data: &[u8]) {
-    let mut lines = data.splitn(2, |&byte| byte == b'\n');
-    check_text(lines.next().unwrap_or_default(), lines.next());
-    check_dates(data);
+    let silence = Silence::after(data);
+    let echoed = echo(data, Operation::Refresh);
+    let mut lines = echoed.splitn(2, |&byte| byte == b'\n');
+    check_text(lines.next().unwrap_or_default(), lines.next(), &silence);
+    check_dates(data, &silence);
 }
 
-fn check_text(value: &[u8], date: Option<&[u8]>) {
+fn check_text(value: &[u8], date: Option<&[u8]>, silence: &Silence) {
     let Ok(retry_after) = HeaderValue::from_bytes(value) else { return };
     let mut headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after)]);
     if let Some(date) = date.and_then(|date| HeaderValue::from_bytes(date).ok()) {
         headers.insert(DATE, date);
     }
-    let asked = ask(&headers, SystemTime::UNIX_EPOCH);
+    let asked = ask(&headers, SystemTime::UNIX_EPOCH, silence);
     assert!(asked.is_none_or(|seconds| seconds <= MOST));
     let text = std::str::from_utf8(value).unwrap_or_default().trim_matches([' ', '\t']);
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -44,7 +48,7 @@ fn check_text(value: &[u8], date: Option<&[u8]>) {
 /// The year 1970 to 2069: what two digits of a year can tell.
 const RANGE: u64 = 3_155_760_000;
 
-fn check_dates(data: &[u8]) {
+fn check_dates(data: &[u8], silence: &Silence) {
     let number = |at: usize| data.iter().skip(at).take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
     let until = number(0) % RANGE;
     // Near enough to matter, as often as not.
@@ -54,14 +58,14 @@ fn check_dates(data: &[u8]) {
     for write in [imf_fixdate, rfc850, asctime] {
         let value = |seconds| HeaderValue::from_str(&write(seconds)).expect("it is visible ASCII");
         let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value(until))]);
-        assert_eq!(ask(&headers, sent_at), expected, "{headers:?} sent at {now}");
+        assert_eq!(ask(&headers, sent_at, silence), expected, "{headers:?} sent at {now}");
         headers.insert(DATE, value(now));
-        assert_eq!(ask(&headers, SystemTime::UNIX_EPOCH), expected, "{headers:?}");
+        assert_eq!(ask(&headers, SystemTime::UNIX_EPOCH, silence), expected, "{headers:?}");
     }
 }
 
 /// What a refresh that is answered with these headers is asked to wait, in seconds.
-fn ask(headers: &HeaderMap, sent_at: SystemTime) -> Option<u64> {
+fn ask(headers: &HeaderMap, sent_at: SystemTime, silence: &Silence) -> Option<u64> {
     let length = headers.values().map(HeaderValue::len).sum();
     let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| {
         let mut response = Response::new(b"");
@@ -69,6 +73,7 @@ fn ask(headers: &HeaderMap, sent_at: SystemTime) -> Option<u64> {
         headers.clone_into(response.headers_mut());
         let reader = refresh(client()).into_parts().1;
         let error = bounded(length, || reader.read(response, sent_at)).expect_err("this is no success");
+        silence.check_error(&error);
         let known = status == StatusCode::TOO_MANY_REQUESTS || error.retry_after().is_some();
         assert_eq!(error.delivery(), if known { Delivery::Refused } else { Delivery::Unknown });
         let advice = if known { Advice::Retry { after: error.retry_after() } } else { Advice::Replay };
