@@ -1,7 +1,7 @@
 //! Saved tokens and saved logins.
 //!
 //! - What loads comes back the same from its saved form, and its saved form is one line of JSON to independent readers.
-//! - No proper prefix of a saved form loads.
+//! - No proper prefix of a saved form loads: a dozen of each are tried, from none of it to all but its last byte.
 //! - An error prints nothing of the document.
 
 use std::sync::LazyLock;
@@ -17,8 +17,7 @@ use crate::json;
 
 /// The oracle: `data` is a saved document of either kind.
 pub fn saved_tokens(data: &[u8]) {
-    let expanded = expand(&with_identity(&echo(data, Operation::Exchange)));
-    let text = String::from_utf8_lossy(&expanded);
+    let text = document(data);
     let silence = Silence::after(data);
     match bounded(text.len(), || Tokens::from_saved(&text)) {
         Ok(tokens) => check_tokens(&tokens),
@@ -28,6 +27,9 @@ pub fn saved_tokens(data: &[u8]) {
         Ok(mut login) => {
             let saved = login.to_saved();
             check_document(saved.expose_secret());
+            for prefix in prefixes(saved.expose_secret()) {
+                assert_eq!(client().restore_login(prefix).err(), Some(SavedError::NotJson), "{prefix:?}");
+            }
             let again = client().restore_login(saved.expose_secret()).expect("what was saved can be loaded");
             assert_eq!(again.to_saved(), saved);
             assert_eq!((again.state(), again.url().as_str()), (login.state(), login.url().as_str()));
@@ -42,6 +44,10 @@ pub fn saved_tokens(data: &[u8]) {
     }
 }
 
+fn document(data: &[u8]) -> String {
+    String::from_utf8_lossy(&expand(&with_identity(&echo(data, Operation::Exchange)))).into_owned()
+}
+
 fn check_tokens(tokens: &Tokens) {
     let saved = tokens.to_saved();
     let text = saved.expose_secret();
@@ -49,14 +55,18 @@ fn check_tokens(tokens: &Tokens) {
     assert_eq!(&again, tokens, "saved and loaded");
     assert_eq!(again.to_saved(), saved);
     check_document(text);
-    for cut in [1, text.len() / 2, text.len() - 1] {
-        if let Some(prefix) = text.get(..cut) {
-            assert_eq!(Tokens::from_saved(prefix), Err(SavedError::NotJson), "cut at {cut}");
-        }
+    for prefix in prefixes(text) {
+        assert_eq!(Tokens::from_saved(prefix).err(), Some(SavedError::NotJson), "{prefix:?}");
     }
     // Total for every lifetime and every time.
     let _ = (tokens.expires_at(), tokens.refresh_expires_at(), tokens.is_fresh(tokens.sent_at(), Duration::MAX));
     let _ = tokens.bearer_header();
+}
+
+/// A dozen proper prefixes, the longest among them; fewer where a cut would fall into a character.
+fn prefixes(text: &str) -> impl Iterator<Item = &str> {
+    let longest = text.len().saturating_sub(1);
+    (0..longest).step_by(longest.div_ceil(11).max(1)).chain([longest]).filter_map(|cut| text.get(..cut))
 }
 
 fn check_document(text: &str) {
@@ -83,5 +93,19 @@ fn with_identity(data: &[u8]) -> Vec<u8> {
     match data.windows(2).position(|pair| pair == b"$l") {
         Some(at) => [&data[..at], IDENTITY.as_bytes(), &data[at + 2..]].concat(),
         None => data.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a corpus that no longer loads, nothing but the refusal would be tried.
+    #[test]
+    fn the_saved_forms_of_the_corpus_are_those_of_today() {
+        let tokens = document(include_bytes!("../corpus/saved_tokens/tokens"));
+        assert_eq!(Tokens::from_saved(&tokens).unwrap().to_saved().expose_secret(), tokens);
+        let login = document(include_bytes!("../corpus/saved_tokens/login"));
+        assert_eq!(client().restore_login(&login).unwrap().to_saved().expose_secret(), login);
     }
 }
