@@ -1,11 +1,15 @@
-//! The head of a request to the sandbox.
+//! A request to the sandbox: its head, and all of it.
 //!
 //! - The verdict on a prefix is the verdict on the whole: what is complete stays as it is, what is refused stays refused.
 //! - What is accepted tells its host once and the length of its body in at most one way, judged line by line.
+//! - The body is as long as announced, or what an independent reader makes of its chunks; what follows is left. No
+//!   prefix is a request, and how the bytes are split changes nothing.
 //! - Neither the query nor a header's value is printed.
 
+use std::io::{self, Read, Write};
+
 use restream_oauth_core::Operation;
-use restream_oauth_sandbox::request::{Head, MAX_HEAD, parse_head};
+use restream_oauth_sandbox::request::{BadRequest, Head, MAX_BODY, MAX_HEAD, parse_head, read_whole};
 
 use crate::allocation::bounded;
 use crate::canary::{Silence, echo};
@@ -14,6 +18,7 @@ use crate::expand::expand;
 /// The oracle: `data` is what a client sends.
 pub fn sandbox_http(data: &[u8]) {
     let bytes = echo(&expand(data), Operation::Refresh);
+    check_whole(&bytes);
     let verdict = bounded(bytes.len(), || parse_head(&bytes));
     match &verdict {
         Ok(Some((head, length))) => {
@@ -84,6 +89,133 @@ fn check_head(head: &Head, bytes: &[u8]) {
         }
     }
     let _ = head.keeps_alive();
+}
+
+/// What a server reads of a connection on which these bytes come, and nothing after them.
+fn check_whole(bytes: &[u8]) {
+    let received = bounded(bytes.len(), || Received::of(bytes, bytes.len()));
+    let head = parse_head(bytes).ok().flatten();
+    let expected = head.as_ref().and_then(|(head, length)| {
+        let (body, body_length) = body_of(head, &bytes[*length..])?;
+        Some((head.clone(), body, length + body_length))
+    });
+    if let Ok(Some(request)) = &received.verdict {
+        assert_eq!(Some(request), expected.as_ref());
+        let (_, _, used) = request;
+        for longer in [&bytes[..*used], &[bytes, b"x".as_slice()].concat()] {
+            assert_eq!(Received::of(longer, longer.len()), received);
+        }
+    }
+    let request = received.verdict.as_ref().map_or(None, Option::as_ref);
+    // Whether a line that is longer than a head is refused depends on how it arrives.
+    let lines_are_short = bytes.len() < MAX_HEAD;
+    for shorter in prefixes(request.map_or(bytes.len(), |(_, _, used)| *used)) {
+        match Received::of(&bytes[..shorter], shorter).verdict {
+            Ok(prefix) => assert_eq!(prefix, None, "the first {shorter} bytes"),
+            Err(bad) => assert!(received.verdict.is_err() || !lines_are_short, "{bad:?} after {shorter} bytes"),
+        }
+    }
+    if lines_are_short {
+        assert_eq!(request, expected.as_ref(), "{:?}", received.verdict);
+        for step in [bytes.len().div_ceil(12), bytes.len().div_ceil(500)] {
+            assert_eq!(Received::of(bytes, step), received, "{step} bytes at a time");
+        }
+    }
+    if let Some((head, _)) = &head {
+        let has_body = head.header("content-length").is_some_and(|length| length.parse() != Ok(0))
+            || head.header("transfer-encoding").is_some();
+        let waits = has_body && head.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+        let leave = if waits { "HTTP/1.1 100 Continue\r\n\r\n" } else { "" };
+        assert_eq!(String::from_utf8_lossy(&received.told), leave);
+    }
+}
+
+/// What became of a connection.
+#[derive(Debug, PartialEq)]
+struct Received {
+    /// Head, body, and the length of both.
+    verdict: Result<Option<(Head, Vec<u8>, usize)>, BadRequest>,
+    /// What the client was told meanwhile.
+    told: Vec<u8>,
+}
+
+impl Received {
+    fn of(bytes: &[u8], step: usize) -> Self {
+        let mut connection = Connection { rest: bytes, step, told: Vec::new() };
+        let mut buffer = Vec::new();
+        let verdict = read_whole(&mut connection, &mut buffer).map(|request| {
+            request.map(|(head, body)| {
+                let used = bytes.len() - buffer.len() - connection.rest.len();
+                assert_eq!([&buffer, connection.rest].concat(), &bytes[used..], "what follows is left as it is");
+                (head, body, used)
+            })
+        });
+        Self { verdict, told: connection.told }
+    }
+}
+
+/// Hands out some bytes at a time.
+struct Connection<'a> {
+    rest: &'a [u8],
+    step: usize,
+    told: Vec<u8>,
+}
+
+impl Read for Connection<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let most = self.step.min(into.len());
+        self.rest.read(&mut into[..most])
+    }
+}
+
+impl Write for Connection<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.told.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The body in front of `bytes`, and how many of them it takes; `None` if it is not there as RFC 9112 §6 and §7.1 say.
+fn body_of(head: &Head, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if head.header("transfer-encoding").is_none() {
+        let length = head.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
+        return Some((bytes.get(..length)?.to_owned(), length));
+    }
+    let (mut body, mut rest) = (Vec::new(), bytes);
+    loop {
+        let line = take_line(&mut rest)?;
+        let digits = line.split(|&byte| byte == b';').next()?;
+        let blank = digits.iter().rev().take_while(|byte| b" \t".contains(byte)).count();
+        let digits = &digits[..digits.len() - blank];
+        let hexadecimal = digits.len() <= 16 && digits.iter().all(u8::is_ascii_hexdigit);
+        if !hexadecimal || line.contains(&b'\r') {
+            return None;
+        }
+        // httparse takes a line without digits for zero; RFC 9112 §7.1 asks for at least one.
+        let digits = if digits.is_empty() { b"0" } else { digits };
+        let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        if size == 0 {
+            break;
+        }
+        if size > MAX_BODY - body.len() {
+            return None;
+        }
+        body.extend_from_slice(rest.get(..size)?);
+        rest = rest[size..].strip_prefix(b"\r\n")?;
+    }
+    // Trailers are read over.
+    while !take_line(&mut rest)?.is_empty() {}
+    Some((body, bytes.len() - rest.len()))
+}
+
+fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+    let line = &rest[..end];
+    *rest = &rest[end + 2..];
+    Some(line)
 }
 
 /// Secrets may be in the query and in values of headers; if the method, the path or a name hold some, that is the

@@ -237,6 +237,24 @@ pub(crate) fn read_request(stream: &mut (impl Read + Write), buffer: &mut Vec<u8
     Ok(Request { head, body })
 }
 
+/// As the server reads a request: its head and its body, or `None` if the connection ends before it does. `buffer`
+/// holds what arrived already and keeps what arrives too early. For our own fuzzing.
+///
+/// # Errors
+///
+/// When what arrives is no request.
+#[doc(hidden)]
+pub fn read_whole(
+    stream: &mut (impl Read + Write),
+    buffer: &mut Vec<u8>,
+) -> Result<Option<(Head, Vec<u8>)>, BadRequest> {
+    match read_request(stream, buffer) {
+        Ok(Request { head, body }) => Ok(Some((head, body))),
+        Err(Unreadable::Bad(bad)) => Err(bad),
+        Err(Unreadable::Finished | Unreadable::Broken) => Ok(None),
+    }
+}
+
 /// RFC 9112 section 7.1; chunk extensions and trailers are read over.
 fn read_chunks(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<Vec<u8>, Unreadable> {
     let mut body = Vec::new();
