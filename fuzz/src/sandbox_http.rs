@@ -190,12 +190,10 @@ fn body_of(head: &Head, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         let digits = line.split(|&byte| byte == b';').next()?;
         let blank = digits.iter().rev().take_while(|byte| b" \t".contains(byte)).count();
         let digits = &digits[..digits.len() - blank];
-        let hexadecimal = digits.len() <= 16 && digits.iter().all(u8::is_ascii_hexdigit);
+        let hexadecimal = (1..=16).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
         if !hexadecimal || line.contains(&b'\r') {
             return None;
         }
-        // httparse takes a line without digits for zero; RFC 9112 §7.1 asks for at least one.
-        let digits = if digits.is_empty() { b"0" } else { digits };
         let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         if size == 0 {
             break;

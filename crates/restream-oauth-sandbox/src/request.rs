@@ -278,6 +278,10 @@ fn read_chunks(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<Vec<u8>, 
 fn read_chunk_size(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<usize, Unreadable> {
     loop {
         match httparse::parse_chunk_size(buffer) {
+            // httparse takes none for zero, which would be the end.
+            Ok(httparse::Status::Complete(_)) if !buffer.first().is_some_and(u8::is_ascii_hexdigit) => {
+                return Err(BadRequest::Syntax.into());
+            }
             Ok(httparse::Status::Complete((at, size))) => {
                 buffer.drain(..at);
                 return usize::try_from(size).map_err(|_| BadRequest::BodyTooLarge.into());
@@ -373,6 +377,17 @@ mod tests {
             let (mut client, mut buffer) = (Client { sends: CHUNKED, step }, Vec::new());
             assert_eq!(read_request(&mut client, &mut buffer).unwrap().body, b"abcde");
             assert!(buffer.is_empty());
+        }
+    }
+
+    /// RFC 9112 section 7.1.
+    #[test]
+    fn a_chunk_size_has_a_digit() {
+        for line in ["", ";x", " "] {
+            let bytes = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{line}\r\n\r\n");
+            let mut client = Client { sends: bytes.as_bytes(), step: 4096 };
+            let read = read_request(&mut client, &mut Vec::new());
+            assert!(matches!(read, Err(Unreadable::Bad(BadRequest::Syntax))), "{line:?}");
         }
     }
 
