@@ -141,7 +141,16 @@ fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -
         return false;
     }
     let Some(object) = object else {
-        return matches!(error.kind(), ErrorKind::Refused(_) | ErrorKind::Status(_));
+        // What the reader cannot read must at least name an error, in a way that may be no plain ASCII.
+        let in_another_way = script.body.iter().any(|byte| matches!(byte, 0 | b'\\'));
+        let named =
+            script.body.windows(5).any(|name| name == b"error") || script.headers.contains_key(WWW_AUTHENTICATE);
+        let fits = match error.kind() {
+            ErrorKind::Refused(_) => true,
+            ErrorKind::Status(status) => is_refusal(*status, "", names_time(script, error)),
+            _ => false,
+        };
+        return (named || in_another_way) && fits;
     };
     let nested = json::nested(&script.body, "error");
     let names = ["statusCode", "status", "code"];

@@ -20,7 +20,7 @@ pub struct Scenario {
     pub cases: Vec<Case>,
     /// The stacks that differ.
     pub differences: Vec<Difference>,
-    /// Whether calls that run beside it would come to another outcome.
+    /// Whether a browser is so busy with it that calls beside it would come to another outcome.
     pub alone: bool,
 }
 
@@ -31,7 +31,7 @@ impl Scenario {
         Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new(), alone: false }
     }
 
-    /// Keeps a whole browser busy: it is tried when everything else is done.
+    /// Keeps a whole browser busy, which tries it when everything else is done.
     #[must_use]
     pub fn alone(self) -> Self {
         Self { alone: true, ..self }

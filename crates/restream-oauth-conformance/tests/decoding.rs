@@ -1,6 +1,7 @@
 //! ureq in a build that decodes what arrives, as another crate may have turned on: what our adapter makes of it then.
 //!
 //!     cargo test -p restream-oauth-conformance --features decoding --test decoding
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -20,8 +21,8 @@ const ANSWER: &str = r#"{"access_token":"a2","refresh_token":"r2","token_type":"
 static ALLOCATOR: Counter = Counter;
 
 thread_local! {
-    /// What is held by this thread, which is the one that the stack works on, and the most that it was. Begins high: some
-    /// of what it frees was made by others.
+    /// What is held by this thread, on which the stack works, and the most that it was. Begins high: some of what it frees
+    /// was made by others.
     static HELD: Cell<(usize, usize)> = const { Cell::new((1 << 30, 0)) };
 }
 

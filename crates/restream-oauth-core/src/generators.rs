@@ -289,7 +289,17 @@ pub fn body(secret: &'static str) -> impl Strategy<Value = Vec<u8>> {
         json_value().prop_map(String::into_bytes),
         token_answer().prop_map(|answer| answer.body.into_bytes()),
         json_value().prop_map(error),
+        nested_error(secret).prop_map(String::into_bytes),
     ]
+}
+
+/// An error as Restream writes it, with a status that need not be the answer's.
+fn nested_error(secret: &'static str) -> impl Strategy<Value = String> {
+    let names = vec!["invalid_grant", "invalid_client", "server_error", "temporarily_unavailable", "odd", ""];
+    let status = prop_oneof![100..600_u16, any::<u16>()];
+    (select(vec!["statusCode", "status", "code"]), status, select(names)).prop_map(move |(member, status, name)| {
+        format!(r#"{{"error":{{"{member}":{status},"name":"{name}","message":"no {secret} is right"}}}}"#)
+    })
 }
 
 /// A few headers that matter, with values that a server means or that nobody does.

@@ -21,7 +21,8 @@
 //! ```
 //!
 //! The target is `wasm32-unknown-unknown`. On others the crate compiles, so that a workspace can be checked as a whole,
-//! and does nothing: each call into JavaScript panics. The feature `javascript` adds the classes of the npm package.
+//! and does nothing: each call into JavaScript panics. The feature `javascript` adds the classes of the npm package;
+//! `npm` also chooses the allocator of the whole program, and is for that package alone.
 //!
 //! # What `fetch` cannot tell
 //!
@@ -34,7 +35,7 @@
 //!   as `Redirected` with status 302, whichever it was; other runtimes give the real status.
 //! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this
 //!   crate sees, and is left out. An answer that is cut is the runtime's to notice.
-//! - **All that arrived before a break.** A stream that fails drops what nobody has read yet: Chromium loses a pair that
+//! - **All that arrived before a break.** A stream that fails drops what nobody has read yet: Chromium and Bun lose a pair that
 //!   came whole in the same moment as the break. It is then `Unknown`, where other stacks save the pair.
 //!
 //! # What `fetch` adds
@@ -43,8 +44,9 @@
 //! is set; elsewhere `Accept-Encoding: identity` and `Connection: close` are sent.
 //!
 //! **Some runtimes send a request a second time** by themselves when the connection they reused turns out to be closed
-//! (measured in Chromium and Deno, not in Node, Bun and workerd). If the first one had rotated the tokens, the answer to the second is
-//! `invalid_grant`. In Deno each call has a connection of its own, which rules it out; in a browser nothing can.
+//! (measured in Chromium and Deno, not in Node, Bun and workerd). If the first one had rotated the tokens, the answer to
+//! the second is `invalid_grant`. Deno is asked for a connection of the call's own (`Deno.createHttpClient`), which rules
+//! it out; where it has none to give, and in a browser, nothing can.
 //!
 //! # Dropping the future
 //!
@@ -79,7 +81,7 @@ mod time_limit;
 mod transport;
 
 /// The one of the npm package.
-#[cfg(all(feature = "npm", target_arch = "wasm32"))]
+#[cfg(all(feature = "npm", target_arch = "wasm32", not(target_feature = "atomics")))]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 

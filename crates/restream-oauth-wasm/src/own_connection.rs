@@ -9,7 +9,7 @@ use wasm_bindgen::JsValue;
 
 use crate::platform::{call, get, global, set};
 
-/// What `fetch` is told beside the request. Dropping it closes the connection.
+/// What `fetch` is told beside the request. Dropping it closes the client, if there is one.
 pub(crate) struct OwnConnection(Option<JsValue>);
 
 impl OwnConnection {

@@ -10,13 +10,13 @@ use wasm_bindgen::{JsCast, JsValue};
 
 /// The time, from JavaScript's `Date`: `SystemTime::now()` panics on this target.
 pub fn now() -> SystemTime {
-    let since_epoch = whole_number(Date::now()).map(Duration::from_millis).unwrap_or_default();
+    let since_epoch = whole_number(Date::now().floor()).map(Duration::from_millis).unwrap_or_default();
     SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// JavaScript counts in floating point. Beyond 2^53 that has gaps, and what is printed is not what was meant.
+/// JavaScript counts in floating point. From 2^53 on that has gaps, and what arrives is not what was written.
 pub(crate) fn whole_number(number: f64) -> Option<u64> {
-    const MOST: u64 = 1 << f64::MANTISSA_DIGITS;
+    const MOST: u64 = (1 << f64::MANTISSA_DIGITS) - 1;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is bent is refused below")]
     let whole = number as u64;
     #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "exact up to the most that passes")]
@@ -97,9 +97,8 @@ mod tests {
         for (number, whole) in [(0.0, 0), (-0.0, 0), (1.0, 1), (1_779_753_600_000.0, 1_779_753_600_000)] {
             assert_eq!(whole_number(number), Some(whole));
         }
-        assert_eq!(whole_number(2_f64.powi(53)), Some(1 << 53));
-        let bent =
-            [-1.0, -0.5, 0.5, f64::NAN, f64::INFINITY, -f64::INFINITY, 2_f64.powi(53) + 2.0, 2_f64.powi(64), 1e300];
+        assert_eq!(whole_number(2_f64.powi(53) - 1.0), Some((1 << 53) - 1));
+        let bent = [-1.0, -0.5, 0.5, f64::NAN, f64::INFINITY, -f64::INFINITY, 2_f64.powi(53), 2_f64.powi(64), 1e300];
         for number in bent {
             assert_eq!(whole_number(number), None, "{number}");
         }

@@ -42,11 +42,12 @@ fn headers(from: &HeaderMap) -> Result<Object, JsValue> {
     let headers = Object::new();
     for (name, value) in from {
         let known = HEADERS.iter().find(|(known, _)| known == name).zip(value.to_str().ok());
-        let ((_, name), value) = known.ok_or_else(|| js_sys::Error::new("the request has an unknown header"))?;
+        let ((_, name), value) =
+            known.ok_or_else(|| js_sys::Error::new("the request has a header that cannot be sent"))?;
         set(&headers, name, value);
     }
-    // Browsers let neither be set, and say nothing. Elsewhere the second keeps the connection from being used again: a
-    // kept one may fail only after the request was written to it.
+    // Browsers let neither be set, and say nothing. In Node the second keeps the connection from being used again: a kept
+    // one may fail only after the request was written to it.
     set(&headers, "accept-encoding", "identity");
     set(&headers, "connection", "close");
     Ok(headers)
@@ -54,7 +55,7 @@ fn headers(from: &HeaderMap) -> Result<Object, JsValue> {
 
 #[cfg(test)]
 mod tests {
-    use restream_oauth_core::{AccessToken, Call, Client, RefreshToken};
+    use restream_oauth_core::{AccessToken, AuthorizationCode, Call, Client, RefreshToken};
 
     use super::*;
 
@@ -66,11 +67,15 @@ mod tests {
 
     #[test]
     fn every_header_that_the_core_sets_is_known_by_its_name() {
-        let client = Client::builder("id").secret("secret").redirect_uri("https://app.example/callback");
-        let client = client.build().unwrap();
-        check(client.refresh(&RefreshToken::new("r1")));
-        check(client.revoke(&RefreshToken::new("r1")));
-        check(client.profile(&AccessToken::new("a1")).unwrap());
+        let builder = || Client::builder("id").redirect_uri("https://app.example/callback");
+        for builder in [builder(), builder().secret("secret"), builder().secret_in_body("secret")] {
+            let client = builder.build().unwrap();
+            let code = AuthorizationCode::without_state_check("c1", "https://app.example/callback", None);
+            check(client.exchange(&code));
+            check(client.refresh(&RefreshToken::new("r1")));
+            check(client.revoke(&RefreshToken::new("r1")));
+            check(client.profile(&AccessToken::new("a1")).unwrap());
+        }
         for (name, text) in HEADERS {
             assert_eq!(name, text);
         }

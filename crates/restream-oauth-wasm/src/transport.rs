@@ -126,7 +126,7 @@ impl Fetch {
         Ok(Self { function: global_function("fetch")?, request, connection: OwnConnection::prepare() })
     }
 
-    /// Promises the head of the answer. The connection lives as long as this.
+    /// Promises the head of the answer. What the connection needs lives as long as this.
     fn begin(&self) -> Result<JsValue, JsValue> {
         self.function.apply(&global(), &self.connection.arguments(&self.request))
     }

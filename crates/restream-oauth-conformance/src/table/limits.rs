@@ -43,8 +43,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .short()
             .cases([20, 1].map(|ms| Case::new(endless_103(ms), in_doubt(FailureKind::Timeout))))
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers."),
-        // More than any server writes in the time that a call has. With no end to them, Chromium's network process would
-        // never come to anything else, long after the call is over.
+        // More than the sandbox writes, one by one, in the time that a call has. With no end to them, Chromium's network
+        // process would never come to anything else, long after the call is over.
         Scenario::new("103 six million times, without a pause")
             .short()
             .alone()

@@ -28,7 +28,7 @@ impl<S> Default for Bench<S> {
 }
 
 impl<S: Stack> Bench<S> {
-    /// Tries all cases, up to the first that fails. The secret goes in the header and in the form by turns, from `row` on.
+    /// Tries all cases, up to the first that fails. The secret goes in the header and in the form by turns, by `row`.
     pub(crate) fn try_scenario(&mut self, row: usize, scenario: &Scenario) -> Result<(), String> {
         if scenario.is_not_for(S::NAME).is_some() {
             return Ok(());

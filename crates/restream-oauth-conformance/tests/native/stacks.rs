@@ -149,6 +149,5 @@ fn root(sandbox: Option<&Sandbox>) -> Option<CertificateDer<'static>> {
 }
 
 fn runtime() -> Runtime {
-    // A server that never pauses keeps a connection's task so busy that the clock is looked at once in many turns.
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -726,7 +726,7 @@ pub(crate) const ROWS: &[Row] = &[
         "OAuth 2.1 draft",
         "4.1.1",
         "MUST",
-        "S256, and PKCE for public clients. (The core can leave it out, for a server that refuses it; the command cannot.)",
+        "S256, and PKCE for public clients. The core leaves it out if told so, the command not for such a client.",
         Tests(&[
             "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
             "cli::rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce",

@@ -236,6 +236,7 @@ fn no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge
     assert_eq!(asked("grant_type="), ["authorization_code", "refresh_token"].into());
     assert_eq!(asked("response_type="), ["code"].into());
     assert_eq!(asked("code_challenge_method="), ["S256"].into());
+    assert!(!all.contains("\"password\"") && !all.contains("\"plain\""));
 }
 
 /// Times are not measured in tests: what is pinned is who compares.

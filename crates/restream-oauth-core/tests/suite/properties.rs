@@ -63,9 +63,9 @@ fn is_possible_after(status: StatusCode, step: Operation, outcome: &Result<Got, 
     };
     let kind_fits = match error.kind() {
         ErrorKind::Redirected(to) => status.is_redirection() && *to == status,
-        ErrorKind::Status(other) => {
-            *other == status && !status.is_redirection() && (!status.is_success() || step == Operation::Revoke)
-        }
+        // A success may hold an error with a status of its own.
+        ErrorKind::Status(other) if status.is_success() => !other.is_success() || step == Operation::Revoke,
+        ErrorKind::Status(other) => *other == status && !status.is_redirection(),
         ErrorKind::Malformed(_) => status.is_success(),
         _ => !status.is_redirection(),
     };

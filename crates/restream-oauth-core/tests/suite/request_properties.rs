@@ -127,9 +127,9 @@ proptest! {
     /// RFC 6749 §3.3.
     #[test]
     fn scopes_come_through_once_each_in_order_and_what_is_no_scope_is_refused(
-        scopes in generators::scopes(), any in "[!#-\\[\\]-~]{1,12}", refused in generators::refused_scope(),
+        scopes in generators::scopes(), one in "[!#-\\[\\]-~]{1,12}", refused in generators::refused_scope(),
     ) {
-        prop_assert_eq!(Scope::new(any.as_str()).map(|scope| scope.as_str() == any), Ok(true));
+        prop_assert_eq!(Scope::new(one.as_str()).map(|scope| scope.as_str() == one), Ok(true));
         let options = LoginOptions::new().scopes(scopes.clone());
         let login = client().login_with([7; 64].into(), &options).unwrap();
         let query = login.url().as_str().split_once('?').unwrap().1;

@@ -42,7 +42,7 @@ impl<'a> Members<'a> {
     pub(super) fn number(&mut self, name: &'static str) -> Result<Option<u64>, JsValue> {
         let Some(value) = self.member(name)? else { return Ok(None) };
         let whole = value.as_f64().and_then(whole_number);
-        whole.map(Some).ok_or_else(|| errors::wrong_type(name, "a whole number from 0 to 2^53"))
+        whole.map(Some).ok_or_else(|| errors::wrong_type(name, "a whole number below 2^53"))
     }
 
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, JsValue> {

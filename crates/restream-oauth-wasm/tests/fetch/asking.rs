@@ -1,5 +1,8 @@
 //! What `fetch` is asked for, seen by a stand-in; and what happens where the platform lacks something.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use js_sys::{Object, Promise, Reflect};
 use restream_oauth_core::{Advice, Delivery, RefreshToken};
 use restream_oauth_wasm::{EntropyError, Transport, entropy};
@@ -25,6 +28,32 @@ async fn no_cookie_no_cache_no_referrer_no_redirect() {
     let call = client_of_nobody().refresh(&RefreshToken::new("any"));
     let unanswered = Transport::new().send(call).await.unwrap_err();
     assert_eq!(unanswered.delivery(), Delivery::Unknown);
+}
+
+/// Deno's client, and one that it will not give.
+#[wasm_bindgen_test]
+async fn a_connection_of_its_own_is_asked_for_and_is_no_condition() {
+    for given in [true, false] {
+        let closed = Rc::new(Cell::new(false));
+        let sees = Rc::clone(&closed);
+        let close = Closure::<dyn FnMut()>::new(move || sees.set(true));
+        let client = object_with("close", close.as_ref());
+        let gives = client.clone();
+        let create = Closure::<dyn FnMut(JsValue) -> Result<JsValue, JsValue>>::new(move |options: JsValue| {
+            assert_eq!(Reflect::get(&options, &"poolMaxIdlePerHost".into()).unwrap(), 0);
+            if given { Ok(gives.clone().into()) } else { Err(JsValue::NULL) }
+        });
+        let _deno = StandIn::put("Deno", &object_with("createHttpClient", create.as_ref()));
+        let fetch = Closure::<dyn FnMut(Request, JsValue) -> Promise>::new(move |_, init: JsValue| {
+            let handed = Reflect::get(&init, &"client".into()).is_ok_and(|handed| Object::is(&handed, &client));
+            assert_eq!((handed, init.is_undefined()), (given, !given));
+            Promise::reject(&JsValue::from("checked"))
+        });
+        let _fetch = StandIn::put("fetch", fetch.as_ref());
+        let call = client_of_nobody().refresh(&RefreshToken::new("any"));
+        assert_eq!(Transport::new().send(call).await.unwrap_err().delivery(), Delivery::Unknown);
+        assert_eq!(closed.get(), given, "nothing is left open");
+    }
 }
 
 #[wasm_bindgen_test]
@@ -67,6 +96,12 @@ fn each_login_has_entropy_of_its_own() {
     let [one, other] = [(); 2].map(|()| client.login(entropy().unwrap()).state());
     assert_ne!(one, other);
     assert!(one.expose_secret().bytes().any(|byte| byte != b'A'));
+}
+
+fn object_with(name: &str, value: &JsValue) -> Object {
+    let object = Object::new();
+    Reflect::set(&object, &name.into(), value).unwrap();
+    object
 }
 
 /// Something else in the place of a global, until it is dropped.
