@@ -168,6 +168,18 @@ fn a_token_that_is_cut_within_an_escape_is_not_whole() {
 }
 
 #[test]
+fn an_escape_that_is_cut_is_no_broken_one() {
+    for escape in ["\\", "\\u", "\\u00e"] {
+        let body = Json::documented().push("x", &format!("\"{escape}")).text();
+        let cut = body.trim_end_matches(['\n', '}']);
+        assert!(cut.ends_with(escape), "{cut}");
+        let tokens = Reply::ok(cut).finish(refresh()).unwrap();
+        assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
+        assert_eq!(oddities(&tokens), [Oddity::Truncated], "{escape}");
+    }
+}
+
+#[test]
 fn a_number_at_the_cut_may_be_cut_itself_and_does_not_count() {
     let body = r#"{"access_token":"a","refresh_token":"r","expires_in":1200,"refreshTokenExpiresIn":7200 }"#;
     for cut in body.find(r#","expires_in"#).unwrap()..=body.len() {
