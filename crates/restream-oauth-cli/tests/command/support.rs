@@ -10,7 +10,8 @@ use std::time::Duration;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Builder, Sandbox, spellings};
 
-/// Stand in the client secret of `sandbox()`, and in every code and token that it gives out: what is found where it must not be is a leak.
+/// Stand in the client secret of `sandbox()`, and in every code and token that it gives out: what is found where it must
+/// not be is a leak.
 const SECRET: &str = "s3cretOfTheClient";
 const TOKEN: &str = "t0kenOfTheGrant";
 

@@ -319,7 +319,8 @@ fn special_bytes(word: u64) -> u64 {
     // Turned over by this bit, a quote is a space, which closes up with the controls, and none of them leaves their range.
     let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
     let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
-    (quote_or_control | backslash) & !word & each(0x80)
+    let plain = !quote_or_control & !backslash;
+    !plain & !word & each(0x80)
 }
 
 /// The brackets that are open: for each, whether it is an object's.
@@ -338,7 +339,7 @@ impl Brackets {
             self.outer.push(self.inner);
         }
         self.depth = self.depth.saturating_add(1);
-        self.inner = self.inner << 1 | u64::from(object);
+        self.inner = self.inner.wrapping_mul(2).wrapping_add(u64::from(object));
     }
 
     fn pop(&mut self) {

@@ -47,7 +47,7 @@ fn unescape(rest: &mut std::str::Chars<'_>) -> Option<char> {
 fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
     let mut unit = 0_u16;
     for _ in 0..4 {
-        unit = unit << 4 | u16::try_from(rest.next()?.to_digit(16)?).ok()?;
+        unit = unit.wrapping_mul(16).wrapping_add(u16::try_from(rest.next()?.to_digit(16)?).ok()?);
     }
     Some(unit)
 }
