@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::answer::Received;
 use crate::bearer::AccessToken;
@@ -30,19 +30,46 @@ impl Client {
     /// ```
     pub fn revoke<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
         let token = token.into();
-        self.revocation(token, ["&token_type_hint=", token.hint()])
+        self.revocation(token, Some(token.hint()), &self.registration().revocation_headers, "")
     }
 
     /// As [`revoke`](Self::revoke), without the hint.
     pub fn revoke_without_hint<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
-        self.revocation(token.into(), ["", ""])
+        self.revocation(token.into(), None, &self.registration().revocation_headers, "")
     }
 
-    fn revocation(&self, token: RevocableToken<'_>, [name, hint]: [&str; 2]) -> Call<Revoked> {
-        let form = [Piece::Encoded("token="), Piece::Plain(token.text()), Piece::Encoded(name), Piece::Encoded(hint)];
+    /// As [`revoke`](Self::revoke), with the client authentication that exchange and refresh carry, for servers that ask
+    /// for it (RFC 7009 §2.1). Restream documents none.
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, RefreshToken};
+    ///
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let call = client.revoke_authenticated(&RefreshToken::new("9ca0e1e9"));
+    /// assert!(call.request().headers().contains_key("authorization"));
+    /// # Ok::<(), restream_oauth_core::ConfigError>(())
+    /// ```
+    pub fn revoke_authenticated<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
+        let token = token.into();
         let registration = self.registration();
-        let headers = registration.revocation_headers.clone();
-        self.post(Operation::Revoke, &registration.revocation_uri, headers, form, read)
+        self.revocation(token, Some(token.hint()), &registration.token_headers, registration.form_suffix.expose())
+    }
+
+    fn revocation(
+        &self,
+        token: RevocableToken<'_>,
+        hint: Option<&str>,
+        headers: &HeaderMap,
+        authentication: &str,
+    ) -> Call<Revoked> {
+        let form = [
+            Piece::Encoded("token="),
+            Piece::Plain(token.text()),
+            Piece::Encoded(if hint.is_some() { "&token_type_hint=" } else { "" }),
+            Piece::Encoded(hint.unwrap_or_default()),
+            Piece::Encoded(authentication),
+        ];
+        self.post(Operation::Revoke, &self.registration().revocation_uri, headers.clone(), form, read)
     }
 }
 

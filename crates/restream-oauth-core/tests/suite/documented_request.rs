@@ -204,6 +204,29 @@ fn rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client() {
     }
 }
 
+/// RFC 7009 §2.1.
+#[test]
+fn a_revocation_can_carry_the_client_authentication_of_the_token_requests() {
+    let token = RefreshToken::new(SENT_REFRESH);
+    let sent = [("token", SENT_REFRESH), ("token_type_hint", "refresh_token")];
+    let basic = client().refresh(&token).request().headers()[AUTHORIZATION].clone();
+    let cases = [
+        (client(), Some(basic.as_bytes()), owned(&sent)),
+        (
+            builder().secret_in_body(SECRET).build().unwrap(),
+            None,
+            owned(&[sent[0], sent[1], ("client_id", CLIENT_ID), ("client_secret", SECRET)]),
+        ),
+        (builder().build().unwrap(), None, owned(&[sent[0], sent[1], ("client_id", CLIENT_ID)])),
+    ];
+    for (client, authorization, expected) in cases {
+        let (request, _) = client.revoke_authenticated(&token).into_parts();
+        assert_eq!(request.uri().to_string(), "https://api.restream.io/oauth/revoke");
+        assert_eq!(header(&request, AUTHORIZATION), authorization);
+        assert_eq!(form(&request), expected);
+    }
+}
+
 /// OAuth 2.1 draft §5.1, RFC 6750 §2.
 #[test]
 fn rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only() {
