@@ -251,7 +251,7 @@ impl Login {
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
-            .field("client_id", &self.registration.client_id)
+            .field("client_id", &self.registration.binding.client_id)
             .field("redirect_uri", &self.registration.redirect_uri)
             .field("pkce", &self.verifier.is_some())
             .field("accepted", &self.accepted)

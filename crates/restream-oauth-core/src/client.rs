@@ -10,6 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, Uri};
 
 use crate::answer::{Interpret, Question};
+use crate::binding::Binding;
 use crate::call::{Body, Call};
 use crate::credentials::{BasicEncoding, Credentials};
 use crate::endpoints::{self, Endpoints};
@@ -69,7 +70,7 @@ impl Client {
 
     /// The client identifier.
     pub fn client_id(&self) -> &str {
-        &self.registration.client_id
+        &self.registration.binding.client_id
     }
 
     /// The redirect URI, byte for byte as it was given.
@@ -137,9 +138,9 @@ fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Registration { client_id, credentials, redirect_uri, endpoints, body_limit, .. } = &*self.registration;
+        let Registration { binding, credentials, redirect_uri, endpoints, body_limit, .. } = &*self.registration;
         f.debug_struct("Client")
-            .field("client_id", client_id)
+            .field("client_id", &binding.client_id)
             .field("credentials", credentials)
             .field("redirect_uri", redirect_uri)
             .field("endpoints", endpoints)
@@ -242,7 +243,7 @@ impl ClientBuilder {
         let form_suffix = credentials.form_suffix(&client_id);
         Ok(Client {
             registration: Arc::new(Registration {
-                client_id,
+                binding: Arc::new(Binding { client_id, token_endpoint: endpoints.token.clone() }),
                 credentials,
                 redirect_uri: redirect_uri.into(),
                 endpoints,
@@ -277,7 +278,8 @@ impl fmt::Debug for ClientBuilder {
 
 /// A checked registration and what is computed from it.
 pub(crate) struct Registration {
-    pub(crate) client_id: String,
+    /// Who the tokens of this client belong to.
+    pub(crate) binding: Arc<Binding>,
     pub(crate) credentials: Credentials,
     pub(crate) redirect_uri: Arc<str>,
     pub(crate) endpoints: Endpoints,

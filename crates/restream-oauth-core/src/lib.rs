@@ -65,6 +65,7 @@
 mod answer;
 mod authorization;
 mod bearer;
+mod binding;
 mod call;
 mod client;
 mod credentials;
@@ -92,6 +93,7 @@ pub use authorization::{
     AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, Login, LoginOptions, State, state_of,
 };
 pub use bearer::{AccessToken, BearerError, Challenge, TokenType};
+pub use binding::Binding;
 pub use call::{Body, Call, Failure, FailureKind, Reader, Stage};
 pub use client::{Client, ClientBuilder, ConfigError, TextProblem};
 pub use credentials::BasicEncoding;

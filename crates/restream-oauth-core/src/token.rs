@@ -1,12 +1,14 @@
 //! Steps 3 and 4: code exchange (RFC 6749 §4.1.3) and refresh (§6), and the tokens that they give.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 
 use crate::authorization::AuthorizationCode;
 use crate::bearer::{AccessToken, BearerError, TokenType};
+use crate::binding::Binding;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Operation;
@@ -79,6 +81,7 @@ secret_type! {
 /// There is no `Serialize`: saving is an explicit act, [`to_saved`](Self::to_saved).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tokens {
+    pub(crate) binding: Option<Arc<Binding>>,
     pub(crate) access_token: AccessToken,
     pub(crate) refresh_token: Option<RefreshToken>,
     pub(crate) sent_at: SystemTime,
@@ -91,6 +94,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// The client and the server that the tokens belong to. `None` for tokens of a saved document of version 1, which did
+    /// not say.
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_deref()
+    }
+
     /// The access token.
     pub fn access_token(&self) -> &AccessToken {
         &self.access_token
@@ -189,6 +198,7 @@ impl Tokens {
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens")
+            .field("binding", &self.binding)
             .field("access_token", &self.access_token)
             .field("refresh_token", &self.refresh_token)
             .field("sent_at", &self.sent_at)

@@ -4,6 +4,7 @@
 //! stands beside them, they are the result.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::answer::{Question, Received, Text};
@@ -130,6 +131,7 @@ impl<'a> Members<'a> {
             oddities.add(oddity);
         }
         Tokens {
+            binding: Some(Arc::clone(&received.question().registration.binding)),
             access_token: AccessToken::of_type(access_token, token_type),
             refresh_token: refresh_token.map(RefreshToken),
             sent_at,

@@ -318,7 +318,7 @@ fn saved_tokens_keep_a_strange_type_as_it_is() {
 fn saved_tokens_survive_a_tool_that_reads_and_writes_json() {
     let saved = tokens(Json::documented().text()).to_saved();
     let value: serde_json::Value = serde_json::from_str(saved.expose_secret()).unwrap();
-    assert_eq!(Tokens::from_saved(&value.to_string()).unwrap().sent_at(), sent_at());
+    assert_eq!(Tokens::from_saved(value.to_string()).unwrap().sent_at(), sent_at());
 }
 
 #[test]

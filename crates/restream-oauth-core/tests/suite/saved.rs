@@ -7,7 +7,7 @@ use crate::support::{
     DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, client, entropy, exchange, oddities, pair, refresh, tokens,
 };
 use http::header::CONTENT_TYPE;
-use restream_oauth_core::{Oddity, SavedError, Tokens};
+use restream_oauth_core::{Client, Endpoints, Oddity, SavedError, Tokens};
 use serde_json::value::RawValue;
 
 fn round_trip(tokens: &Tokens) {
@@ -44,7 +44,7 @@ fn with(name: &str, raw: &str) -> Document {
 }
 
 fn load(document: &Document) -> Result<Tokens, SavedError> {
-    Tokens::from_saved(&serde_json::to_string(document).unwrap())
+    Tokens::from_saved(serde_json::to_string(document).unwrap())
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_saved_form_that_is_cut_is_refused_at_every_byte() {
         assert_eq!(Tokens::from_saved(&text).unwrap_err(), SavedError::NotJson, "{text}");
     }
     // An editor's line break at the end is no damage.
-    assert!(Tokens::from_saved(&format!("{text}\n")).is_ok());
+    assert!(Tokens::from_saved(format!("{text}\n")).is_ok());
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn another_kind_of_document_is_named() {
 
 #[test]
 fn another_version_is_refused_and_not_guessed_at() {
-    for version in ["2", "10", "18446744073709551616"] {
+    for version in ["3", "10", "18446744073709551616"] {
         assert_eq!(load(&with("version", version)).unwrap_err(), SavedError::UnknownVersion, "{version}");
     }
     for version in ["0", "-1", "1.0", "\"1\"", "null", "[1]"] {
@@ -203,6 +203,98 @@ fn the_longest_lifetime_that_can_be_written_has_an_answer_for_every_question() {
     round_trip(&longest);
 }
 
+/// A client that differs from [`client`] in its identifier or in its server.
+fn other_client(client_id: &str, endpoints: Endpoints) -> Client {
+    let builder = Client::builder(client_id).secret("s").redirect_uri("https://app.example/callback");
+    builder.endpoints(endpoints).build().unwrap()
+}
+
+/// workers-sdk#3867.
+#[test]
+fn tokens_are_restored_by_their_own_client_at_their_own_server_only() {
+    let saved = tokens(DOCUMENTED).to_saved();
+    let text = saved.expose_secret();
+    let own = client();
+    assert_eq!(own.restore_tokens(text).unwrap(), tokens(DOCUMENTED));
+    let read = tokens(DOCUMENTED);
+    let binding = read.binding().unwrap();
+    assert_eq!((binding.client_id(), binding.token_endpoint()), (own.client_id(), own.endpoints().token.as_str()));
+
+    let other = other_client("other", Endpoints::restream());
+    let error = other.restore_tokens(text).unwrap_err();
+    assert_eq!(error, SavedError::TokensOfOtherClient { client_id: own.client_id().into() });
+    assert!(error.to_string().contains(own.client_id()), "{error}");
+    // The endpoint alone is compared where no client is needed.
+    assert!(Endpoints::restream().restore_tokens(text).is_ok());
+
+    // Of two differences the more dangerous one is named: a token that reaches another server is given away.
+    let elsewhere = Endpoints::at("https://other.example");
+    for error in [
+        other_client(own.client_id(), elsewhere.clone()).restore_tokens(text).unwrap_err(),
+        other_client("other", elsewhere.clone()).restore_tokens(text).unwrap_err(),
+        elsewhere.restore_tokens(text).unwrap_err(),
+    ] {
+        assert_eq!(error, SavedError::TokensOfOtherServer { token_endpoint: own.endpoints().token.as_str().into() });
+        assert!(error.to_string().contains("api.restream.io"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_saved_document_says_of_its_server_is_printed_without_its_query() {
+    let document = with("token_endpoint", r#""https://user:hunter2@a.example/token?secret=hunter2""#);
+    let error = client().restore_tokens(serde_json::to_string(&document).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("a.example/token") && !error.to_string().contains("hunter2"), "{error}");
+    let document = with("client_id", r#""a\u001b[31m\u202e""#);
+    let error = client().restore_tokens(serde_json::to_string(&document).unwrap()).unwrap_err();
+    assert!(error.to_string().is_ascii() && !error.to_string().contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn tokens_of_version_1_are_restored_by_anyone_and_stay_unbound() {
+    let mut document = with("version", "1");
+    for name in ["client_id", "token_endpoint"] {
+        assert!(document.remove(name).is_some(), "{name}");
+    }
+    let text = serde_json::to_string(&document).unwrap();
+    for read in [
+        Tokens::from_saved(&text),
+        client().restore_tokens(&text),
+        Endpoints::at("https://a.example").restore_tokens(&text),
+    ] {
+        let read = read.unwrap();
+        assert_eq!(read.binding(), None);
+        assert_eq!(pair(&read), pair(&tokens(DOCUMENTED)));
+        round_trip(&read);
+    }
+    // Version 2 cannot leave it out.
+    document.insert("version".to_owned(), RawValue::from_string("2".to_owned()).unwrap());
+    assert_eq!(load(&document).unwrap_err(), SavedError::Damaged("client_id"));
+}
+
+#[test]
+fn a_byte_order_mark_before_a_saved_document_is_skipped() {
+    let saved = tokens(DOCUMENTED).to_saved();
+    assert_eq!(Tokens::from_saved(format!("\u{FEFF}{}", saved.expose_secret())).unwrap(), tokens(DOCUMENTED));
+    let login = client().login(entropy(1));
+    let restored = client().restore_login(format!("\u{FEFF}{}", login.to_saved().expose_secret())).unwrap();
+    assert_eq!(restored.url().as_str(), login.url().as_str());
+}
+
+#[test]
+fn a_saved_document_in_utf_16_is_named_as_what_it_is() {
+    let saved = tokens(DOCUMENTED).to_saved();
+    let units = || saved.expose_secret().encode_utf16();
+    let [little, big] = [u16::to_le_bytes, u16::to_be_bytes].map(|bytes| units().flat_map(bytes).collect::<Vec<u8>>());
+    for document in [little.clone(), big.clone(), [b"\xFF\xFE", &*little].concat(), [b"\xFE\xFF", &*big].concat()] {
+        assert_eq!(Tokens::from_saved(&document).unwrap_err(), SavedError::Utf16);
+        assert_eq!(client().restore_login(&document).unwrap_err(), SavedError::Utf16);
+    }
+    // What is merely broken is not.
+    for document in [&b"\xFF"[..], b"{", b"\0", b"\xFF{}"] {
+        assert_eq!(Tokens::from_saved(document).unwrap_err(), SavedError::NotJson);
+    }
+}
+
 #[test]
 fn members_that_a_later_writer_adds_are_ignored() {
     let loaded = load(&with("note", r#"{"a": [1, "x"]}"#)).unwrap();
@@ -225,7 +317,7 @@ fn a_saved_login_that_is_damaged_is_refused_and_the_reason_is_named() {
         assert_eq!(client().restore_login(&text[..cut]).unwrap_err(), SavedError::NotJson, "{cut}");
     }
     let document: Document = serde_json::from_str(text).unwrap();
-    let restore = |document: &Document| client().restore_login(&serde_json::to_string(document).unwrap());
+    let restore = |document: &Document| client().restore_login(serde_json::to_string(document).unwrap());
     assert!(restore(&document).is_ok());
     for name in ["client_id", "redirect_uri", "token_endpoint", "url", "state"] {
         let mut document = document.clone();

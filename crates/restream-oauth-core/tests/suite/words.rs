@@ -99,6 +99,9 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
         SavedError::UnknownVersion,
         SavedError::Damaged("sent_at"),
         SavedError::OtherClient("sent_at"),
+        SavedError::Utf16,
+        SavedError::TokensOfOtherClient { client_id: "sent_at".into() },
+        SavedError::TokensOfOtherServer { token_endpoint: "https://a.example/token".into() },
     ]));
     assert!(texts[1].contains("login") && texts[3].contains("sent_at") && texts[4].contains("sent_at"), "{texts:?}");
     are_told_apart(&displays(&[BearerError::UnsupportedTokenType, BearerError::InvalidCharacter]));
