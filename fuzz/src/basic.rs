@@ -78,14 +78,14 @@ fn credentials(client: &Client, silence: &Silence) -> String {
 }
 
 /// The documented reasons, once more: neither empty nor longer than 4,096 bytes; nothing that cannot be seen anywhere; no
-/// space in an identifier or around a secret; no quotes, and for the raw encoding no colon, in an identifier.
+/// space around either; no other white space, no quotes, and for the raw encoding no colon, in an identifier.
 fn is_usable(id: &str, secret: &str, raw: bool) -> bool {
     // The soft hyphen, and Unicode's invisible marks of General Punctuation, and the byte order mark.
     let invisible =
         |c: char| matches!(u32::from(c), 0xAD | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF);
     let both_are =
         |text: &str| (1..=4096).contains(&text.len()) && !text.chars().any(|c| c.is_control() || invisible(c));
-    let id_is = !id.chars().any(|c| c.is_whitespace() || "\"'`".contains(c));
+    let id_is = id.trim() == id && !id.chars().any(|c| (c.is_whitespace() && c != ' ') || "\"'`".contains(c));
     both_are(id) && both_are(secret) && id_is && secret.trim() == secret && !(raw && id.contains(':'))
 }
 

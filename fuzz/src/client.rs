@@ -21,7 +21,7 @@ pub(crate) fn client() -> &'static Client {
 }
 
 pub(crate) fn exchange(client: &Client) -> Call<Tokens> {
-    client.exchange(&AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER))))
+    client.exchange(&AuthorizationCode::without_state_check(CODE, REDIRECT_URI, CodeVerifier::new(VERIFIER).ok()))
 }
 
 pub(crate) fn refresh(client: &Client) -> Call<Tokens> {

@@ -55,10 +55,12 @@ fn check_bodies(
         check_body(request, expected);
     };
     for redirect_uri in [REDIRECT_URI, redirect_uri] {
-        let with_verifier = (!verifier.is_empty()).then(|| CodeVerifier::new(verifier));
+        let with_verifier = CodeVerifier::new(verifier).ok();
         let code = AuthorizationCode::without_state_check(token, redirect_uri, with_verifier);
         let mut expected = vec![("grant_type", "authorization_code"), ("redirect_uri", redirect_uri), ("code", token)];
-        expected.extend((!verifier.is_empty()).then_some(("code_verifier", verifier)));
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let valid = matches!(verifier.len(), 43..=128) && verifier.bytes().all(unreserved);
+        expected.extend(valid.then_some(("code_verifier", verifier)));
         expected.extend(credentials);
         check_body(client.exchange(&code).request(), &expected);
     }

@@ -286,10 +286,46 @@ secret_type! {
     State
 }
 
-secret_type! {
-    /// A PKCE code verifier (RFC 7636 §4.1).
-    CodeVerifier
+/// A PKCE code verifier (RFC 7636 §4.1) that another program made. A [`Login`] makes its own.
+///
+/// ```
+/// use restream_oauth_core::CodeVerifier;
+///
+/// assert!(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").is_ok());
+/// assert!(CodeVerifier::new("too short").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeVerifier(SecretText);
+
+impl CodeVerifier {
+    /// Takes the text over; it is wiped when the value is dropped.
+    ///
+    /// # Errors
+    /// [`InvalidCodeVerifier`] if the text is not 43 to 128 unreserved characters.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidCodeVerifier> {
+        let text = SecretText::new(text);
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        let valid = (43..=128).contains(&text.expose().len()) && text.expose().bytes().all(is_unreserved);
+        if valid { Ok(Self(text)) } else { Err(InvalidCodeVerifier) }
+    }
+
+    /// The text itself. The only way in: search for this name to find every use.
+    pub fn expose_secret(&self) -> &str {
+        self.0.expose()
+    }
 }
+
+/// The text is not a PKCE code verifier (RFC 7636 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCodeVerifier;
+
+impl fmt::Display for InvalidCodeVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a code verifier must be 43 to 128 letters, digits, `-`, `.`, `_` or `~`")
+    }
+}
+
+impl std::error::Error for InvalidCodeVerifier {}
 
 /// The URL to open in the user's browser. It holds `state`, so `Debug` is redacted and there is no `Display`.
 pub struct AuthorizationUrl(pub(crate) SecretText);

@@ -352,7 +352,7 @@ pub enum TextProblem {
     Empty,
     /// A control character, such as a line break that was copied along.
     Control,
-    /// A space: anywhere in an identifier, at either end of a secret.
+    /// A space at either end, or in an identifier one beyond ASCII.
     Space,
     /// A quote in an identifier.
     Quote,
@@ -385,7 +385,8 @@ fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), Tex
         _ if client_id.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
         _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
         _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
-        _ if client_id.contains(char::is_whitespace) => Err(TextProblem::Space),
+        // RFC 6749 appendix A.1 allows a space. One at an end was copied along, and one beyond ASCII was not meant.
+        _ if client_id.trim() != client_id || client_id.contains(is_other_space) => Err(TextProblem::Space),
         _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
         _ if raw && client_id.as_bytes().contains(&b':') => Err(TextProblem::Colon),
         _ => Ok(()),
@@ -401,6 +402,10 @@ fn check_secret(secret: &str) -> Result<(), TextProblem> {
         _ if secret.trim() != secret => Err(TextProblem::Space),
         _ => Ok(()),
     }
+}
+
+fn is_other_space(character: char) -> bool {
+    character.is_whitespace() && character != ' '
 }
 
 /// What Unicode calls format characters, as far as they come along with copied text.
@@ -451,7 +456,9 @@ mod tests {
         let cases = [
             ("", TextProblem::Empty),
             ("a\n", TextProblem::Control),
-            ("a b", TextProblem::Space),
+            (" a", TextProblem::Space),
+            ("a ", TextProblem::Space),
+            ("a\u{A0}b", TextProblem::Space),
             ("\"a\"", TextProblem::Quote),
         ];
         for (id, problem) in cases {

@@ -45,13 +45,14 @@ pub fn text(length: impl Into<SizeRange>) -> impl Strategy<Value = String> {
 }
 
 /// A client identifier that [`ClientBuilder::build`](crate::ClientBuilder::build) takes, however strange: no controls,
-/// white space, quotes, or characters that cannot be seen.
+/// quotes, characters that cannot be seen, and no white space but spaces between other characters.
 pub fn client_id() -> impl Strategy<Value = String> {
     text(1..12).prop_map(|text| {
         let refused = |character: char| {
-            is_refused(character) || character.is_whitespace() || matches!(character, '"' | '\'' | '`')
+            let other_space = character.is_whitespace() && character != ' ';
+            is_refused(character) || other_space || matches!(character, '"' | '\'' | '`')
         };
-        format!("id{}", text.replace(refused, ""))
+        format!("id{}.", text.replace(refused, ""))
     })
 }
 

@@ -90,7 +90,8 @@ mod uri;
 
 pub use answer::Answer;
 pub use authorization::{
-    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, Login, LoginOptions, State, state_of,
+    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, InvalidCodeVerifier, Login,
+    LoginOptions, State, state_of,
 };
 pub use bearer::{AccessToken, BearerError, Challenge, TokenType};
 pub use binding::Binding;

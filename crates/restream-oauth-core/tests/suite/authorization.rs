@@ -3,7 +3,9 @@
 use crate::support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use restream_oauth_core::{Client, ConfigError, Endpoints, Login, LoginOptions, Scope, UriProblem};
+use restream_oauth_core::{
+    Client, CodeVerifier, ConfigError, Endpoints, InvalidCodeVerifier, Login, LoginOptions, Scope, UriProblem,
+};
 use sha2::{Digest as _, Sha256};
 
 fn state(login: &Login) -> String {
@@ -182,4 +184,22 @@ fn rfc_6749_3_1_2_the_redirect_uri_is_absolute_without_a_fragment_and_safe() {
         assert_eq!(client.redirect_uri(), redirect_uri);
         assert_eq!(value(&asked(&client.login(entropy(1))), "redirect_uri"), Some(redirect_uri));
     }
+}
+
+/// RFC 7636 §4.1.
+#[test]
+fn a_code_verifier_is_43_to_128_unreserved_characters() {
+    let unreserved = "ABCxyz0189-._~";
+    for length in [43, 44, 127, 128] {
+        let text: String = unreserved.chars().cycle().take(length).collect();
+        assert_eq!(CodeVerifier::new(text.as_str()).unwrap().expose_secret(), text);
+    }
+    let too_many = "a".repeat(129);
+    let with = |odd: &str| "a".repeat(43) + odd;
+    for text in
+        ["", "a", &too_many[..42], &too_many, &with(" "), &with("+"), &with("/"), &with("="), &with("é"), &with("\0")]
+    {
+        assert_eq!(CodeVerifier::new(text), Err(InvalidCodeVerifier), "{text:?}");
+    }
+    assert!(InvalidCodeVerifier.to_string().contains("43 to 128"));
 }

@@ -1,9 +1,13 @@
 //! What a client is built from: everything that cannot be right is refused then, by name and with the reason, and
 //! what was refused is not printed.
 
-use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder};
+use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder, entropy, form};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
 use restream_oauth_core::{
-    BasicEncoding, Client, ConfigError, Endpoints, InvalidScope, Scope, TextProblem, UriProblem,
+    BasicEncoding, Client, ClientBuilder, ConfigError, Endpoints, InvalidScope, RefreshToken, Scope, TextProblem,
+    UriProblem,
 };
 
 /// Hosts that look like loopback, and are none.
@@ -106,6 +110,31 @@ fn an_endpoint_that_cannot_be_right_is_refused_with_the_reason() {
     }
     let long = format!("https://api.restream.io/{}", "x".repeat(100_000));
     refused_endpoint(&long, UriProblem::TooLong);
+}
+
+/// RFC 6749 appendix A.1.
+#[test]
+fn a_client_identifier_with_a_space_is_encoded_in_every_place() {
+    let built = |builder: ClientBuilder| builder.redirect_uri(REDIRECT_URI).build().unwrap();
+    let basic = built(Client::builder("my app").secret(SECRET));
+    assert_eq!(basic.client_id(), "my app");
+    let login = basic.login(entropy(1));
+    assert!(login.url().as_str().contains("&client_id=my%20app&"), "{}", login.url().as_str());
+
+    let decoded = |client: &Client| {
+        let call = client.refresh(&RefreshToken::new("r"));
+        let header = call.request().headers()[AUTHORIZATION].to_str().unwrap();
+        String::from_utf8(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap()).unwrap()
+    };
+    assert_eq!(decoded(&basic), format!("my%20app:{SECRET}"));
+    assert_eq!(decoded(&built(Client::builder("my app").secret_encoded("s", BasicEncoding::Raw))), "my app:s");
+
+    for client in [built(Client::builder("my app")), built(Client::builder("my app").secret_in_body("s"))] {
+        let (request, _) = client.refresh(&RefreshToken::new("r")).into_parts();
+        assert!(form(&request).contains(&("client_id".to_owned(), "my app".to_owned())), "{client:?}");
+    }
+    let saved = login.to_saved();
+    assert!(basic.restore_login(saved.expose_secret()).is_ok());
 }
 
 #[test]

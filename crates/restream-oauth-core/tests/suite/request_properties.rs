@@ -40,7 +40,8 @@ proptest! {
     /// RFC 6749 §2.3, RFC 6749 §2.3.1, RFC 6749 §3.2.1, RFC 6750 §2.3, RFC 9700 §4.3.2.
     #[test]
     fn every_credential_comes_through_once_and_never_in_a_uri(
-        id in client_id(), secret in secret(), token in secret(), verifier in proptest::option::of(secret()), way in 0..3,
+        id in client_id(), secret in secret(), token in secret(), verifier in proptest::option::of("[A-Za-z0-9._~-]{43,128}"),
+        way in 0..3,
     ) {
         let builder = Client::builder(id.as_str()).redirect_uri(REDIRECT_URI);
         let builder = match way {
@@ -49,7 +50,7 @@ proptest! {
             _ => builder,
         };
         let client = builder.build().unwrap();
-        let verifier_text = verifier.clone().map(CodeVerifier::new);
+        let verifier_text = verifier.clone().map(|text| CodeVerifier::new(text).unwrap());
         let code = AuthorizationCode::without_state_check(token.as_str(), REDIRECT_URI, verifier_text);
         let access = AccessToken::new(token.as_str());
         let refresh_token = RefreshToken::new(token.as_str());

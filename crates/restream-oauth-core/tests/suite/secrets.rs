@@ -29,7 +29,7 @@ fn clients() -> [Client; 3] {
 }
 
 fn code() -> AuthorizationCode {
-    AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER)))
+    AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER).unwrap()))
 }
 
 /// Each way in which a text could be repeated.
@@ -224,7 +224,7 @@ fn what_holds_a_secret_prints_none() {
         debug(&AccessToken::new(CANARY)),
         debug(&RefreshToken::new(CANARY)),
         debug(&State::new(CANARY)),
-        debug(&CodeVerifier::new(CANARY)),
+        debug(&CodeVerifier::new(CANARY.repeat(8)).unwrap()),
         debug(&Saved::new(CANARY)),
         debug(&restream_oauth_core::RevocableToken::from(&RefreshToken::new(CANARY))),
     ];

@@ -50,7 +50,7 @@ pub(crate) fn code_of(login: &mut Login) -> AuthorizationCode {
 
 /// A code with a verifier, both known.
 pub(crate) fn known_code() -> AuthorizationCode {
-    AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER)))
+    AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER).unwrap()))
 }
 
 pub(crate) fn exchange() -> Call<Tokens> {
