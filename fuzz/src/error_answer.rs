@@ -1,8 +1,8 @@
 //! An answer that is no success: what it says, and what it may not say.
 //!
 //! - Where an independent reader finds an error code, it is ours.
-//! - Only a success is one, of a revocation only a 200, whatever the body holds.
-//! - What counts as refused is derived here once more, from status, `Retry-After` and error code.
+//! - Only a success is one, of a revocation only a 200 or 204, whatever the body holds.
+//! - What counts as refused is derived here once more, from status and error code.
 //! - What to do follows from whether the server perhaps acted: a credential that is used once is never sent again
 //!   because of an answer that does not prove that it was not used.
 //! - Secrets of the call that the server repeats (`$s` and so on) are not printed.
@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, Operation, Salvaged, Stage};
 
 use crate::allocation::bounded;
@@ -73,7 +73,7 @@ fn check_judgement(script: &Script, object: Option<&Object>, error: &Error) {
         }
         Some(status) => {
             let code = error_code(object, error);
-            assert_eq!(refused, is_refusal(status, code, names_time(script, error)), "{error:?}");
+            assert_eq!(refused, is_refusal(status, code), "{error:?}");
         }
         None => assert!(!refused, "{error:?}"),
     }
@@ -97,21 +97,22 @@ fn check_judgement(script: &Script, object: Option<&Object>, error: &Error) {
         Advice::Replay => script.step == Operation::Refresh && !proven && !newest,
         Advice::Refresh => newest || script.step == Operation::Profile,
         Advice::Reauthorize => proven || script.step == Operation::Exchange,
-        _ => proven,
+        // A redirect of what does no harm twice would lead to the same place again.
+        _ => proven || matches!(error.kind(), ErrorKind::Redirected(_)),
     };
     assert!(fits, "{error:?}");
 }
 
-/// What proves that the server did not act: a redirect; a rate limit or a request that came too slowly, whatever it is
-/// called; another 4xx, and a 503 that names a time, unless the code is `server_error`, which Restream's kind of server
-/// says after it acted; and within a success a code that tells something. A gateway's other 5xx proves nothing.
-fn is_refusal(status: StatusCode, code: &str, names_time: bool) -> bool {
+/// What proves that the server did not act: a redirect but 303; a rate limit, whatever it is called; another 4xx, unless
+/// the code is `server_error`, which Restream's kind of server says after it acted; and within a success, a 408 or a 499
+/// a code that tells something. A gateway's 5xx proves nothing.
+fn is_refusal(status: StatusCode, code: &str) -> bool {
     match status.as_u16() {
-        300..=399 | 408 | 425 | 429 => true,
+        303 => false,
+        300..=399 | 425 | 429 => true,
         _ if code == "server_error" => false,
+        200..=299 | 408 | 499 => TELLING_CODES.contains(&code),
         400..=499 => true,
-        503 => names_time,
-        200..=299 => TELLING_CODES.contains(&code),
         _ => false,
     }
 }
@@ -132,8 +133,8 @@ const TELLING_CODES: [&str; 11] = [
     "unsupported_token_type",
 ];
 
-/// A success refuses by an error in its body, or a revocation's by a challenge. It is judged by the status that stands
-/// in the error, if one does; of several each may be the one.
+/// A success refuses by an error in its body: by its code, by a status in it, of which each may be the one, or in words
+/// that the grant is dead.
 fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -> bool {
     let asks_for_tokens = matches!(script.step, Operation::Exchange | Operation::Refresh);
     if asks_for_tokens && (script.failure.is_some() || script.body.len() > script.limit) {
@@ -143,18 +144,18 @@ fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -
     let Some(object) = object else {
         // What the reader cannot read must at least name an error, in a way that may be no plain ASCII.
         let in_another_way = script.body.iter().any(|byte| matches!(byte, 0 | b'\\'));
-        let named =
-            script.body.windows(5).any(|name| name == b"error") || script.headers.contains_key(WWW_AUTHENTICATE);
+        let named = ERROR_MEMBERS.iter().any(|name| contains(&script.body, name));
         let fits = match error.kind() {
             ErrorKind::Refused(_) => true,
-            ErrorKind::Status(status) => is_refusal(*status, "", names_time(script, error)),
+            ErrorKind::Status(status) => is_refusal(*status, "") || may_mean_dead_grant(&script.body),
             _ => false,
         };
         return (named || in_another_way) && fits;
     };
     let nested = json::nested(&script.body, "error");
     let names = ["statusCode", "status", "code"];
-    let numbers = nested.iter().flat_map(|nested| names.iter().flat_map(|name| nested.all(name)));
+    let objects = nested.iter().chain([object]);
+    let numbers = objects.flat_map(|object| names.iter().flat_map(|name| object.all(name)));
     let mut inside: Vec<StatusCode> = numbers
         .filter_map(|number| StatusCode::from_u16(u16::try_from(number.as_u64()?).ok()?).ok())
         .filter(|status| !status.is_success())
@@ -163,17 +164,23 @@ fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -
         inside.extend(script.status());
     }
     let code = error_code(Some(object), error);
-    let names_time = names_time(script, error);
-    (object.has("error") || script.headers.contains_key(WWW_AUTHENTICATE))
-        && inside.into_iter().any(|status| !status.is_redirection() && is_refusal(status, code, names_time))
+    ERROR_MEMBERS.iter().any(|name| object.has(name))
+        && (may_mean_dead_grant(&script.body)
+            || inside.into_iter().any(|status| !status.is_redirection() && is_refusal(status, code)))
 }
 
-/// Digits do; what a date is the target `retry_after` judges.
-fn names_time(script: &Script, error: &Error) -> bool {
-    script.headers.get(RETRY_AFTER).is_some_and(|value| {
-        let digits = !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
-        digits || error.retry_after().is_some()
-    })
+/// The members by which an object can be an error.
+const ERROR_MEMBERS: [&str; 5] = ["error", "name", "code", "status", "statusCode"];
+
+fn contains(text: &[u8], word: &str) -> bool {
+    text.windows(word.len()).any(|bytes| bytes.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Without one of these words no text means that a grant is dead.
+fn may_mean_dead_grant(body: &[u8]) -> bool {
+    let has_one = |words: &[&str]| words.iter().any(|word| contains(body, word));
+    has_one(&["refresh", "grant", "code"])
+        && has_one(&["invalid", "expired", "revoked", "reused", "blacklisted", "found"])
 }
 
 /// What an independent reader takes for the error code. A body that it cannot read, or that holds none, leaves the one
@@ -186,12 +193,29 @@ fn error_code<'a>(object: Option<&'a Object>, error: &'a Error) -> &'a str {
     object.map(code_in).filter(|code| !code.is_empty()).unwrap_or(reported)
 }
 
+/// Of all that may be a code, the first that OAuth knows, else the first.
 fn code_in(object: &Object) -> &str {
-    match object.only("error") {
-        Some(Value::String(code)) => code,
-        Some(Value::Object(nested)) => nested.get("name").and_then(Value::as_str).unwrap_or_default(),
-        _ => "",
+    let error = object.only("error");
+    if object.has("error") && error.is_none() {
+        return "";
     }
+    let nested = |name| error.and_then(|error| error.get(name));
+    let members =
+        [error, nested("name"), nested("code"), last_held(object, "name", false), last_held(object, "code", true)];
+    let codes = || members.into_iter().flatten().filter_map(Value::as_str).filter(|code| !code.is_empty());
+    let known =
+        |code: &&str| TELLING_CODES.contains(code) || ["server_error", "temporarily_unavailable"].contains(code);
+    codes().find(known).or_else(|| codes().next()).unwrap_or_default()
+}
+
+/// The last value of this name that holds something.
+fn last_held<'a>(object: &'a Object, name: &str, only_text: bool) -> Option<&'a Value> {
+    object.all(name).rfind(|value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(elements) => !only_text && !elements.is_empty(),
+        _ => !only_text,
+    })
 }
 
 /// What an independent reader takes for the error code is the one that is reported.
@@ -206,7 +230,8 @@ fn check_code(script: &Script, object: Option<&Object>, error: &Error) {
     let code = code_in(object);
     match error.kind() {
         ErrorKind::Refused(told) if code.is_empty() => {
-            assert!(object.has("error") || script.headers.contains_key(WWW_AUTHENTICATE), "{told} out of nothing");
+            let by_challenge = script.step == Operation::Profile && script.headers.contains_key(WWW_AUTHENTICATE);
+            assert!(object.has("error") || by_challenge, "{told} out of nothing");
         }
         ErrorKind::Refused(told) => {
             let plain = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

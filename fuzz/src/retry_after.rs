@@ -1,6 +1,6 @@
 //! `Retry-After` and the server's own clock.
 //!
-//! - Digits are seconds; an hour is the most.
+//! - Numbers are seconds, rounded up; of several the largest counts; an hour is the most.
 //! - A date in each of the three forms of RFC 9110 §5.6.7, written here, counts from the server's `Date` in whichever
 //!   form, or from the time of sending.
 //! - No secret of the call is printed, even if the headers repeat it (`$r` and so on).
@@ -35,14 +35,27 @@ fn check_text(value: &[u8], date: Option<&[u8]>, silence: &Silence) {
     }
     let asked = ask(&headers, SystemTime::UNIX_EPOCH, silence);
     assert!(asked.is_none_or(|seconds| seconds <= MOST));
-    let text = std::str::from_utf8(value).unwrap_or_default().trim_matches([' ', '\t']);
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a u64 holds are more than an hour.
-        assert_eq!(asked, Some(text.parse().map_or(MOST, |seconds: u64| seconds.min(MOST))));
+    let text = std::str::from_utf8(value).unwrap_or_default().trim();
+    let numbers = text.split(',').filter_map(|number| written_seconds(number.trim()));
+    if let Some(seconds) = numbers.max() {
+        assert_eq!(asked, Some(seconds), "{text:?}");
     } else if asked.is_some() {
         // A date names a day of the week and a time.
         assert!(text.contains(':') && text.as_bytes()[0].is_ascii_alphabetic(), "{text:?} is no date");
     }
+}
+
+/// A number as servers write it, in whole seconds up to an hour.
+fn written_seconds(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.ends_with(|last: char| last.is_ascii_digit())
+        && digits.matches('.').count() <= 1;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.parse().unwrap_or(u128::MAX).min(u128::from(MOST));
+    let begun = u64::from(fraction.contains(|digit| digit != '0'));
+    is_number.then(|| (u64::try_from(whole).unwrap_or(MOST) + begun).min(MOST))
 }
 
 /// The year 1970 to 2069: what two digits of a year can tell.
@@ -74,10 +87,11 @@ fn ask(headers: &HeaderMap, sent_at: SystemTime, silence: &Silence) -> Option<u6
         let reader = refresh(client()).into_parts().1;
         let error = bounded(length, || reader.read(response, sent_at)).expect_err("this is no success");
         silence.check_error(&error);
-        let known = status == StatusCode::TOO_MANY_REQUESTS || error.retry_after().is_some();
-        assert_eq!(error.delivery(), if known { Delivery::Refused } else { Delivery::Unknown });
-        let advice = if known { Advice::Retry { after: error.retry_after() } } else { Advice::Replay };
-        assert_eq!(error.advice(), advice);
+        let expected = match status {
+            StatusCode::TOO_MANY_REQUESTS => (Delivery::Refused, Advice::Retry { after: error.retry_after() }),
+            _ => (Delivery::Unknown, Advice::Replay),
+        };
+        assert_eq!((error.delivery(), error.advice()), expected);
         error.retry_after()
     });
     assert_eq!(told[0], told[1]);

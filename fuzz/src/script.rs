@@ -114,11 +114,11 @@ impl Script {
         self.statuses.iter().copied().find(|status| !status.is_informational() || *status == switches)
     }
 
-    /// What holds of every outcome: only a success is one, of a revocation only a 200 (RFC 6749 §5.1, RFC 7009 §2.2);
+    /// What holds of every outcome: only a success is one, of a revocation only a 200 or 204 (RFC 6749 §5.1, RFC 7009 §2.2);
     /// and tokens are the server's.
     pub(crate) fn check(&self, outcome: &Result<Got, Error>) {
         let succeeds = |status: StatusCode| match self.step {
-            Operation::Revoke => status == StatusCode::OK,
+            Operation::Revoke => [StatusCode::OK, StatusCode::NO_CONTENT].contains(&status),
             _ => status.is_success(),
         };
         let written = Written::of(&self.body[..self.body.len().min(self.limit)]);

@@ -87,13 +87,14 @@ pub enum TokenType {
 impl TokenType {
     /// What a server wrote, cleared of secrets that it repeats.
     pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
+        let text = text.trim();
         if text.eq_ignore_ascii_case("bearer") { Self::Bearer } else { Self::Other(server_text::code(text, secrets)) }
     }
 
     /// What [`as_str`](Self::as_str) gave; `None` for what it never gives.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         match text {
-            _ if text.eq_ignore_ascii_case("bearer") => Some(Self::Bearer),
+            _ if text.trim().eq_ignore_ascii_case("bearer") => Some(Self::Bearer),
             _ if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => Some(Self::Other(text.into())),
             _ => None,
         }

@@ -4,6 +4,9 @@
 //! perhaps act on it ([`Error::delivery`]), and what now ([`Error::advice`]). The middle one matters because
 //! Restream rotates: a refresh whose answer was lost may have spent the refresh token.
 
+mod advice;
+mod dead_grant;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ use crate::call::{Failure, FailureKind};
 use crate::secret::CleanText;
 use crate::server_text;
 use crate::token::RefreshToken;
+
+pub use advice::{Advice, Delivery};
+pub(crate) use dead_grant::means_dead_grant;
 
 /// A round trip that did not give what was asked for. One pointer wide.
 ///
@@ -79,8 +85,8 @@ impl Error {
     }
 
     pub(crate) fn new(report: Report) -> Self {
-        let delivery = delivery(&report);
-        let advice = advice(&report, delivery);
+        let delivery = advice::delivery(&report);
+        let advice = advice::advice(&report, delivery);
         let Report { operation, kind, status, retry_after, server_message, salvaged, failure, .. } = report;
         Self(Box::new(Details {
             operation,
@@ -163,7 +169,7 @@ pub enum ErrorKind {
     /// The server refused, with an error code.
     Refused(ErrorCode),
     /// The server answered with another HTTP status than was asked for, and without an error code: one that is no success,
-    /// or to a revocation one that is not 200.
+    /// or to a revocation one that is neither 200 nor 204.
     Status(StatusCode),
     /// The server answered with a redirect. It is never followed: it would carry the credentials elsewhere.
     Redirected(StatusCode),
@@ -209,8 +215,11 @@ pub enum Malformed {
     NoAccessToken,
     /// A profile without an `id`.
     NoId,
-    /// Expected an empty body, got one.
-    NotEmpty,
+    /// Expected the answer to a revocation, got a page of HTML, or an object that is not whole JSON.
+    Page,
+    /// The answer to a refresh has a refresh token that is not usable text. The server rotated: the one that was sent is
+    /// spent.
+    UnusableRefreshToken,
 }
 
 impl fmt::Display for Malformed {
@@ -221,7 +230,8 @@ impl fmt::Display for Malformed {
             Self::Compressed => "expected JSON, got a compressed body",
             Self::NoAccessToken => "expected an access_token, got JSON without a usable one",
             Self::NoId => "expected an id, got JSON without one",
-            Self::NotEmpty => "expected an empty body, got text",
+            Self::Page => "expected the answer to a revocation, got a page",
+            Self::UnusableRefreshToken => "expected a refresh_token, got one that is not usable text",
         })
     }
 }
@@ -261,22 +271,6 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    const KNOWN: [Self; 13] = [
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::InvalidGrant,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::UnsupportedResponseType,
-        Self::InvalidScope,
-        Self::AccessDenied,
-        Self::ServerError,
-        Self::TemporarilyUnavailable,
-        Self::UnsupportedTokenType,
-        Self::InvalidToken,
-        Self::InsufficientScope,
-    ];
-
     /// The code as the server writes it.
     pub fn as_str(&self) -> &str {
         match self {
@@ -297,83 +291,35 @@ impl ErrorCode {
         }
     }
 
-    /// Neither that the server acted nor that it did not.
-    fn tells_nothing(&self) -> bool {
-        matches!(self, Self::TemporarilyUnavailable | Self::Other(_))
+    /// True for the codes that RFC 6749, 6750 and 7009 define.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self, Self::Other(_))
     }
 
+    /// Reads a code. The `match` and [`as_str`](Self::as_str) are held together by a test.
     pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
-        let known = Self::KNOWN.into_iter().find(|code| code.as_str() == text);
-        known.unwrap_or_else(|| Self::Other(server_text::code(text, secrets)))
+        match text {
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" => Self::InvalidGrant,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_grant_type" => Self::UnsupportedGrantType,
+            "unsupported_response_type" => Self::UnsupportedResponseType,
+            "invalid_scope" => Self::InvalidScope,
+            "access_denied" => Self::AccessDenied,
+            "server_error" => Self::ServerError,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "unsupported_token_type" => Self::UnsupportedTokenType,
+            "invalid_token" => Self::InvalidToken,
+            "insufficient_scope" => Self::InsufficientScope,
+            other => Self::Other(server_text::code(other, secrets)),
+        }
     }
 }
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Whether the server perhaps acted on a request that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Delivery {
-    /// It is proven that no byte of the request's body left.
-    NotSent,
-    /// It may have acted: nothing proves otherwise.
-    Unknown,
-    /// It said that it did not act.
-    Refused,
-    /// It acted, but only a part of its answer is there.
-    Completed,
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent => "nothing was sent",
-            Self::Unknown => "the server may have acted on it",
-            Self::Refused => "the server did not act on it",
-            Self::Completed => "the server acted on it, but not all of its answer arrived",
-        })
-    }
-}
-
-/// What to do after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Advice {
-    /// Build the call again and send it: nothing has happened yet, or it does no harm twice. Back off between tries.
-    Retry {
-        /// How long the server asked to wait.
-        after: Option<Duration>,
-    },
-    /// A refresh is in doubt: send the same refresh token once more, soon, by one caller only, and keep it until a
-    /// new pair is safe. The server may have spent it; then the answer is `invalid_grant`.
-    /// [`Error::retry_after`] says whether the server asked to wait.
-    Replay,
-    /// Get a new access token with the refresh token: the API refused the one that was used. When
-    /// [`Error::salvaged`] holds a refresh token, it is that one which must be used.
-    Refresh,
-    /// Send the user through the login again. Also when a code exchange is in doubt: a code is used once.
-    Reauthorize,
-    /// Trying again cannot help: identifier, secret, redirect URI, scopes or URLs are wrong.
-    FixConfiguration,
-    /// Give up.
-    Abort,
-}
-
-impl fmt::Display for Advice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Retry { after: None } => f.write_str("try again"),
-            Self::Retry { after: Some(after) } => write!(f, "try again after {} s", after.as_secs()),
-            Self::Replay => f.write_str("keep the refresh token and send it once more, soon and from one place only"),
-            Self::Refresh => f.write_str("refresh the access token"),
-            Self::Reauthorize => f.write_str("log in again"),
-            Self::FixConfiguration => f.write_str("check client identifier, secret, redirect URI, scopes and URLs"),
-            Self::Abort => f.write_str("trying again will not help"),
-        }
     }
 }
 
@@ -399,6 +345,10 @@ pub(crate) struct Report {
     pub(crate) server_message: Option<Box<str>>,
     pub(crate) salvaged: Option<Salvaged>,
     pub(crate) failure: Option<Failure>,
+    /// An error response without a code that decides means in words that the grant is dead.
+    pub(crate) dead_grant: bool,
+    /// Not all of the response arrived.
+    pub(crate) truncated: bool,
     /// The stack proved that it never asked for the request's body, and there was one.
     pub(crate) not_sent: bool,
 }
@@ -413,99 +363,4 @@ struct Details {
     delivery: Delivery,
     advice: Advice,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-/// `Unknown` unless proven.
-fn delivery(report: &Report) -> Delivery {
-    if report.salvaged.is_some() {
-        return Delivery::Completed;
-    }
-    match &report.kind {
-        ErrorKind::Transport(_) if report.not_sent => Delivery::NotSent,
-        ErrorKind::Transport(_) | ErrorKind::Malformed(_) | ErrorKind::TooLarge { .. } => Delivery::Unknown,
-        ErrorKind::Redirected(_) => Delivery::Refused,
-        ErrorKind::Status(status) => delivery_by_status(*status, report.retry_after),
-        ErrorKind::Refused(code) => match report.judged_by {
-            // A rate limit, or a request that came too slowly, is one, whatever it is called.
-            Some(status) if is_too_early(status) => Delivery::Refused,
-            // The library that Restream's answers look like says it after it revoked the old pair.
-            _ if *code == ErrorCode::ServerError => Delivery::Unknown,
-            // What a gateway says of a failure behind it kills no grant, whatever code it borrows.
-            Some(status) if code.tells_nothing() || !(status.is_success() || status.is_client_error()) => {
-                delivery_by_status(status, report.retry_after)
-            }
-            Some(_) => Delivery::Refused,
-            None => Delivery::Unknown,
-        },
-    }
-}
-
-/// A gateway that names a time to come back has not passed the request on; a 5xx without may come from behind.
-fn delivery_by_status(status: StatusCode, retry_after: Option<Duration>) -> Delivery {
-    match status {
-        _ if status.is_client_error() => Delivery::Refused,
-        StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => Delivery::Refused,
-        _ => Delivery::Unknown,
-    }
-}
-
-/// The statuses that say: not now, once more later.
-fn is_too_early(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
-}
-
-fn advice(report: &Report, delivery: Delivery) -> Advice {
-    let retry = Advice::Retry { after: report.retry_after };
-    match (delivery, report.operation) {
-        _ if matches!(report.salvaged, Some(Salvaged::RefreshToken(_))) => Advice::Refresh,
-        (Delivery::NotSent, _) => retry,
-        (Delivery::Unknown | Delivery::Completed, Operation::Exchange) => Advice::Reauthorize,
-        (Delivery::Unknown | Delivery::Completed, Operation::Refresh) => Advice::Replay,
-        // Revoking or reading twice does no harm.
-        (Delivery::Unknown | Delivery::Completed, Operation::Revoke | Operation::Profile) => retry,
-        (Delivery::Refused, operation) => match (&report.kind, report.judged_by) {
-            (_, Some(StatusCode::SERVICE_UNAVAILABLE)) => retry,
-            (_, Some(status)) if is_too_early(status) => retry,
-            (ErrorKind::Refused(code), status) => advice_by_code(code, operation)
-                .or_else(|| status.map(|status| advice_by_status(status, operation, retry)))
-                .unwrap_or(Advice::Abort),
-            (ErrorKind::Redirected(_), _) => Advice::FixConfiguration,
-            (_, Some(status)) => advice_by_status(status, operation, retry),
-            (_, None) => Advice::Abort,
-        },
-    }
-}
-
-fn advice_by_code(code: &ErrorCode, operation: Operation) -> Option<Advice> {
-    match code {
-        ErrorCode::InvalidToken if operation == Operation::Profile => Some(Advice::Refresh),
-        ErrorCode::InvalidGrant | ErrorCode::InvalidToken | ErrorCode::InsufficientScope => Some(Advice::Reauthorize),
-        ErrorCode::AccessDenied => Some(Advice::Abort),
-        ErrorCode::InvalidRequest
-        | ErrorCode::InvalidClient
-        | ErrorCode::UnauthorizedClient
-        | ErrorCode::UnsupportedGrantType
-        | ErrorCode::UnsupportedResponseType
-        | ErrorCode::InvalidScope
-        | ErrorCode::UnsupportedTokenType => Some(Advice::FixConfiguration),
-        ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable | ErrorCode::Other(_) => None,
-    }
-}
-
-/// Of a status that says that the server did not act.
-fn advice_by_status(status: StatusCode, operation: Operation, retry: Advice) -> Advice {
-    match (status, operation) {
-        (StatusCode::UNAUTHORIZED, Operation::Profile) => Advice::Refresh,
-        (StatusCode::FORBIDDEN, Operation::Profile) => Advice::Abort,
-        (
-            StatusCode::UNAUTHORIZED
-            | StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::GONE
-            | StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _,
-        ) => Advice::FixConfiguration,
-        // A firewall's page, a rate limit, a request that came too slowly: nothing happened yet.
-        _ => retry,
-    }
 }

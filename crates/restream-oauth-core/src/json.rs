@@ -30,12 +30,36 @@ pub(crate) enum Shape {
 ///
 /// A number counts only once the next token was read: at the end of a cut text it may be cut itself.
 pub(crate) fn members<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> Shape {
+    members_and_rest(text, on_member).0
+}
+
+/// As [`members`], and gives what was not read: what follows the object, or where it broke.
+pub(crate) fn members_and_rest<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> (Shape, &'a [u8]) {
     let mut scanner = Scanner { rest: text };
-    match scanner.members(on_member) {
+    let shape = match scanner.members(on_member) {
         Ok(()) if scanner.token().is_err() => Shape::Complete,
         Ok(()) => Shape::Followed,
         Err(Stop::Cut) => Shape::Cut,
         Err(Stop::Broken) => Shape::Broken,
+    };
+    (shape, scanner.rest)
+}
+
+/// Calls `on_string` with the key and the value of each `"key": "string"` in `text`, however deep, whatever is around
+/// them; with `None` for a value that is no whole string. Reads each byte twice at most.
+pub(crate) fn loose_strings<'a>(text: &'a [u8], mut on_string: impl FnMut(&[u8], Option<Value<'a>>)) {
+    let mut scanner = Scanner { rest: text };
+    while let Some(key) = scanner.next_loose_string() {
+        if scanner.require(b':').is_err() {
+            continue;
+        }
+        let start = scanner.rest;
+        let value = scanner.value_if_string();
+        if value.is_none() {
+            scanner.rest = start;
+        }
+        let decoded = key.string();
+        on_string(decoded.as_ref().map_or(key.written, |key| key.as_bytes()), value);
     }
 }
 

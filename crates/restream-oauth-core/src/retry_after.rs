@@ -19,15 +19,18 @@ pub(crate) enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header; `None` if it is absent or neither seconds nor a date.
+    /// Reads the header; `None` if it is absent or neither seconds nor a date. Of several values the longest wait counts:
+    /// proxies join the header's lines into one (RFC 9110 §5.3).
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More digits than 64 bits hold is as long as can be.
-            return Some(Self::Seconds(text.parse().unwrap_or(u64::MAX)));
+        let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| line.to_str().ok()).map(str::trim);
+        let mut longest = None;
+        for line in lines {
+            if let Ok(date) = httpdate::parse_http_date(line) {
+                return Some(Self::At { date, server_now: read_date(headers, &DATE) });
+            }
+            longest = longest.max(line.split(',').filter_map(|value| whole_seconds(value.trim())).max());
         }
-        let date = httpdate::parse_http_date(text).ok()?;
-        Some(Self::At { date, server_now: read_date(headers, &DATE) })
+        longest.map(Self::Seconds)
     }
 
     /// The time to wait, an hour at most; counted from `sent_at` when the server did not say its own time.
@@ -38,6 +41,19 @@ impl RetryAfter {
         };
         delay.min(LONGEST)
     }
+}
+
+/// Seconds, as servers write them: with a sign or a fraction too, which is rounded up.
+fn whole_seconds(text: &str) -> Option<u64> {
+    let number = text.strip_prefix('+').unwrap_or(text);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !are_digits(whole) || !are_digits(fraction) {
+        return None;
+    }
+    let begun = fraction.bytes().any(|digit| digit != b'0');
+    // More digits than 64 bits hold is as long as can be.
+    Some(whole.parse().unwrap_or(u64::MAX).saturating_add(u64::from(begun)))
 }
 
 fn read_date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
@@ -65,6 +81,19 @@ mod tests {
     }
 
     #[test]
+    fn seconds_are_read_as_servers_and_proxies_spell_them() {
+        let cases = [("+60", 60), ("1.5", 2), ("1.0", 1), ("60, 60", 60), ("5,120 , 30", 120), ("soon, 7", 7)];
+        for (text, seconds) in cases {
+            assert_eq!(delay(&[(RETRY_AFTER, text)]), Some(seconds), "{text}");
+        }
+        let mut lines = HeaderMap::new();
+        for line in ["5", "90", "7"] {
+            lines.append(RETRY_AFTER, http::HeaderValue::from_static(line));
+        }
+        assert_eq!(RetryAfter::read(&lines), Some(RetryAfter::Seconds(90)));
+    }
+
+    #[test]
     fn a_date_counts_from_the_servers_clock_or_else_from_sending() {
         let date = (RETRY_AFTER, "Thu, 01 Jan 1970 00:01:30 GMT");
         assert_eq!(delay(std::slice::from_ref(&date)), Some(90));
@@ -75,7 +104,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_answer() {
-        for text in ["", "-1", "1.5", "soon", "1e3", "Thu, 99 Foo 1970"] {
+        for text in ["", "-1", "1.", ".5", "+", "1.5.5", "soon", "1e3", "60s", "Thu, 99 Foo 1970", ","] {
             assert_eq!(delay(&[(RETRY_AFTER, text)]), None, "{text}");
         }
         assert_eq!(delay(&[]), None);

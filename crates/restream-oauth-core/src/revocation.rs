@@ -1,7 +1,8 @@
 //! Step 5: revocation (RFC 7009).
 //!
 //! Restream's takes no client authentication, always answers 200 with an empty body, and kills both tokens of the
-//! pair, whichever was sent. Only that 200 means revoked: after a 503 the token still exists (RFC 7009 §2.2.1).
+//! pair, whichever was sent. Only a 200, or a 204 of other servers, means revoked: after a 503 the token still exists
+//! (RFC 7009 §2.2.1).
 
 use std::time::SystemTime;
 
@@ -116,22 +117,24 @@ impl<'a> From<&'a RefreshToken> for RevocableToken<'a> {
 #[non_exhaustive]
 pub struct Revoked;
 
-/// A body is not expected. RFC 7009 §2.2 lets a client ignore it, but a page of HTML is not from the server, and an
-/// error is an error.
+/// RFC 7009 §2.2: the status says it all, and the body is ignored. Two bodies are not from an authorization server that
+/// revoked: an error, and a page, such as a captive portal's.
 fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Revoked, Error> {
-    if received.status() != Some(StatusCode::OK) {
+    if !matches!(received.status(), Some(StatusCode::OK | StatusCode::NO_CONTENT)) {
+        return Err(received.into_refusal(sent_at));
+    }
+    if received.read_refusal().is_error() {
         return Err(received.into_refusal(sent_at));
     }
     let text = received.text();
-    let empty = text.as_bytes().trim_ascii().is_empty();
-    let shape = if empty { Shape::Complete } else { json::members(text.as_bytes(), |_, _| {}) };
+    let body = text.as_bytes().trim_ascii();
+    let whole = match body.first() {
+        _ if received.is_cut() || received.is_encoded() => false,
+        Some(b'<') => false,
+        // An object that is not whole may have become an error.
+        Some(b'{') => json::members(body, |_, _| {}) == Shape::Complete,
+        _ => true,
+    };
     drop(text);
-    if !empty && received.read_refusal().is_error() {
-        return Err(received.into_refusal(sent_at));
-    }
-    if shape == Shape::Complete && !received.is_cut() {
-        return Ok(Revoked);
-    }
-    // Whatever it is, it is whole and not JSON.
-    Err(received.into_unusable(Malformed::NotEmpty, None, Shape::Complete, sent_at))
+    if whole { Ok(Revoked) } else { Err(received.into_unusable(Malformed::Page, None, Shape::Complete, sent_at)) }
 }

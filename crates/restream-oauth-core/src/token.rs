@@ -68,6 +68,9 @@ impl Client {
     }
 }
 
+/// By how much the clocks of two processes, or one clock before and after it was set right, may differ.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
 secret_type! {
     /// A refresh token: used once, for the next pair. Whoever has it and the client's credentials has the grant.
     RefreshToken
@@ -157,8 +160,8 @@ impl Tokens {
     }
 
     /// True while the access token lives for `margin` or longer after `now`. False is a reason to refresh; true is no
-    /// promise, since the server may revoke a token at any time. A clock that was set back makes no token stale: the API
-    /// will say so.
+    /// promise, since the server may revoke a token at any time. Tokens that were asked for more than a minute after `now`
+    /// are not fresh: they prove that the clock was moved, so nobody knows how old they are.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
@@ -174,7 +177,8 @@ impl Tokens {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_fresh(&self, now: SystemTime, margin: Duration) -> bool {
-        now.checked_add(margin).is_some_and(|soon| soon <= self.expires_at())
+        let age_is_known = now.checked_add(CLOCK_TOLERANCE).is_none_or(|soon| self.sent_at <= soon);
+        age_is_known && now.checked_add(margin).is_some_and(|soon| soon <= self.expires_at())
     }
 
     /// When the server's own clock says that the access token expires. For people to look at: the documented answer

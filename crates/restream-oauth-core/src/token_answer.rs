@@ -29,15 +29,27 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
     }
     let text = received.text();
     let mut members = Members::default();
-    let shape = json::members(text.as_bytes(), |key, value| members.take(key, value, text.wholly_utf8));
+    let (shape, rest) =
+        json::members_and_rest(text.as_bytes(), |key, value| members.take(key, value, text.wholly_utf8));
+    let follows = match shape {
+        Shape::Followed => true,
+        // What comes after the place where an object broke is read only if the object is known for a token answer.
+        Shape::Broken => members.has_token(),
+        Shape::Complete | Shape::Cut => false,
+    };
+    if follows && !members.has_pair() {
+        members.take_what_follows(rest, text.wholly_utf8);
+    }
     let access_token = members.access_token.choose(&mut members.oddities).and_then(owned);
     let refresh_token = members.refresh_token.choose(&mut members.oddities).and_then(owned);
+    let is_refresh = received.question().operation == Operation::Refresh;
+    let is_whole = matches!(shape, Shape::Complete | Shape::Followed);
     let salvaged = match (access_token, refresh_token) {
         (Some(access), Some(refresh)) => {
             return Ok(members.into_tokens(&received, &text, shape, access, Some(refresh), sent_at));
         }
-        // What follows the object says nothing about it.
-        (Some(access), None) if matches!(shape, Shape::Complete | Shape::Followed) => {
+        // A server that gives no refresh token has not rotated; one that gives an unusable one has.
+        (Some(access), None) if is_whole && !(is_refresh && members.unusable_refresh_token) => {
             let sent = match received.question().operation {
                 Operation::Refresh => received.question().parameter("refresh_token").map(CleanText::into_owned),
                 _ => None,
@@ -52,13 +64,16 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
         (None, Some(refresh)) => Some(Salvaged::RefreshToken(RefreshToken(refresh))),
         (None, None) => None,
     };
-    // Of a cut answer the rest may have held the pair, which counts more than an error beside it.
-    let error = members.error && !received.is_cut() && matches!(shape, Shape::Complete | Shape::Followed);
+    let reason = match salvaged {
+        Some(Salvaged::AccessToken(_)) => Malformed::UnusableRefreshToken,
+        _ => Malformed::NoAccessToken,
+    };
     drop(text);
-    if salvaged.is_none() && error && received.read_refusal().is_error() {
+    // Of a cut answer the rest may have held the pair, which counts more than an error beside it.
+    if salvaged.is_none() && is_whole && !received.is_cut() && received.read_refusal().is_error() {
         return Err(received.into_refusal(sent_at));
     }
-    Err(received.into_unusable(Malformed::NoAccessToken, salvaged, shape, sent_at))
+    Err(received.into_unusable(reason, salvaged, shape, sent_at))
 }
 
 /// The members that matter, as far as they are usable. Tokens, scopes and type stay raw until all is read.
@@ -73,10 +88,47 @@ struct Members<'a> {
     server_expires: Twins<u64>,
     server_refresh_expires: Twins<u64>,
     error: bool,
+    /// A refresh token is there, but it is not usable text.
+    unusable_refresh_token: bool,
     oddities: Oddities,
 }
 
 impl<'a> Members<'a> {
+    fn has_token(&self) -> bool {
+        self.access_token.any().is_some() || self.refresh_token.any().is_some()
+    }
+
+    fn has_pair(&self) -> bool {
+        self.access_token.any().is_some() && self.refresh_token.any().is_some()
+    }
+
+    /// Reads a token that follows the object, as if a server, or a proxy, had closed it too early. The tokens in the object
+    /// stay.
+    fn take_what_follows(&mut self, rest: &'a [u8], wholly_utf8: bool) {
+        let (mut access_token, mut refresh_token) = (None, None);
+        json::loose_strings(rest, |key, value| {
+            let token = match key {
+                b"access_token" | b"accessToken" => &mut access_token,
+                b"refresh_token" | b"refreshToken" => &mut refresh_token,
+                _ => return,
+            };
+            *token = value.and_then(|value| usable_token(value, wholly_utf8)).or(*token);
+        });
+        // Behind an object that is something else, one token alone proves too little.
+        if !self.has_token() && (access_token.is_none() || refresh_token.is_none()) {
+            return;
+        }
+        if self.access_token.any().is_none() {
+            self.access_token.snake = access_token;
+        }
+        if self.refresh_token.any().is_none() {
+            self.refresh_token.snake = refresh_token;
+        }
+        // Whatever names a refresh token shows that the server gave one.
+        let is_named = |name: &[u8]| rest.windows(name.len()).any(|bytes| bytes.eq_ignore_ascii_case(name));
+        self.unusable_refresh_token |= is_named(b"refresh_token") || is_named(b"refreshToken");
+    }
+
     fn take(&mut self, key: &[u8], value: Value<'a>, wholly_utf8: bool) {
         let oddities = &mut self.oddities;
         let mut token = |value: Value<'a>| {
@@ -84,11 +136,18 @@ impl<'a> Members<'a> {
             oddities.add_if(usable.is_none() && value.holds_something(), Oddity::UnusableToken);
             usable
         };
+        let mut refresh_token = |value: Value<'a>| {
+            let usable = token(value);
+            // `false` is a way to write that there is none.
+            let is_there = value.holds_something() && value.boolean() != Some(false);
+            self.unusable_refresh_token |= usable.is_none() && is_there;
+            usable
+        };
         match key {
             b"access_token" => self.access_token.set_snake(token(value), oddities),
             b"accessToken" => self.access_token.set_camel(token(value), oddities),
-            b"refresh_token" => self.refresh_token.set_snake(token(value), oddities),
-            b"refreshToken" => self.refresh_token.set_camel(token(value), oddities),
+            b"refresh_token" => self.refresh_token.set_snake(refresh_token(value), oddities),
+            b"refreshToken" => self.refresh_token.set_camel(refresh_token(value), oddities),
             b"expires_in" => self.lifetime.set_snake(seconds(value, oddities), oddities),
             b"accessTokenExpiresIn" => self.lifetime.set_camel(seconds(value, oddities), oddities),
             b"refreshTokenExpiresIn" => self.refresh_lifetime.set_camel(seconds(value, oddities), oddities),

@@ -137,6 +137,22 @@ impl<'a> Scanner<'a> {
         Ok(Value { written: up_to(start, self.rest), kind })
     }
 
+    /// The next value, if it is a whole string.
+    pub(super) fn value_if_string(&mut self) -> Option<Value<'a>> {
+        self.require(b'"').ok()?;
+        self.string().ok()
+    }
+
+    /// The next text between quotes, whatever is before it and in it.
+    pub(super) fn next_loose_string(&mut self) -> Option<Value<'a>> {
+        let quote = self.rest.iter().position(|&byte| byte == b'"')?;
+        let (_, quoted) = self.rest.split_at_checked(quote.saturating_add(1))?;
+        self.rest = after_loose_string(quoted)?;
+        let written = up_to(quoted, self.rest).split_last().map_or(&[][..], |(_quote, written)| written);
+        let kind = if written.contains(&b'\\') { Kind::Escaped } else { Kind::Plain };
+        Some(Value { written, kind })
+    }
+
     /// An object or array, however deep: an open bracket costs a bit.
     fn nested(&mut self) -> Result<Kind, Stop> {
         let kind = if self.rest.first() == Some(&b'{') { Kind::Object } else { Kind::Array };

@@ -342,6 +342,20 @@ pub(crate) const ROWS: &[Row] = &[
         ]),
     ),
     Row(
+        "Varnish 7.1",
+        "",
+        "classification",
+        "A 503 with `Retry-After` counts as proof that nothing happened. It was sent after the backend had the request.",
+        Tests(&["core::rfc_9110_10_2_3_a_503_that_names_a_time_may_have_acted_all_the_same"]),
+    ),
+    Row(
+        "tower-http",
+        "",
+        "classification",
+        "A 408 counts as proof that nothing happened. Its timeout layer sends it when a handler was slow.",
+        Tests(&["core::a_handler_that_was_slow_or_was_cancelled_may_have_acted"]),
+    ),
+    Row(
         "toolhive #6559",
         "",
         "rotation",

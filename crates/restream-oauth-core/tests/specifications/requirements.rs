@@ -401,7 +401,7 @@ pub(crate) const ROWS: &[Row] = &[
         "note",
         "200 also means that the token never lived; both tokens are forgotten.",
         Tests(&[
-            "core::rfc_7009_2_2_only_a_200_means_revoked",
+            "core::rfc_7009_2_2_a_200_means_revoked_whatever_its_body_says",
             "cli::revocation_removes_the_file_only_when_the_server_confirms",
         ]),
     ),
@@ -411,7 +411,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "After a 503 the token still lives.",
         Tests(&[
-            "core::rfc_7009_2_2_only_a_200_means_revoked",
+            "core::rfc_7009_2_2_a_200_means_revoked_whatever_its_body_says",
             "cli::revocation_removes_the_file_only_when_the_server_confirms",
         ]),
     ),

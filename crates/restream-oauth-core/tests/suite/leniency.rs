@@ -6,7 +6,9 @@ use crate::support::{
     ACCESS, DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, error_of, exchange, oddities, pair, refresh, sent_at,
     tokens,
 };
-use restream_oauth_core::{BearerError, Delivery, ErrorKind, Malformed, Oddity, Operation, Salvaged, TokenType};
+use restream_oauth_core::{
+    Advice, BearerError, Delivery, ErrorKind, Malformed, Oddity, Operation, Salvaged, TokenType,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(31_536_000);
@@ -118,7 +120,7 @@ fn when_twins_differ_the_rfc_6749_name_wins_and_it_is_an_oddity() {
 #[test]
 fn rfc_6749_5_1_the_token_type_may_be_missing_or_of_any_case() {
     let read = |raw: &str| tokens(Json::snake_half().set("token_type", raw).text());
-    for raw in ["\"Bearer\"", "\"bearer\"", "\"BEARER\"", r#""\u0042earer""#] {
+    for raw in ["\"Bearer\"", "\"bearer\"", "\"BEARER\"", r#""\u0042earer""#, "\"Bearer \"", "\" bearer\\n\""] {
         assert_eq!(read(raw).token_type(), &TokenType::Bearer, "{raw}");
         assert!(read(raw).bearer_header().is_ok());
         assert!(!oddities(&read(raw)).contains(&Oddity::TokenTypeMissing), "{raw}");
@@ -132,7 +134,7 @@ fn rfc_6749_5_1_the_token_type_may_be_missing_or_of_any_case() {
 
 #[test]
 fn rfc_6749_7_1_a_pair_of_another_type_is_kept_and_not_used() {
-    for raw in ["\"mac\"", "\"N_A\"", "7", "{}", "[\"Bearer\"]", r#""\udc00""#, "\"Bearer \""] {
+    for raw in ["\"mac\"", "\"N_A\"", "7", "{}", "[\"Bearer\"]", r#""\udc00""#, "\"Bearer x\""] {
         let read = tokens(Json::snake_half().set("token_type", raw).text());
         assert_eq!(pair(&read), (ACCESS, Some(REFRESH)), "{raw}");
         assert_ne!(read.token_type(), &TokenType::Bearer, "{raw}");
@@ -230,7 +232,7 @@ fn rfc_6749_5_1_scopes_that_are_not_said_are_those_that_were_asked_for() {
 fn a_refresh_that_gives_no_refresh_token_keeps_the_one_that_was_sent() {
     let names = ["refresh_token", "refreshToken"];
     let mut bodies = vec![Json::documented().without(&names)];
-    for nothing in ["null", "\"\"", "0", "{}"] {
+    for nothing in ["null", "\"\"", "[]", "false"] {
         bodies.push(Json::documented().set(names[0], nothing).set(names[1], nothing));
         bodies.push(Json::documented().without(&names[1..]).set(names[0], nothing));
     }
@@ -242,6 +244,81 @@ fn a_refresh_that_gives_no_refresh_token_keeps_the_one_that_was_sent() {
         let read = Reply::ok(body.text()).finish(exchange()).unwrap();
         assert_eq!(pair(&read), (ACCESS, None));
         assert!(!oddities(&read).contains(&Oddity::RefreshTokenKept));
+    }
+}
+
+/// A server that gives a refresh token has rotated, also if the token cannot be used: the one that was sent is spent.
+#[test]
+fn a_refresh_token_that_is_there_and_unusable_is_never_replaced_by_the_one_that_was_sent() {
+    for unusable in ["{}", r#"{"value":"r2"}"#, r#""\ud800""#, "7", "0", "true", r#"["r2"]"#] {
+        let both = Json::documented().set("refresh_token", unusable).set("refreshToken", unusable).text();
+        let one = Json::snake_half().set("refresh_token", unusable).text();
+        for body in [both, one] {
+            let error = error_of(Operation::Refresh, &Reply::ok(&body));
+            assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::UnusableRefreshToken), "{body}");
+            assert_eq!((error.delivery(), error.advice()), (Delivery::Completed, Advice::Replay), "{body}");
+            assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == ACCESS));
+            // A code exchange has no token that could be taken for the new one.
+            let read = Reply::ok(&body).finish(exchange()).unwrap();
+            assert_eq!(pair(&read), (ACCESS, None));
+            assert!(oddities(&read).contains(&Oddity::UnusableToken));
+        }
+        // Its twin counts.
+        let read = tokens(Json::documented().set("refresh_token", unusable).text());
+        assert_eq!(pair(&read), (ACCESS, Some(REFRESH)), "{unusable}");
+    }
+}
+
+#[test]
+fn a_token_behind_an_object_that_closed_too_early_is_read() {
+    for body in [
+        r#"{"access_token":"A2"},"refresh_token":"R2"}"#,
+        r#"{"access_token":"A2"}{"refresh_token":"R2"}"#,
+        r#"{"access_token":"A2"} ,"x":1,"refreshToken" : "R2" }"#,
+        r#"{"access_token":"A2"}{"data":{"refresh_token":"R2"}}"#,
+        r#"{"access_token":"A2"}{"refresh_token":"R0"}{"refresh_token":"R2","refresh_token":null}"#,
+        r#"{"access_token":"A2"}{"refresh_\u0074oken":"\u00522"}"#,
+        r#"{"refresh_token":"R2"},"access_token":"A2"}"#,
+        r#"{"access_token":"A2",oops,"refresh_token":"R2"}"#,
+        r#"{"notice":"maintenance tonight"}{"access_token":"A2","refresh_token":"R2"}"#,
+    ] {
+        for call in [refresh(), exchange()] {
+            let read = Reply::ok(body).finish(call).unwrap();
+            assert_eq!(pair(&read), ("A2", Some("R2")), "{body}");
+            assert!(oddities(&read).contains(&Oddity::BrokenJson), "{body}");
+        }
+    }
+    // What the object holds itself stays.
+    let read = tokens(r#"{"access_token":"A2","refresh_token":"R2"}{"access_token":"A3","refresh_token":"R3"}"#);
+    assert_eq!(pair(&read), ("A2", Some("R2")));
+    // Nothing behind it names one: the server did not rotate.
+    for body in [r#"{"access_token":"A2"} {"x":"y"}"#, r#"{"access_token":"A2"}}"#, r#"{"access_token":"A2"} trailing"#]
+    {
+        assert_eq!(pair(&tokens(body)), ("A2", Some(SENT_REFRESH)), "{body}");
+    }
+}
+
+#[test]
+fn a_refresh_token_that_is_named_behind_the_object_and_is_not_whole_is_not_replaced_by_the_one_that_was_sent() {
+    for body in [
+        r#"{"access_token":"A2"},"refresh_token":"R"#,
+        r#"{"access_token":"A2"},"refresh_token":7}"#,
+        r#"{"access_token":"A2"},"refresh_token":"\ud800"}"#,
+        r#"{"access_token":"A2"} refresh_token=R2"#,
+        r#"{"access_token":"A2"}REFRESH_TOKEN"#,
+    ] {
+        let error = error_of(Operation::Refresh, &Reply::ok(body));
+        assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::UnusableRefreshToken), "{body}");
+        assert_eq!((error.delivery(), error.advice()), (Delivery::Completed, Advice::Replay), "{body}");
+        assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == "A2"));
+    }
+    // A page is no token answer, whatever is written in it.
+    for body in [
+        r#"<html>{"access_token":"A2","refresh_token":"R2"}"#,
+        r#"{}"access_token":"A2""#,
+        r#"[]{"access_token":"A2"}"#,
+    ] {
+        assert!(Reply::ok(body).finish(refresh()).is_err(), "{body}");
     }
 }
 

@@ -209,7 +209,6 @@ fn other_client(client_id: &str, endpoints: Endpoints) -> Client {
     builder.endpoints(endpoints).build().unwrap()
 }
 
-/// workers-sdk#3867.
 #[test]
 fn tokens_are_restored_by_their_own_client_at_their_own_server_only() {
     let saved = tokens(DOCUMENTED).to_saved();

@@ -129,7 +129,8 @@ fn what_happened_whether_it_took_effect_and_what_now_are_told() {
         Malformed::Compressed,
         Malformed::NoAccessToken,
         Malformed::NoId,
-        Malformed::NotEmpty,
+        Malformed::Page,
+        Malformed::UnusableRefreshToken,
     ]));
     are_told_apart(&displays(&[
         FailureKind::Connect,
