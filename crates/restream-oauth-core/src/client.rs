@@ -6,36 +6,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, Request, Uri};
 
-use crate::answer::{Interpret, Question};
-use crate::binding::Binding;
-use crate::call::{Body, Call};
-use crate::credentials::{BasicEncoding, Credentials};
-use crate::endpoints::{self, Endpoints};
+use crate::encoding::form::{self, Piece, Space};
+use crate::encoding::uri;
 use crate::error::Operation;
-use crate::form::{self, Piece, Space};
+use crate::registration::{
+    BasicEncoding, CALLBACK_PARAMETERS, ConfigError, Credentials, Endpoints, JSON, LARGEST_BODY_LIMIT, Registration,
+    TextProblem, authorization_prefix, check_client_id, check_secret, form_headers, request_uri,
+};
+use crate::round_trip::{Body, Call, Interpret, Question};
 use crate::secret::SecretText;
-use crate::uri::{self, UriProblem};
-
-/// The query parameters of the authorization URL that the flow sets itself.
-const FLOW_PARAMETERS: [&str; 7] =
-    ["response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"];
-/// Those of other requests, most of them secret: none belongs into a URL.
-const FOREIGN_PARAMETERS: [&str; 7] =
-    ["grant_type", "code", "code_verifier", "client_secret", "refresh_token", "access_token", "token"];
-/// What a callback is read for: a redirect URI that has one of them already would have it twice.
-const CALLBACK_PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "scope"];
-/// The longest client identifier and the longest secret, in bytes. Servers take headers of 8 KiB.
-const LONGEST_CREDENTIAL: usize = 4096;
-/// No answer needs more, in bytes: 16 MiB.
-const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
-
-/// True for a parameter that nobody but the flow may put into the authorization URL.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    FLOW_PARAMETERS.contains(&name) || FOREIGN_PARAMETERS.contains(&name)
-}
+use crate::token::Binding;
 
 /// A registered application. Cheap to clone; share it.
 ///
@@ -123,19 +106,6 @@ impl Client {
     }
 }
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// The headers of a form, with client authentication or without.
-fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(3);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(ACCEPT, JSON);
-    if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization.clone());
-    }
-    headers
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Registration { binding, credentials, redirect_uri, endpoints, body_limit, .. } = &*self.registration;
@@ -221,9 +191,9 @@ impl ClientBuilder {
         if !(1..=LARGEST_BODY_LIMIT).contains(&body_limit) {
             return Err(ConfigError::BodyLimit);
         }
-        let token_uri = endpoints::request_uri("token", &endpoints.token)?;
-        let revocation_uri = endpoints::request_uri("revocation", &endpoints.revocation)?;
-        let profile_uri = endpoints::request_uri("profile", &endpoints.profile)?;
+        let token_uri = request_uri("token", &endpoints.token)?;
+        let revocation_uri = request_uri("revocation", &endpoints.revocation)?;
+        let profile_uri = request_uri("profile", &endpoints.profile)?;
         let authorization_prefix = authorization_prefix(&endpoints.authorization, &client_id, &redirect_uri)?;
         let basic = match &credentials {
             Credentials::Basic { .. } => {
@@ -276,171 +246,10 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// A checked registration and what is computed from it.
-pub(crate) struct Registration {
-    /// Who the tokens of this client belong to.
-    pub(crate) binding: Arc<Binding>,
-    pub(crate) credentials: Credentials,
-    pub(crate) redirect_uri: Arc<str>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) body_limit: usize,
-    pub(crate) token_uri: Uri,
-    pub(crate) revocation_uri: Uri,
-    pub(crate) profile_uri: Uri,
-    /// The authorization URL up to and with `&state=`.
-    pub(crate) authorization_prefix: String,
-    pub(crate) basic: Option<HeaderValue>,
-    /// The exchange's form up to and with `&code=`.
-    pub(crate) exchange_prefix: String,
-    /// The client authentication of the form, or nothing.
-    pub(crate) form_suffix: SecretText,
-    /// The headers of requests with client authentication, and of those without.
-    pub(crate) token_headers: HeaderMap,
-    pub(crate) revocation_headers: HeaderMap,
-}
-
-/// A value of the configuration that cannot be used, and why. It never prints the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The client identifier.
-    ClientId(TextProblem),
-    /// The client secret.
-    ClientSecret(TextProblem),
-    /// The redirect URI.
-    RedirectUri(UriProblem),
-    /// One of the endpoints: `authorization`, `token`, `revocation` or `profile`.
-    Endpoint {
-        /// Which one.
-        name: &'static str,
-        /// Why.
-        problem: UriProblem,
-    },
-    /// The limit of an answer's length is zero, or more than 16 MiB.
-    BodyLimit,
-    /// A further parameter of the authorization URL is empty, doubled, or one that the flow sets itself
-    /// (RFC 6749 §3.1: none may come twice).
-    Parameter {
-        /// Its name.
-        name: String,
-    },
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ClientId(problem) => write!(f, "the client identifier cannot be used: {problem}"),
-            Self::ClientSecret(problem) => write!(f, "the client secret cannot be used: {problem}"),
-            Self::RedirectUri(problem) => write!(f, "the redirect URI cannot be used: {problem}"),
-            Self::Endpoint { name, problem } => write!(f, "the {name} URL cannot be used: {problem}"),
-            Self::BodyLimit => f.write_str("the limit of an answer's length must be from 1 byte to 16 MiB"),
-            Self::Parameter { name } => {
-                let name = name.escape_default();
-                write!(f, "the parameter \"{name}\" cannot be added: it is empty, doubled, or set by the flow itself")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-/// Why an identifier or a secret was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TextProblem {
-    /// Nothing was given.
-    Empty,
-    /// A control character, such as a line break that was copied along.
-    Control,
-    /// A space at either end, or in an identifier one beyond ASCII.
-    Space,
-    /// A quote in an identifier.
-    Quote,
-    /// A colon in an identifier that is sent with [`BasicEncoding::Raw`]: the server could not tell where it ends.
-    Colon,
-    /// A character that cannot be seen, such as a zero-width space or a byte order mark that was copied along.
-    Invisible,
-    /// Longer than 4,096 bytes.
-    TooLong,
-}
-
-impl fmt::Display for TextProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::Control => "it holds a control character, such as a line break",
-            Self::Space => "it holds a space where none can be",
-            Self::Quote => "it holds a quote",
-            Self::Colon => "it holds a colon, which raw Basic encoding cannot carry",
-            Self::Invisible => "it holds a character that cannot be seen, such as a zero-width space",
-            Self::TooLong => "it is longer than 4,096 bytes",
-        })
-    }
-}
-
-fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), TextProblem> {
-    let raw = matches!(credentials, Credentials::Basic { encoding: BasicEncoding::Raw, .. });
-    match client_id {
-        "" => Err(TextProblem::Empty),
-        _ if client_id.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
-        _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
-        _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
-        // RFC 6749 appendix A.1 allows a space. One at an end was copied along, and one beyond ASCII was not meant.
-        _ if client_id.trim() != client_id || client_id.contains(is_other_space) => Err(TextProblem::Space),
-        _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
-        _ if raw && client_id.as_bytes().contains(&b':') => Err(TextProblem::Colon),
-        _ => Ok(()),
-    }
-}
-
-fn check_secret(secret: &str) -> Result<(), TextProblem> {
-    match secret {
-        "" => Err(TextProblem::Empty),
-        _ if secret.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
-        _ if secret.contains(char::is_control) => Err(TextProblem::Control),
-        _ if secret.contains(is_invisible) => Err(TextProblem::Invisible),
-        _ if secret.trim() != secret => Err(TextProblem::Space),
-        _ => Ok(()),
-    }
-}
-
-fn is_other_space(character: char) -> bool {
-    character.is_whitespace() && character != ' '
-}
-
-/// What Unicode calls format characters, as far as they come along with copied text.
-pub(crate) fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
-fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
-    let refuse = |problem| ConfigError::Endpoint { name: "authorization", problem };
-    let parts = uri::endpoint(endpoint).map_err(refuse)?;
-    uri::check_query(parts.query, is_reserved).map_err(refuse)?;
-    let separator = match parts.query {
-        None => "?",
-        Some(query) if query.is_empty() || query.ends_with('&') => "",
-        Some(_) => "&",
-    };
-    let prefix = form::assemble(
-        [
-            Piece::Encoded(endpoint),
-            Piece::Encoded(separator),
-            Piece::Encoded("response_type=code&client_id="),
-            Piece::Plain(client_id),
-            Piece::Encoded("&redirect_uri="),
-            Piece::Plain(redirect_uri),
-            Piece::Encoded("&state="),
-        ],
-        Space::Percent,
-    );
-    Ok(prefix.expose().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::uri::UriProblem;
 
     fn builder() -> ClientBuilder {
         Client::builder("id").secret("secret").redirect_uri("https://app.example/callback")

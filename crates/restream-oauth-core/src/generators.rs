@@ -35,8 +35,8 @@ use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::client::is_invisible;
-use crate::scope::Scope;
+use crate::encoding::text::is_invisible;
+use crate::token::Scope;
 
 /// Any text of so many characters, rich in those that have a meaning in forms, URIs and headers.
 pub fn text(length: impl Into<SizeRange>) -> impl Strategy<Value = String> {

@@ -62,47 +62,33 @@
     )
 )]
 
-mod answer;
-mod authorization;
-mod bearer;
-mod binding;
-mod call;
 mod client;
-mod credentials;
-mod endpoints;
+mod encoding;
 mod error;
-mod form;
+mod flow;
 #[cfg(feature = "proptest")]
 pub mod generators;
-mod json;
-mod profile;
 #[cfg(doctest)]
 mod promises;
-mod retry_after;
-mod revocation;
+mod registration;
+mod round_trip;
 mod saved;
-mod scope;
 mod secret;
-mod server_text;
 mod token;
-mod token_answer;
-mod uri;
 
-pub use answer::Answer;
-pub use authorization::{
-    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, InvalidCodeVerifier, Login,
-    LoginOptions, State, state_of,
+pub use client::{Client, ClientBuilder};
+pub use encoding::uri::UriProblem;
+pub use error::{
+    Advice, Challenge, Delivery, Error, ErrorCode, ErrorKind, Failure, FailureKind, Malformed, Operation, Salvaged,
+    Stage,
 };
-pub use bearer::{AccessToken, BearerError, Challenge, TokenType};
-pub use binding::Binding;
-pub use call::{Body, Call, Failure, FailureKind, Reader, Stage};
-pub use client::{Client, ClientBuilder, ConfigError, TextProblem};
-pub use credentials::BasicEncoding;
-pub use endpoints::Endpoints;
-pub use error::{Advice, Delivery, Error, ErrorCode, ErrorKind, Malformed, Operation, Salvaged};
-pub use profile::Profile;
-pub use revocation::{RevocableToken, Revoked};
+pub use flow::{
+    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, InvalidCodeVerifier, Login,
+    LoginOptions, Profile, RevocableToken, Revoked, State, state_of,
+};
+pub use registration::{BasicEncoding, ConfigError, Endpoints, TextProblem};
+pub use round_trip::{Answer, Body, Call, Reader};
 pub use saved::{Saved, SavedError};
-pub use scope::{InvalidScope, Scope, Scopes};
-pub use token::{Oddity, RefreshToken, Tokens};
-pub use uri::UriProblem;
+pub use token::{
+    AccessToken, BearerError, Binding, InvalidScope, Oddity, RefreshToken, Scope, Scopes, TokenType, Tokens,
+};

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{ErrorCode, ErrorKind, Operation, Report, Salvaged};
+use super::code::ErrorCode;
+use super::kind::{ErrorKind, Operation, Salvaged};
+use super::report::Report;
 
 /// Whether the server perhaps acted on a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

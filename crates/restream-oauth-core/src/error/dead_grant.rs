@@ -4,7 +4,7 @@
 //! the grant, which is either. Beside means that nothing but [`LINKS`] is between both. Words are compared without
 //! case; `refresh_token.expired` and `RefreshTokenExpired` are read as three words.
 
-use super::Operation;
+use super::kind::Operation;
 
 /// What a server says of a grant that is dead.
 const STATES: [&[&str]; 7] =

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::answer::Received;
-use crate::bearer::{AccessToken, BearerError};
-use crate::call::Call;
 use crate::client::Client;
+use crate::encoding::json::{self, Value};
 use crate::error::{Error, Malformed, Operation};
-use crate::json::{self, Value};
+use crate::round_trip::{Call, Received};
+use crate::token::{AccessToken, BearerError};
 
 impl Client {
     /// Asks for the profile of the user who granted the access token (`GET /v2/user/profile`).

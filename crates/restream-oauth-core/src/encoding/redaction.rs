@@ -1,7 +1,7 @@
 //! What the server wrote for people: kept apart from our own messages, cleared of the call's secrets, escaped to
 //! the characters of RFC 6749 §5.2, and cut.
 
-use crate::form::hex_digit;
+use super::form::hex_digit;
 use crate::secret::{CleanText, SecretText};
 
 /// The longest message that is kept, in characters.

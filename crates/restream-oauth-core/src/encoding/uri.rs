@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::form;
+use super::form;
 
 /// Why a URI was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

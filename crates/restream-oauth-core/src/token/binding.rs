@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::uri;
+use crate::encoding::uri;
 
 /// The client and the authorization server that tokens belong to.
 ///

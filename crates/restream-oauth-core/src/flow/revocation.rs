@@ -8,14 +8,12 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::answer::Received;
-use crate::bearer::AccessToken;
-use crate::call::Call;
 use crate::client::Client;
+use crate::encoding::form::Piece;
+use crate::encoding::json::{self, Shape};
 use crate::error::{Error, Malformed, Operation};
-use crate::form::Piece;
-use crate::json::{self, Shape};
-use crate::token::RefreshToken;
+use crate::round_trip::{Call, Received};
+use crate::token::{AccessToken, RefreshToken};
 
 impl Client {
     /// Step 5: revokes an access or refresh token, and says which of both it is (`token_type_hint`, RFC 7009 §2.1).

@@ -3,11 +3,10 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::form::{self, Piece, Space};
-use crate::secret::SecretText;
+use crate::encoding::form::{self, Piece, Space};
+use crate::secret::{SecretText, sensitive_header};
 
 /// How identifier and secret are written into the Basic header.
 ///
@@ -80,15 +79,6 @@ impl fmt::Debug for Credentials {
             Self::Public => "Public",
         })
     }
-}
-
-/// A header value that owns wiped memory and is marked sensitive, and a handle to its bytes; `None` if the text cannot
-/// be a header.
-pub(crate) fn sensitive_header(text: SecretText) -> Option<(HeaderValue, Bytes)> {
-    let bytes = Bytes::from_owner(text);
-    let mut value = HeaderValue::from_maybe_shared(bytes.clone()).ok()?;
-    value.set_sensitive(true);
-    Some((value, bytes))
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::fmt;
 
 use http::Uri;
 
-use crate::client::{ConfigError, is_reserved};
-use crate::uri;
+use super::config_error::ConfigError;
+use super::parameters::is_reserved;
+use crate::encoding::uri;
 
 const AUTHORIZATION: &str = "https://api.restream.io/login";
 const TOKEN: &str = "https://api.restream.io/oauth/token";

@@ -7,13 +7,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::answer::{Question, Received, Text};
-use crate::bearer::{AccessToken, TokenType};
+use crate::encoding::json::{self, Shape, Value};
+use crate::encoding::text::Text;
 use crate::error::{Error, Malformed, Operation, Salvaged};
-use crate::json::{self, Shape, Value};
-use crate::scope::{MOST_FROM_SERVER, Scopes, is_scope, words};
+use crate::round_trip::{Question, Received};
 use crate::secret::{CleanText, SecretText};
-use crate::token::{Oddities, Oddity, RefreshToken, Tokens};
+use crate::token::{
+    AccessToken, MOST_FROM_SERVER, Oddities, Oddity, RefreshToken, Scopes, TokenType, Tokens, is_scope, words,
+};
 
 /// What Restream documents for access tokens.
 const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);

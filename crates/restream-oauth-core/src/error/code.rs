@@ -1,0 +1,93 @@
+//! Error codes as servers write them.
+
+use std::fmt;
+
+use crate::encoding::redaction;
+use crate::secret::CleanText;
+
+/// An error code of RFC 6749 §4.1.2.1 and §5.2, RFC 7009 §2.2.1 or RFC 6750 §3.1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// `invalid_request`: a parameter is missing, doubled or malformed.
+    InvalidRequest,
+    /// `invalid_client`: the client authentication failed.
+    InvalidClient,
+    /// `invalid_grant`: the code or refresh token is invalid, expired, revoked, used, or another client's.
+    InvalidGrant,
+    /// `unauthorized_client`: the client may not use this grant type.
+    UnauthorizedClient,
+    /// `unsupported_grant_type`.
+    UnsupportedGrantType,
+    /// `unsupported_response_type`.
+    UnsupportedResponseType,
+    /// `invalid_scope`: a scope is unknown, malformed, or more than was granted.
+    InvalidScope,
+    /// `access_denied`: the user or the server said no.
+    AccessDenied,
+    /// `server_error`: the server failed, perhaps after it acted.
+    ServerError,
+    /// `temporarily_unavailable`.
+    TemporarilyUnavailable,
+    /// `unsupported_token_type`: the server cannot revoke this kind of token.
+    UnsupportedTokenType,
+    /// `invalid_token`: the access token is expired, revoked or malformed.
+    InvalidToken,
+    /// `insufficient_scope`: the call needs scopes that the access token does not have.
+    InsufficientScope,
+    /// Any other code, escaped and cut to 64 characters.
+    Other(Box<str>),
+}
+
+impl ErrorCode {
+    /// The code as the server writes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// True for the codes that RFC 6749, 6750 and 7009 define.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    /// Reads a code. The `match` and [`as_str`](Self::as_str) are held together by a test.
+    pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
+        match text {
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" => Self::InvalidGrant,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_grant_type" => Self::UnsupportedGrantType,
+            "unsupported_response_type" => Self::UnsupportedResponseType,
+            "invalid_scope" => Self::InvalidScope,
+            "access_denied" => Self::AccessDenied,
+            "server_error" => Self::ServerError,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "unsupported_token_type" => Self::UnsupportedTokenType,
+            "invalid_token" => Self::InvalidToken,
+            "insufficient_scope" => Self::InsufficientScope,
+            other => Self::Other(redaction::code(other, secrets)),
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

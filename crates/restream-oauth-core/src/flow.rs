@@ -1,0 +1,16 @@
+//! What happens, in the order in which it happens: log in, capture the code, exchange it, call the API, refresh, revoke.
+
+mod callback;
+mod entropy;
+mod exchange;
+mod login;
+mod profile;
+mod revocation;
+mod token_response;
+
+pub use callback::{AuthorizationCode, CallbackError, state_of};
+pub(crate) use entropy::RandomText;
+pub use entropy::{CodeVerifier, Entropy, InvalidCodeVerifier, State};
+pub use login::{AuthorizationUrl, Login, LoginOptions};
+pub use profile::Profile;
+pub use revocation::{RevocableToken, Revoked};

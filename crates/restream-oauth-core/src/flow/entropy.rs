@@ -1,0 +1,156 @@
+//! The random part of a login: `state` (RFC 6749 §10.12) and the PKCE code verifier (RFC 7636).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroize as _;
+
+use crate::secret::{SecretBytes, SecretText, secret_type};
+
+/// 64 bytes from a cryptographic random generator, for one login; wiped when used.
+///
+/// The core draws no randomness itself. Take them from the operating system (`getrandom`, `crypto.getRandomValues`),
+/// anew for each login, and do not go on when it fails: 32 bytes become `state`, 32 the PKCE verifier, 256 bits each
+/// (RFC 6749 §10.10 asks for 128 at least, RFC 7636 §7.1 recommends 256).
+pub struct Entropy(SecretBytes<64>);
+
+impl From<[u8; 64]> for Entropy {
+    fn from(mut bytes: [u8; 64]) -> Self {
+        let entropy = Self(SecretBytes(bytes));
+        bytes.as_mut_slice().zeroize();
+        entropy
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy(redacted)")
+    }
+}
+
+impl Entropy {
+    pub(super) fn into_texts(self) -> [RandomText; 2] {
+        let (first, second) = self.0.0.split_at(32);
+        [RandomText::encode(first), RandomText::encode(second)]
+    }
+}
+
+secret_type! {
+    /// The `state` of a login (RFC 6749 §4.1.1): an opaque random text that must come back unchanged.
+    State
+}
+
+/// A PKCE code verifier (RFC 7636 §4.1) that another program made. A [`Login`] makes its own.
+///
+/// ```
+/// use restream_oauth_core::CodeVerifier;
+///
+/// assert!(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").is_ok());
+/// assert!(CodeVerifier::new("too short").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeVerifier(pub(super) SecretText);
+
+impl CodeVerifier {
+    /// Takes the text over; it is wiped when the value is dropped.
+    ///
+    /// # Errors
+    /// [`InvalidCodeVerifier`] if the text is not 43 to 128 unreserved characters.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidCodeVerifier> {
+        let text = SecretText::new(text);
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        let valid = (43..=128).contains(&text.expose().len()) && text.expose().bytes().all(is_unreserved);
+        if valid { Ok(Self(text)) } else { Err(InvalidCodeVerifier) }
+    }
+
+    /// The text itself. The only way in: search for this name to find every use.
+    pub fn expose_secret(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// The text is not a PKCE code verifier (RFC 7636 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCodeVerifier;
+
+impl fmt::Display for InvalidCodeVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a code verifier must be 43 to 128 letters, digits, `-`, `.`, `_` or `~`")
+    }
+}
+
+impl std::error::Error for InvalidCodeVerifier {}
+
+/// 32 random bytes as 43 characters of base64url: the form of `state`, verifier and challenge.
+pub(crate) struct RandomText(SecretBytes<43>);
+
+impl RandomText {
+    fn encode(bytes: &[u8]) -> Self {
+        let mut text = SecretBytes([0; 43]);
+        // 32 bytes always fill 43 characters.
+        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text.0);
+        debug_assert_eq!(written, Ok(43));
+        Self(text)
+    }
+
+    /// The text of a saved login, if it has the form of one.
+    pub(crate) fn from_saved(text: &str) -> Option<Self> {
+        let valid = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if valid { Some(Self(SecretBytes(text.as_bytes().try_into().ok()?))) } else { None }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII is ever put in.
+        std::str::from_utf8(&self.0.0).unwrap_or_default()
+    }
+
+    /// RFC 7636 §4.2: `BASE64URL(SHA256(ASCII(code_verifier)))`.
+    pub(super) fn s256_challenge(&self) -> Self {
+        Self::encode(&Sha256::digest(self.0.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7636 §4.2.
+    #[test]
+    fn rfc_7636_appendix_b_the_challenge_of_the_example() {
+        let verifier = RandomText::from_saved("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
+        assert_eq!(verifier.s256_challenge().as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    /// RFC 9700 §4.7.1.
+    #[test]
+    fn rfc_7636_4_1_state_and_verifier_are_43_unreserved_characters_and_differ() {
+        let [state, verifier] = Entropy::from(std::array::from_fn(|n| n.to_le_bytes()[0])).into_texts();
+        for text in [&state, &verifier] {
+            assert_eq!(text.as_str().len(), 43);
+            assert!(RandomText::from_saved(text.as_str()).is_some());
+        }
+        assert_ne!(state.as_str(), verifier.as_str());
+    }
+
+    /// RFC 6749 §10.10, RUSTSEC-2024-0343.
+    #[test]
+    fn entropy_is_used_whole() {
+        // Each byte of the 64 changes what comes out.
+        let text_of = |bytes: [u8; 64]| Entropy::from(bytes).into_texts().map(|text| text.as_str().to_owned());
+        let base = text_of([0; 64]);
+        for position in 0..64 {
+            let mut bytes = [0; 64];
+            bytes[position] = 1;
+            assert_ne!(text_of(bytes), base, "byte {position}");
+        }
+    }
+
+    #[test]
+    fn what_is_saved_must_have_the_form_of_what_was_made() {
+        for text in ["", "short", &"a".repeat(44), &"a ".repeat(22)[..43], &"é".repeat(22)[..42]] {
+            assert!(RandomText::from_saved(text).is_none(), "{text}");
+        }
+    }
+}

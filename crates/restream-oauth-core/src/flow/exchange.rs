@@ -1,0 +1,60 @@
+//! Steps 3 and 4: code exchange (RFC 6749 §4.1.3) and refresh (§6).
+
+use super::callback::AuthorizationCode;
+use super::token_response;
+use crate::client::Client;
+use crate::encoding::form::Piece;
+use crate::error::Operation;
+use crate::round_trip::Call;
+use crate::token::{RefreshToken, Tokens};
+
+impl Client {
+    /// Step 3: exchanges a code for tokens. Use a code for one exchange only; see [`AuthorizationCode`].
+    pub fn exchange(&self, code: &AuthorizationCode) -> Call<Tokens> {
+        let registration = self.registration();
+        let (verifier_name, verifier) = match &code.verifier {
+            Some(verifier) => ("&code_verifier=", verifier.expose()),
+            None => ("", ""),
+        };
+        let secret = code.expose_secret();
+        let own = [Piece::Encoded(&registration.exchange_prefix), Piece::Encoded(""), Piece::Encoded("")];
+        let foreign = [
+            Piece::Encoded("grant_type=authorization_code&redirect_uri="),
+            Piece::Plain(&code.redirect_uri),
+            Piece::Encoded("&code="),
+        ];
+        let [prefix, redirect_uri, name] = if code.redirect_uri == registration.redirect_uri { own } else { foreign };
+        let form = [
+            prefix,
+            redirect_uri,
+            name,
+            Piece::Plain(secret),
+            Piece::Encoded(verifier_name),
+            Piece::Plain(verifier),
+            Piece::Encoded(registration.form_suffix.expose()),
+        ];
+        self.post_for_tokens(Operation::Exchange, form)
+    }
+
+    /// Step 4: exchanges a refresh token for a new pair. **The previous access and refresh token are dead from the
+    /// moment the server answers**, so one byte sent is enough to be in doubt: keep the refresh token until the new
+    /// pair is safe on disk, and let one caller refresh at a time.
+    ///
+    /// No scope is ever asked for: the new pair has those of the grant (RFC 6749 §6 allows no more).
+    pub fn refresh(&self, refresh_token: &RefreshToken) -> Call<Tokens> {
+        let registration = self.registration();
+        let form = [
+            Piece::Encoded("grant_type=refresh_token&refresh_token="),
+            Piece::Plain(refresh_token.expose_secret()),
+            Piece::Encoded(registration.form_suffix.expose()),
+        ];
+        self.post_for_tokens(Operation::Refresh, form)
+    }
+
+    #[inline]
+    fn post_for_tokens<const N: usize>(&self, operation: Operation, form: [Piece<'_>; N]) -> Call<Tokens> {
+        let registration = self.registration();
+        let headers = registration.token_headers.clone();
+        self.post(operation, &registration.token_uri, headers, form, token_response::read)
+    }
+}

@@ -1,0 +1,186 @@
+//! Steps 1 and 2: the browser goes out to the consent dialog and comes back with a code.
+//!
+//! `state` is required here (RFC 6749 §10.12): Restream does not document PKCE (RFC 7636), so PKCE, on by default,
+//! is offered beside it and not relied upon (RFC 9700 §2.1). A code is only reachable through a checked callback.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::entropy::{Entropy, RandomText, State};
+use crate::client::Client;
+use crate::encoding::form::{self, Piece, Space};
+use crate::encoding::uri;
+use crate::registration::{ConfigError, Registration, is_reserved};
+use crate::secret::SecretText;
+use crate::token::{Scope, Scopes};
+
+impl Client {
+    /// Begins a login: `state`, PKCE, and the URL to open in the user's browser.
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, Entropy};
+    ///
+    /// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let mut login = client.login(Entropy::from(random_64_bytes()));
+    /// assert!(login.url().as_str().starts_with("https://api.restream.io/login?response_type=code&client_id=id&"));
+    ///
+    /// let state = login.state(); // comes back with the browser
+    /// let came_back = format!("https://app.example/callback?code=4f1a&state={}", state.expose_secret());
+    /// let code = login.read_callback(&came_back)?;
+    /// let call = client.exchange(&code);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn login(&self, entropy: Entropy) -> Login {
+        self.begin(entropy, &LoginOptions::default())
+    }
+
+    /// As [`login`](Self::login), with scopes, further query parameters, or without PKCE.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parameter`] if the query of the authorization URL has one of the parameters already.
+    pub fn login_with(&self, entropy: Entropy, options: &LoginOptions) -> Result<Login, ConfigError> {
+        let query = uri::split(&self.endpoints().authorization).ok().and_then(|parts| parts.query);
+        match options.names.iter().find(|known| uri::check_query(query, |name| name == known.as_str()).is_err()) {
+            Some(name) => Err(ConfigError::Parameter { name: name.clone() }),
+            None => Ok(self.begin(entropy, options)),
+        }
+    }
+
+    fn begin(&self, entropy: Entropy, options: &LoginOptions) -> Login {
+        let [state, verifier] = entropy.into_texts();
+        let verifier = (!options.without_pkce).then_some(verifier);
+        let challenge = verifier.as_ref().map(RandomText::s256_challenge);
+        let (name, challenge, method) = match &challenge {
+            Some(challenge) => ("&code_challenge=", challenge.as_str(), "&code_challenge_method=S256"),
+            None => ("", "", ""),
+        };
+        let scope_name = if options.scopes.is_empty() { "" } else { "&scope=" };
+        let pieces = [
+            Piece::Encoded(&self.registration().authorization_prefix),
+            Piece::Encoded(state.as_str()),
+            Piece::Encoded(name),
+            Piece::Encoded(challenge),
+            Piece::Encoded(method),
+            Piece::Encoded(scope_name),
+            Piece::Plain(options.scopes.as_str()),
+            Piece::Encoded(&options.parameters),
+        ];
+        let url = form::assemble(pieces, Space::Percent);
+        Login {
+            registration: Arc::clone(self.registration()),
+            url: AuthorizationUrl(url),
+            state,
+            verifier,
+            accepted: false,
+        }
+    }
+}
+
+/// What a login asks for besides the defaults.
+///
+/// ```
+/// use restream_oauth_core::{LoginOptions, Scope};
+///
+/// let options = LoginOptions::new().scopes([Scope::PROFILE_READ, Scope::CHAT_READ]).parameter("prompt", "consent")?;
+/// assert!(options.parameter("state", "mine").is_err());
+/// # Ok::<(), restream_oauth_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "options do nothing until they are given to Client::login_with"]
+pub struct LoginOptions {
+    without_pkce: bool,
+    scopes: Scopes,
+    names: Vec<String>,
+    /// The further parameters, encoded, each with its `&`.
+    parameters: String,
+}
+
+impl LoginOptions {
+    /// The defaults: PKCE, no scopes (Restream then grants those of the application's settings).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for scopes, beside those already asked for (RFC 6749 §3.3). None at all leaves the parameter out.
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.scopes.extend(scopes);
+        self
+    }
+
+    /// Adds a query parameter to the authorization URL.
+    ///
+    /// # Errors
+    /// [`ConfigError::Parameter`] if the name is empty, was added before, or is one that the flow sets itself.
+    pub fn parameter(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
+        if name.is_empty() || is_reserved(name) || self.names.iter().any(|known| known == name) {
+            return Err(ConfigError::Parameter { name: name.to_owned() });
+        }
+        self.names.push(name.to_owned());
+        self.parameters.push('&');
+        form::encode(name, Space::Percent, |part| self.parameters.push_str(part));
+        self.parameters.push('=');
+        form::encode(value, Space::Percent, |part| self.parameters.push_str(part));
+        Ok(self)
+    }
+
+    /// Switches PKCE off, for a server that refuses it. `state` stays. An application that is registered without a
+    /// secret must not do without (RFC 9700 §2.1.1).
+    pub fn without_pkce(mut self) -> Self {
+        self.without_pkce = true;
+        self
+    }
+}
+
+/// One login attempt, between the moment the browser leaves and the moment it comes back.
+///
+/// It holds `state`, the PKCE verifier, and which client it belongs to. Keep it bound to the browser that was sent
+/// away (a session cookie), for ten minutes at most. A web application saves it ([`to_saved`](Self::to_saved)) under
+/// its [`state`](Self::state), finds it again with [`state_of`], and deletes it when a callback was accepted: a
+/// restored copy cannot know that another was used.
+pub struct Login {
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) url: AuthorizationUrl,
+    pub(crate) state: RandomText,
+    pub(crate) verifier: Option<RandomText>,
+    pub(crate) accepted: bool,
+}
+
+impl Login {
+    /// The URL to open in the user's browser.
+    pub fn url(&self) -> &AuthorizationUrl {
+        &self.url
+    }
+
+    /// The `state` of this attempt.
+    pub fn state(&self) -> State {
+        State::new(self.state.as_str())
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("client_id", &self.registration.binding.client_id)
+            .field("redirect_uri", &self.registration.redirect_uri)
+            .field("pkce", &self.verifier.is_some())
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URL to open in the user's browser. It holds `state`, so `Debug` is redacted and there is no `Display`.
+pub struct AuthorizationUrl(pub(crate) SecretText);
+
+impl AuthorizationUrl {
+    /// The URL. Open it in a browser; do not log it.
+    pub fn as_str(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl fmt::Debug for AuthorizationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthorizationUrl(redacted)")
+    }
+}

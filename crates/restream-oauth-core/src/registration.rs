@@ -1,0 +1,120 @@
+//! A checked application: what never changes between calls (URIs, header values, the constant part of each body) is
+//! computed once.
+
+mod config_error;
+mod credentials;
+mod endpoints;
+mod parameters;
+
+use std::sync::Arc;
+
+use http::Uri;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use crate::encoding::form::{self, Piece, Space};
+use crate::encoding::text::is_invisible;
+use crate::encoding::uri;
+use crate::secret::SecretText;
+use crate::token::Binding;
+
+pub use config_error::{ConfigError, TextProblem};
+pub use credentials::BasicEncoding;
+pub(crate) use credentials::Credentials;
+pub use endpoints::Endpoints;
+pub(crate) use endpoints::request_uri;
+pub(crate) use parameters::{CALLBACK_PARAMETERS, is_reserved};
+
+/// The longest client identifier and the longest secret, in bytes. Servers take headers of 8 KiB.
+pub(crate) const LONGEST_CREDENTIAL: usize = 4096;
+/// No answer needs more, in bytes: 16 MiB.
+pub(crate) const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A checked registration and what is computed from it.
+pub(crate) struct Registration {
+    /// Who the tokens of this client belong to.
+    pub(crate) binding: Arc<Binding>,
+    pub(crate) credentials: Credentials,
+    pub(crate) redirect_uri: Arc<str>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) body_limit: usize,
+    pub(crate) token_uri: Uri,
+    pub(crate) revocation_uri: Uri,
+    pub(crate) profile_uri: Uri,
+    /// The authorization URL up to and with `&state=`.
+    pub(crate) authorization_prefix: String,
+    pub(crate) basic: Option<HeaderValue>,
+    /// The exchange's form up to and with `&code=`.
+    pub(crate) exchange_prefix: String,
+    /// The client authentication of the form, or nothing.
+    pub(crate) form_suffix: SecretText,
+    /// The headers of requests with client authentication, and of those without.
+    pub(crate) token_headers: HeaderMap,
+    pub(crate) revocation_headers: HeaderMap,
+}
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The headers of a form, with client authentication or without.
+pub(crate) fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT, JSON);
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    headers
+}
+
+pub(crate) fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), TextProblem> {
+    let raw = matches!(credentials, Credentials::Basic { encoding: BasicEncoding::Raw, .. });
+    match client_id {
+        "" => Err(TextProblem::Empty),
+        _ if client_id.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
+        _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
+        _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
+        // RFC 6749 appendix A.1 allows a space. One at an end was copied along, and one beyond ASCII was not meant.
+        _ if client_id.trim() != client_id || client_id.contains(is_other_space) => Err(TextProblem::Space),
+        _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
+        _ if raw && client_id.as_bytes().contains(&b':') => Err(TextProblem::Colon),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_secret(secret: &str) -> Result<(), TextProblem> {
+    match secret {
+        "" => Err(TextProblem::Empty),
+        _ if secret.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
+        _ if secret.contains(char::is_control) => Err(TextProblem::Control),
+        _ if secret.contains(is_invisible) => Err(TextProblem::Invisible),
+        _ if secret.trim() != secret => Err(TextProblem::Space),
+        _ => Ok(()),
+    }
+}
+
+fn is_other_space(character: char) -> bool {
+    character.is_whitespace() && character != ' '
+}
+
+pub(crate) fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
+    let refuse = |problem| ConfigError::Endpoint { name: "authorization", problem };
+    let parts = uri::endpoint(endpoint).map_err(refuse)?;
+    uri::check_query(parts.query, is_reserved).map_err(refuse)?;
+    let separator = match parts.query {
+        None => "?",
+        Some(query) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    let prefix = form::assemble(
+        [
+            Piece::Encoded(endpoint),
+            Piece::Encoded(separator),
+            Piece::Encoded("response_type=code&client_id="),
+            Piece::Plain(client_id),
+            Piece::Encoded("&redirect_uri="),
+            Piece::Plain(redirect_uri),
+            Piece::Encoded("&state="),
+        ],
+        Space::Percent,
+    );
+    Ok(prefix.expose().to_owned())
+}

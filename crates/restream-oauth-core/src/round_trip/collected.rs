@@ -1,0 +1,104 @@
+//! What was collected of an answer, piece by piece.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use super::arrival::{Arrival, Head, RefusalHead, is_json};
+use super::question::Question;
+use super::received::Received;
+use crate::error::{Failure, Stage};
+use crate::secret::WipedBuffer;
+
+/// What was collected of an answer, piece by piece.
+pub(crate) struct Collected {
+    pub(super) arrival: Arrival,
+    pub(super) body: WipedBuffer,
+}
+
+impl Collected {
+    #[inline]
+    pub(crate) fn new(question: Question) -> Self {
+        let limit = question.registration.body_limit;
+        let arrival = Arrival { question, head: None, too_large: false, broke_off: None };
+        Self { arrival, body: WipedBuffer::of_at_most(limit) }
+    }
+
+    pub(crate) fn take_head(&mut self, status: StatusCode, headers: &HeaderMap) -> ControlFlow<()> {
+        let informational = status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS;
+        if informational || self.arrival.head.is_some() {
+            return ControlFlow::Continue(());
+        }
+        // Once over all of them: to look each up takes longer, as many as an answer has.
+        let (mut length, mut content_type, mut coding, mut says_more) = (None, None, None, false);
+        for (name, value) in headers {
+            if name == CONTENT_LENGTH {
+                length = length.or(Some(value));
+            } else if name == CONTENT_TYPE {
+                content_type = content_type.or(Some(value));
+            } else if name == CONTENT_ENCODING {
+                coding = coding.or(Some(value));
+            } else if name == RETRY_AFTER || name == WWW_AUTHENTICATE {
+                says_more = true;
+            }
+        }
+        let content_length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        self.body.expect_length(usize::try_from(content_length.unwrap_or(0)).unwrap_or(usize::MAX));
+        self.arrival.head = Some(Head {
+            status,
+            json: content_type.is_some_and(is_json),
+            encoded: coding.is_some_and(|coding| coding != "identity"),
+            content_length,
+            refusal: says_more.then(|| Box::new(RefusalHead::read(headers))),
+        });
+        if status.is_redirection() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    #[inline]
+    pub(crate) fn take_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        if !self.arrival.too_large && self.body.push_if_there_is_room(bytes) {
+            return ControlFlow::Continue(());
+        }
+        self.grow_by_chunk(bytes)
+    }
+
+    fn grow_by_chunk(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        let fits = self.body.push_up_to_limit(bytes);
+        self.arrival.too_large |= !fits;
+        if self.arrival.too_large { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.as_slice().is_empty()
+    }
+
+    /// The answer ended by itself.
+    pub(crate) fn end(&mut self) {
+        self.arrival.note_missing_bytes(self.body.as_slice().len());
+    }
+
+    pub(crate) fn break_off(&mut self, stage: Stage, failure: Failure) {
+        self.arrival.broke_off = Some((stage, failure));
+    }
+
+    /// The whole body at once, up to the limit, and without a copy.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Received<'_> {
+        let (within, beyond) = body.split_at(body.len().min(self.arrival.limit()));
+        self.arrival.too_large = !beyond.is_empty();
+        self.arrival.note_missing_bytes(body.len());
+        Received { arrival: self.arrival, body: within }
+    }
+}
+
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collected")
+            .field("operation", &self.arrival.question.operation)
+            .field("status", &self.arrival.status())
+            .field("body", &format_args!("{} bytes, redacted", self.body.as_slice().len()))
+            .field("broke_off", &self.arrival.broke_off)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! What was asked.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::encoding::form;
+use crate::error::Operation;
+use crate::registration::Registration;
+use crate::secret::CleanText;
+
+/// What was asked, as far as the reading of the answer needs it. Handles to what the request holds, no copies.
+pub(crate) struct Question {
+    pub(crate) operation: Operation,
+    pub(crate) registration: Arc<Registration>,
+    /// What of the request changes from call to call: its form, or the bearer header of one that has no body.
+    pub(crate) sent: Bytes,
+}
+
+impl Question {
+    /// The decoded value of a parameter that was sent.
+    pub(crate) fn parameter(&self, name: &str) -> Option<CleanText<'_>> {
+        self.parameters().find(|(sent, _)| *sent == name).and_then(|(_, value)| form::decode(value))
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let form = if self.has_body() { std::str::from_utf8(&self.sent) } else { Ok("") };
+        form::pairs(form.unwrap_or_default())
+    }
+
+    pub(super) fn has_body(&self) -> bool {
+        self.operation != Operation::Profile
+    }
+
+    /// All that must not be repeated: each secret of this very call.
+    pub(crate) fn secrets(&self) -> Vec<CleanText<'_>> {
+        const PUBLIC: [&str; 4] = ["grant_type", "redirect_uri", "token_type_hint", "client_id"];
+        let mut secrets = Vec::with_capacity(MOST_SECRETS);
+        let sent = self.parameters().filter(|(name, _)| !PUBLIC.contains(name));
+        secrets.extend(sent.filter_map(|(_, value)| form::decode(value)));
+        let basic = self.registration.basic.as_ref().map(HeaderValue::as_bytes);
+        let header = if self.has_body() { basic } else { Some(&*self.sent) };
+        let header = header.and_then(|header| std::str::from_utf8(header).ok()?.split_once(' '));
+        secrets.extend(header.map(|(_scheme, credentials)| CleanText::AsItStands(credentials)));
+        secrets.extend(self.registration.credentials.secret().map(CleanText::AsItStands));
+        secrets
+    }
+}
+
+/// Code, verifier and client secret in the body, the credentials of the header, and the client secret itself.
+const MOST_SECRETS: usize = 5;

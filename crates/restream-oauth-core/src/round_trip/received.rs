@@ -1,0 +1,53 @@
+//! The question and all that arrived of its answer.
+
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+
+use super::arrival::Arrival;
+use super::question::Question;
+use crate::encoding::text::Text;
+use crate::error::Error;
+
+/// How an answer becomes a `T`: chosen by the method of `Client` that made the call.
+pub(crate) type Interpret<T> = fn(Received<'_>, SystemTime) -> Result<T, Error>;
+
+/// The question and all that arrived of its answer.
+pub(crate) struct Received<'a> {
+    pub(super) arrival: Arrival,
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Received<'a> {
+    pub(crate) fn question(&self) -> &Question {
+        &self.arrival.question
+    }
+
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        self.arrival.status()
+    }
+
+    /// True unless the answer says that it is JSON.
+    pub(crate) fn has_odd_content_type(&self) -> bool {
+        !self.arrival.head.as_ref().is_some_and(|head| head.json)
+    }
+
+    /// True if the body is compressed, and the HTTP stack left it so.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.arrival.head.as_ref().is_some_and(|head| head.encoded)
+    }
+
+    /// True if not all of the answer arrived.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.arrival.is_cut()
+    }
+
+    /// The body as text, whatever its encoding.
+    pub(crate) fn text(&self) -> Text<'a> {
+        Text::of(self.body)
+    }
+
+    pub(super) fn retry_after(&self, sent_at: SystemTime) -> Option<Duration> {
+        self.arrival.head.as_ref()?.refusal.as_ref()?.retry_after.map(|after| after.delay(sent_at))
+    }
+}

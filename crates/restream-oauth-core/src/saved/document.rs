@@ -1,0 +1,240 @@
+//! One line of JSON, written into wiped memory and read back.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::encoding::json::{self, Shape, Value};
+use crate::encoding::uri::Place;
+use crate::secret::{CleanText, SecretText, secret_type};
+
+secret_type! {
+    /// A saved document: it holds secrets. Write it where only its user can read it (mode 0600).
+    Saved
+}
+
+/// Why a saved document cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SavedError {
+    /// It is not a JSON object: empty, cut, or something else.
+    NotJson,
+    /// It is UTF-16, which some editors and shells write; expected UTF-8.
+    Utf16,
+    /// It is JSON, but not a document of this library, or one of another kind.
+    OtherKind {
+        /// What was expected: `tokens` or `login`.
+        expected: &'static str,
+    },
+    /// It was written by a newer version of this library.
+    UnknownVersion,
+    /// A member is missing or holds what it cannot hold.
+    Damaged(&'static str),
+    /// A login of another client: this member differs.
+    OtherClient(&'static str),
+    /// The tokens belong to another client.
+    TokensOfOtherClient {
+        /// Its identifier.
+        client_id: Box<str>,
+    },
+    /// The tokens belong to another authorization server.
+    TokensOfOtherServer {
+        /// The URL of its token endpoint.
+        token_endpoint: Box<str>,
+    },
+}
+
+impl fmt::Display for SavedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson => f.write_str("expected a saved document, got something that is not whole JSON"),
+            Self::OtherKind { expected } => write!(f, "expected saved {expected}, got another kind of document"),
+            Self::UnknownVersion => f.write_str("the saved document is of a newer version: update this program"),
+            Self::Damaged(name) => write!(f, "the saved document is damaged: its {name} cannot be used"),
+            Self::Utf16 => f.write_str("expected a saved document in UTF-8, got UTF-16: convert the file"),
+            Self::OtherClient(name) => write!(f, "the saved login is of another client: its {name} differs"),
+            Self::TokensOfOtherClient { client_id } => {
+                let client_id = client_id.escape_default();
+                write!(f, "the tokens belong to the client \"{client_id}\": use its configuration, or log in again")
+            }
+            Self::TokensOfOtherServer { token_endpoint } => {
+                let place = Place(token_endpoint);
+                write!(f, "the tokens belong to the server at {place:?}: use its URLs, or log in again")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SavedError {}
+
+/// A kind of saved document, and the newest version of it that this library writes.
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) newest: &'static str,
+}
+
+/// Writes one JSON object into wiped memory that never grows.
+pub(super) struct Writer(SecretText);
+
+impl Writer {
+    /// `texts` is the length in bytes of all text that need not be small.
+    pub(super) fn new(kind: &Kind, version: &str, texts: usize) -> Self {
+        const SMALL: usize = 4096;
+        // A byte takes six when it is escaped.
+        let mut out = SecretText::with_capacity(texts.saturating_mul(6).saturating_add(SMALL));
+        out.push('{');
+        let mut writer = Self(out);
+        writer.raw("version", version);
+        writer.text("kind", kind.name);
+        writer
+    }
+
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        json::write_string(&mut self.0, text);
+    }
+
+    pub(super) fn number(&mut self, name: &str, number: u64) {
+        self.raw(name, &number.to_string());
+    }
+
+    /// Unix seconds with nine digits of fraction, as text, so that no JSON tool rounds it; negative before 1970.
+    pub(super) fn time(&mut self, name: &str, time: SystemTime) {
+        let (sign, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(distance) => ("", distance),
+            Err(earlier) => ("-", earlier.duration()),
+        };
+        self.text(name, &format!("{sign}{}.{:09}", distance.as_secs(), distance.subsec_nanos()));
+    }
+
+    pub(super) fn raw(&mut self, name: &str, raw: &str) {
+        self.name(name);
+        self.0.push_str(raw);
+    }
+
+    fn name(&mut self, name: &str) {
+        if !self.0.expose().ends_with('{') {
+            self.0.push(',');
+        }
+        json::write_string(&mut self.0, name);
+        self.0.push(':');
+    }
+
+    pub(super) fn finish(mut self) -> Saved {
+        self.0.push('}');
+        Saved(self.0)
+    }
+}
+
+/// The members of both documents.
+const MEMBERS: [&str; 19] = [
+    "version",
+    "kind",
+    "access_token",
+    "refresh_token",
+    "token_type",
+    "scope",
+    "sent_at",
+    "expires_in",
+    "refresh_expires_in",
+    "server_expires_at",
+    "server_refresh_expires_at",
+    "oddities",
+    "client_id",
+    "redirect_uri",
+    "token_endpoint",
+    "accepted",
+    "url",
+    "state",
+    "code_verifier",
+];
+
+/// A saved document, split into its members.
+pub(super) struct Document<'a> {
+    pub(super) version: &'a str,
+    /// One place for each of [`MEMBERS`].
+    members: [Option<Value<'a>>; MEMBERS.len()],
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn read(bytes: &'a [u8], expected: &Kind) -> Result<Self, SavedError> {
+        if is_utf16(bytes) {
+            return Err(SavedError::Utf16);
+        }
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let mut document = Self { version: "", members: [None; MEMBERS.len()] };
+        let shape = json::members(bytes, |key, value| {
+            // Memory for what is known only.
+            let places = MEMBERS.iter().zip(&mut document.members);
+            if let Some((_, place)) = places.into_iter().find(|(name, _)| name.as_bytes() == key) {
+                *place = Some(value);
+            }
+        });
+        if shape != Shape::Complete {
+            return Err(SavedError::NotJson);
+        }
+        if document.optional_text("kind")?.is_none_or(|kind| &*kind != expected.name) {
+            return Err(SavedError::OtherKind { expected: expected.name });
+        }
+        document.version = document.read_version(expected)?;
+        Ok(document)
+    }
+
+    fn read_version(&self, expected: &Kind) -> Result<&'a str, SavedError> {
+        let version = self.get("version").filter(|version| version.is_whole()).map(Value::written);
+        let version = version.and_then(|digits| std::str::from_utf8(digits).ok()).filter(|digits| *digits != "0");
+        let version = version.ok_or(SavedError::Damaged("version"))?;
+        // Versions are small numbers: as many digits, and in their order.
+        let is_known = version.len() == expected.newest.len() && version <= expected.newest;
+        if is_known { Ok(version) } else { Err(SavedError::UnknownVersion) }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Value<'a>> {
+        MEMBERS.iter().zip(self.members).find_map(|(member, value)| if *member == name { value } else { None })
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<CleanText<'a>, SavedError> {
+        self.optional_text(name)?.ok_or(SavedError::Damaged(name))
+    }
+
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<CleanText<'a>>, SavedError> {
+        self.get(name).map(|value| value.string().ok_or(SavedError::Damaged(name))).transpose()
+    }
+
+    pub(super) fn token(&self, name: &'static str) -> Result<SecretText, SavedError> {
+        self.optional_token(name)?.ok_or(SavedError::Damaged(name))
+    }
+
+    /// No token is empty.
+    pub(super) fn optional_token(&self, name: &'static str) -> Result<Option<SecretText>, SavedError> {
+        match self.optional_text(name)? {
+            Some(token) if token.is_empty() => Err(SavedError::Damaged(name)),
+            token => Ok(token.map(CleanText::into_owned)),
+        }
+    }
+
+    pub(super) fn seconds(&self, name: &'static str) -> Result<Duration, SavedError> {
+        let seconds = self.get(name).and_then(Value::integer).ok_or(SavedError::Damaged(name))?;
+        Ok(Duration::from_secs(seconds))
+    }
+
+    pub(super) fn time(&self, name: &'static str) -> Result<Option<SystemTime>, SavedError> {
+        let text = self.optional_text(name)?;
+        text.map(|text| read_time(&text).ok_or(SavedError::Damaged(name))).transpose()
+    }
+}
+
+/// True for text in UTF-16: it begins with a byte order mark, or has a zero in its first character, which is a brace.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, b'{', ..] | [b'{', 0, ..])
+}
+
+fn read_time(raw: &str) -> Option<SystemTime> {
+    let (negative, digits) = raw.strip_prefix('-').map_or((false, raw), |digits| (true, digits));
+    let (seconds, nanoseconds) = digits.split_once('.')?;
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if nanoseconds.len() != 9 || !all_digits(seconds) || !all_digits(nanoseconds) {
+        return None;
+    }
+    let distance = Duration::new(seconds.parse().ok()?, nanoseconds.parse().ok()?);
+    if negative { SystemTime::UNIX_EPOCH.checked_sub(distance) } else { SystemTime::UNIX_EPOCH.checked_add(distance) }
+}

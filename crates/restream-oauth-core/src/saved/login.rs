@@ -1,0 +1,88 @@
+//! The saved form of a login, for the time in which the browser is away.
+
+use std::sync::Arc;
+
+use super::document::{Document, Kind, Saved, SavedError, Writer};
+use crate::client::Client;
+use crate::encoding::json::Value;
+use crate::flow::{AuthorizationUrl, Login, RandomText};
+use crate::registration::Registration;
+use crate::secret::same_text;
+
+const LOGIN: Kind = Kind { name: "login", newest: "1" };
+
+impl Login {
+    /// The saved form, for the time in which the browser is away: one line of JSON that
+    /// [`Client::restore_login`] reads. It holds `state` and the PKCE verifier: keep it on the server.
+    pub fn to_saved(&self) -> Saved {
+        let registration = &self.registration;
+        let identity = identity(registration);
+        let mut writer = Writer::new(
+            &LOGIN,
+            LOGIN.newest,
+            identity.iter().map(|text| text.len()).sum::<usize>().saturating_add(self.url.as_str().len()),
+        );
+        for (name, text) in IDENTITY.into_iter().zip(identity) {
+            writer.text(name, text);
+        }
+        writer.raw("accepted", if self.accepted { "true" } else { "false" });
+        writer.text("url", self.url.as_str());
+        writer.text("state", self.state.as_str());
+        if let Some(verifier) = &self.verifier {
+            writer.text("code_verifier", verifier.as_str());
+        }
+        writer.finish()
+    }
+}
+
+/// What a saved login must have in common with the client that restores it, so that a code never goes to another
+/// authorization server than the one that was asked (RFC 9700 §4.4).
+const IDENTITY: [&str; 3] = ["client_id", "redirect_uri", "token_endpoint"];
+
+fn identity(registration: &Registration) -> [&str; 3] {
+    [&registration.binding.client_id, &registration.redirect_uri, &registration.binding.token_endpoint]
+}
+
+impl Client {
+    /// Restores a login that [`Login::to_saved`] wrote, open as it was.
+    ///
+    /// # Errors
+    /// [`SavedError`] if it is not one, is damaged, or belongs to another client.
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, Entropy};
+    ///
+    /// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let saved = client.login(Entropy::from(random_64_bytes())).to_saved();
+    /// let mut login = client.restore_login(saved.expose_secret())?;
+    /// assert!(login.read_callback("/callback?code=c&state=forged").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore_login(&self, document: impl AsRef<[u8]>) -> Result<Login, SavedError> {
+        let document = Document::read(document.as_ref(), &LOGIN)?;
+        let registration = self.registration();
+        for (name, own) in IDENTITY.into_iter().zip(identity(registration)) {
+            if !same_text(&document.text(name)?, own) {
+                return Err(SavedError::OtherClient(name));
+            }
+        }
+        let random = |name, text: &str| RandomText::from_saved(text).ok_or(SavedError::Damaged(name));
+        let verifier = document.optional_text("code_verifier")?;
+        let state = random("state", &document.text("state")?)?;
+        let url = document.text("url")?;
+        // Whoever opens it must not end up elsewhere, or come back as somebody else.
+        let rest = url.strip_prefix(&registration.authorization_prefix).ok_or(SavedError::OtherClient("url"))?;
+        if !rest.starts_with(state.as_str()) {
+            return Err(SavedError::Damaged("url"));
+        }
+        let accepted = document.get("accepted").and_then(Value::boolean).ok_or(SavedError::Damaged("accepted"))?;
+        Ok(Login {
+            registration: Arc::clone(registration),
+            state,
+            verifier: verifier.map(|text| random("code_verifier", &text)).transpose()?,
+            accepted,
+            url: AuthorizationUrl(url.into_owned()),
+        })
+    }
+}

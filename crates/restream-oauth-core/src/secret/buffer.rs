@@ -1,0 +1,130 @@
+//! Buffers that leave no copy behind.
+
+use zeroize::Zeroize;
+
+/// A buffer that grows up to a limit and never leaves a copy behind: what it outgrows is wiped first.
+pub(crate) struct WipedBuffer {
+    bytes: Vec<u8>,
+    limit: usize,
+    /// As many bytes are announced; 0 if nobody said.
+    expected: usize,
+}
+
+/// Up to here the buffer doubles; beyond, it takes its whole limit at once, so that outgrown and new buffer
+/// together stay within the limit and this much.
+const LARGEST_STEP: usize = 32 * 1024;
+
+impl WipedBuffer {
+    /// An empty one for so many bytes at most.
+    #[inline]
+    pub(crate) fn of_at_most(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit, expected: 0 }
+    }
+
+    /// One that has room for so many bytes, and takes no more.
+    pub(crate) fn with_room_for(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), limit: bytes, expected: bytes }
+    }
+
+    /// So many bytes will come, someone says.
+    pub(crate) fn expect_length(&mut self, bytes: usize) {
+        self.expected = bytes;
+    }
+
+    /// Appends `bytes` if they fit without growing; most pieces of an answer do.
+    #[inline]
+    pub(crate) fn push_if_there_is_room(&mut self, bytes: &[u8]) -> bool {
+        // The capacity may be larger than what was asked for.
+        let end = self.bytes.len().saturating_add(bytes.len());
+        let fits = end <= self.bytes.capacity() && end <= self.limit;
+        match bytes {
+            _ if !fits => {}
+            // A call to copy a single byte takes longer than the byte.
+            &[byte] => self.bytes.push(byte),
+            _ => self.bytes.extend_from_slice(bytes),
+        }
+        fits
+    }
+
+    /// Appends as much of `bytes` as fits below the limit; false if some did not fit.
+    pub(crate) fn push_up_to_limit(&mut self, bytes: &[u8]) -> bool {
+        let room = self.limit.saturating_sub(self.bytes.len());
+        let (fitting, rest) = bytes.split_at(bytes.len().min(room));
+        self.make_room(fitting.len());
+        self.bytes.extend_from_slice(fitting);
+        rest.is_empty()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn make_room(&mut self, additional: usize) {
+        let needed = self.bytes.len().saturating_add(additional);
+        let capacity = self.bytes.capacity();
+        if needed <= capacity {
+            return;
+        }
+        let doubled = needed.max(self.expected.min(LARGEST_STEP)).max(capacity.saturating_mul(2));
+        let room = if doubled <= LARGEST_STEP { doubled.min(self.limit) } else { self.limit };
+        let mut grown = Vec::with_capacity(room);
+        grown.extend_from_slice(&self.bytes);
+        wipe(&mut self.bytes);
+        self.bytes = grown;
+    }
+}
+
+impl Drop for WipedBuffer {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
+    }
+}
+
+/// All of the buffer, whatever is in use of it. By slices, which are wiped in bulk: a `Vec` is wiped byte by byte.
+pub(super) fn wipe(buffer: &mut Vec<u8>) {
+    // Where nothing was allocated there is no address either, and to write no bytes there takes some processors 100 ns.
+    if !buffer.is_empty() {
+        buffer.as_mut_slice().zeroize();
+    }
+    if buffer.len() < buffer.capacity() {
+        buffer.spare_capacity_mut().zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_keeps_what_fits_below_its_limit() {
+        let mut buffer = WipedBuffer::of_at_most(5);
+        assert!(!buffer.push_if_there_is_room(b"a"), "there is none yet");
+        assert!(buffer.push_up_to_limit(b"abc"));
+        assert!(buffer.push_up_to_limit(b"de"));
+        assert!(buffer.push_up_to_limit(b""));
+        assert!(!buffer.push_if_there_is_room(b"f"));
+        assert!(!buffer.push_up_to_limit(b"f"));
+        assert_eq!(buffer.as_slice(), b"abcde");
+    }
+
+    #[test]
+    fn a_buffer_of_many_small_pieces_is_their_concatenation() {
+        let pieces: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let mut buffer = WipedBuffer::of_at_most(256 * 1024);
+        for piece in pieces.chunks(7) {
+            assert!(buffer.push_if_there_is_room(piece) || buffer.push_up_to_limit(piece));
+        }
+        assert_eq!(buffer.as_slice(), pieces);
+        assert!(buffer.bytes.capacity() <= 256 * 1024);
+    }
+
+    #[test]
+    fn what_is_announced_is_room_for_but_no_more_than_a_step() {
+        for (expected, capacity) in [(0, 1), (900, 900), (usize::MAX, 32_768)] {
+            let mut buffer = WipedBuffer::of_at_most(256 * 1024);
+            buffer.expect_length(expected);
+            assert!(buffer.push_up_to_limit(b"a"));
+            assert_eq!(buffer.bytes.capacity(), capacity);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Secret text: redacted `Debug`, no `Display`, wiped when dropped. [`SecretText`] is the one definition; every public
+//! secret is a name around it.
+
+use std::fmt;
+use std::ops::Deref;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::buffer::wipe;
+
+/// Secret text. Equal only to text of its own kind, compared in constant time.
+#[derive(Clone, Default)]
+pub(crate) struct SecretText(String);
+
+impl SecretText {
+    /// Takes the text over.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Room for so many bytes. What is pushed must fit: a text that grows leaves a copy behind.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
+    pub(crate) fn push_str(&mut self, text: &str) {
+        debug_assert!(text.len() <= self.room(), "a secret that grows leaves a copy behind");
+        self.0.push_str(text);
+    }
+
+    pub(crate) fn push(&mut self, character: char) {
+        debug_assert!(character.len_utf8() <= self.room(), "a secret that grows leaves a copy behind");
+        self.0.push(character);
+    }
+
+    /// Appends `bytes` in base64 of the standard alphabet.
+    pub(crate) fn push_base64(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len().div_ceil(3).saturating_mul(4) <= self.room());
+        STANDARD.encode_string(bytes, &mut self.0);
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// How many bytes can be pushed.
+    pub(crate) fn room(&self) -> usize {
+        self.0.capacity().saturating_sub(self.0.len())
+    }
+}
+
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The text itself, for `Bytes::from_owner`.
+impl AsRef<[u8]> for SecretText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        same_text(self.expose(), other.expose())
+    }
+}
+
+impl Eq for SecretText {}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("redacted")
+    }
+}
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
+/// Text where it stands, or made from it (unescaped, decoded, cleared of secrets) in wiped memory.
+#[derive(Debug)]
+pub(crate) enum CleanText<'a> {
+    AsItStands(&'a str),
+    Made(SecretText),
+}
+
+impl CleanText<'_> {
+    pub(crate) fn into_owned(self) -> SecretText {
+        match self {
+            Self::AsItStands(text) => SecretText::from(text),
+            Self::Made(text) => text,
+        }
+    }
+}
+
+impl Deref for CleanText<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::AsItStands(text) => text,
+            Self::Made(text) => text.expose(),
+        }
+    }
+}
+
+/// Compares two texts in a time that depends on their lengths only.
+pub(crate) fn same_text(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+/// Defines a public secret type: a name around [`SecretText`].
+macro_rules! secret_type {
+    ($(#[$documentation:meta])* $name:ident) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(pub(crate) crate::secret::SecretText);
+
+        impl $name {
+            /// Takes the text over; it is wiped when the value is dropped.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(crate::secret::SecretText::new(text))
+            }
+
+            /// The text itself. The only way in: search for this name to find every use.
+            pub fn expose_secret(&self) -> &str {
+                self.0.expose()
+            }
+        }
+    };
+}
+pub(crate) use secret_type;
+
+/// A few secret bytes of a fixed number, wiped when dropped.
+pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Drop for SecretBytes<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_the_text() {
+        assert_eq!(format!("{:?}", SecretText::new("hunter2")), "redacted");
+    }
+
+    #[test]
+    fn equality_is_by_text() {
+        assert_eq!(SecretText::new("a"), SecretText::new("a"));
+        assert_ne!(SecretText::new("a"), SecretText::new("b"));
+        assert_ne!(SecretText::new("a"), SecretText::new("ab"));
+    }
+}

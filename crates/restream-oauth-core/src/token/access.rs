@@ -1,0 +1,158 @@
+//! An access token and how it is used (RFC 6750 §2.1).
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+
+use crate::encoding::redaction;
+use crate::secret::{CleanText, SecretText, sensitive_header};
+
+/// An access token and the type the server gave it.
+///
+/// No `Display`, no `Serialize`; `Debug` is redacted; wiped when dropped. The token is opaque: never parsed, never
+/// changed (RFC 6749 §1.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    text: SecretText,
+    token_type: TokenType,
+}
+
+impl AccessToken {
+    /// A bearer token that arrived some other way, such as from a program's own store.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: SecretText::new(text), token_type: TokenType::Bearer }
+    }
+
+    pub(crate) fn of_type(text: SecretText, token_type: TokenType) -> Self {
+        Self { text, token_type }
+    }
+
+    /// The token itself. The only way in: search for this name to find every use.
+    pub fn expose_secret(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// What the server called the token's type.
+    pub fn token_type(&self) -> &TokenType {
+        &self.token_type
+    }
+
+    /// The value of the Authorization header of an API call (RFC 6750 §2.1), marked sensitive.
+    ///
+    /// # Errors
+    /// [`BearerError`] if the token is of another type (RFC 6749 §7.1 forbids using it) or cannot stand in a header.
+    ///
+    /// ```
+    /// use restream_oauth_core::AccessToken;
+    ///
+    /// let header = AccessToken::new("2a407cfc").bearer_header()?;
+    /// assert_eq!(header.as_bytes(), b"Bearer 2a407cfc");
+    /// assert!(AccessToken::new("two\r\nlines").bearer_header().is_err());
+    /// # Ok::<(), restream_oauth_core::BearerError>(())
+    /// ```
+    pub fn bearer_header(&self) -> Result<HeaderValue, BearerError> {
+        self.shared_bearer_header().map(|(header, _)| header)
+    }
+
+    /// The header, and a handle to its bytes.
+    pub(crate) fn shared_bearer_header(&self) -> Result<(HeaderValue, Bytes), BearerError> {
+        if self.token_type != TokenType::Bearer {
+            return Err(BearerError::UnsupportedTokenType);
+        }
+        let token = self.expose_secret();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(BearerError::InvalidCharacter);
+        }
+        let mut value = SecretText::with_capacity(token.len().saturating_add("Bearer ".len()));
+        value.push_str("Bearer ");
+        value.push_str(token);
+        sensitive_header(value).ok_or(BearerError::InvalidCharacter)
+    }
+}
+
+/// The type of an access token (RFC 6749 §7.1), compared without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// A bearer token (RFC 6750).
+    Bearer,
+    /// Another type. The token is kept and can be saved; using it as a bearer token is refused.
+    Other(Box<str>),
+}
+
+impl TokenType {
+    /// What a server wrote, cleared of secrets that it repeats.
+    pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("bearer") { Self::Bearer } else { Self::Other(redaction::code(text, secrets)) }
+    }
+
+    /// What [`as_str`](Self::as_str) gave; `None` for what it never gives.
+    pub(crate) fn from_saved(text: &str) -> Option<Self> {
+        match text {
+            _ if text.trim().eq_ignore_ascii_case("bearer") => Some(Self::Bearer),
+            _ if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => Some(Self::Other(text.into())),
+            _ => None,
+        }
+    }
+
+    /// The type as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// Why an access token cannot be sent as a bearer token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BearerError {
+    /// The server gave the token another type than `Bearer`.
+    UnsupportedTokenType,
+    /// The token is empty or holds a character that no bearer token has: a control, a space, or beyond ASCII.
+    InvalidCharacter,
+}
+
+impl fmt::Display for BearerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnsupportedTokenType => "the access token is not a bearer token: this library cannot use it",
+            Self::InvalidCharacter => {
+                "the access token is empty or holds a character that cannot stand in a header: log in again"
+            }
+        })
+    }
+}
+
+impl std::error::Error for BearerError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error() {
+        for token in ["", "a b", "a\r\nX: y", "a\0", "é", "a\u{7F}"] {
+            assert_eq!(AccessToken::new(token).bearer_header(), Err(BearerError::InvalidCharacter), "{token:?}");
+        }
+        assert!(AccessToken::new("a~+/=.-_").bearer_header().unwrap().is_sensitive());
+    }
+
+    #[test]
+    fn rfc_6749_7_1_a_token_of_another_type_is_kept_but_not_used() {
+        let token = AccessToken::of_type(SecretText::new("abc"), TokenType::read("mac", &[]));
+        assert_eq!(token.bearer_header(), Err(BearerError::UnsupportedTokenType));
+        assert_eq!(token.expose_secret(), "abc");
+    }
+
+    #[test]
+    fn token_types_are_compared_without_case() {
+        for text in ["bearer", "BEARER", "Bearer"] {
+            assert_eq!(TokenType::read(text, &[]), TokenType::Bearer);
+        }
+        assert_eq!(TokenType::read("mac", &[]).as_str(), "mac");
+    }
+}
