@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::authorization_server::Settings;
 use crate::ledger::Book;
 use crate::random;
+use crate::restream::authorization_server::Settings;
 use crate::sandbox::Sandbox;
 use crate::server::Server;
 use crate::state::State;

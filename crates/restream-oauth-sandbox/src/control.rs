@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, quoted};
 use crate::decision::decide;
 use crate::fault::Fault;
-use crate::refusal::Refusal;
 use crate::request::{Head, Request};
+use crate::restream::refusal::Refusal;
 use crate::state::State;
 use crate::sync::lock;
 

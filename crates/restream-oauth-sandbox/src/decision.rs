@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
 use crate::endpoints::settle;
-use crate::form::Form;
+use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
+use crate::restream::form::Form;
 use crate::state::State;
 
 /// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.

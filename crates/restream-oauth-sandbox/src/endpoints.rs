@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::answer::{Answer, quoted};
-use crate::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
-use crate::client_authentication::authenticate;
 use crate::control;
 use crate::fault::What;
-use crate::form::Form;
 use crate::page;
 use crate::random;
-use crate::refusal::Refusal;
 use crate::request::{Head, Request};
+use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
+use crate::restream::client_authentication::authenticate;
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
 use crate::state::State;
 use crate::sync::lock;
 use crate::time::{http_date, rfc3339};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client_authentication::ClientAuthentication;
+use crate::restream::client_authentication::ClientAuthentication;
 use crate::sync::lock;
 
 /// How many requests are kept; older ones are only counted.

@@ -56,19 +56,16 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 mod answer;
-mod authorization_server;
 mod builder;
-mod client_authentication;
 mod control;
 mod decision;
 mod endpoints;
 pub mod fault;
-mod form;
 mod ledger;
 mod page;
 mod random;
-mod refusal;
 pub mod request;
+mod restream;
 mod sandbox;
 mod script;
 mod server;
@@ -81,10 +78,10 @@ mod tls;
 mod wire;
 
 pub use builder::{Builder, StartError};
-pub use client_authentication::ClientAuthentication;
 pub use decision::AuthorizeError;
 pub use fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point, Strikes, Times, What};
 pub use ledger::{Ledger, SeenRequest};
+pub use restream::client_authentication::ClientAuthentication;
 pub use sandbox::Sandbox;
 pub use spellings::spellings;
 #[cfg(feature = "tls")]

@@ -1,7 +1,7 @@
 //! The consent page: plain HTML that works without scripts, and says what is being asked.
 
 use crate::answer::Answer;
-use crate::refusal::Refusal;
+use crate::restream::refusal::Refusal;
 
 /// Asks the user. The form goes back to the address of the page, query included, so that the request is
 /// read once more from the same place and the page repeats none of it.

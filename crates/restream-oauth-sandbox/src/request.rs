@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use crate::form::Form;
+use crate::restream::form::Form;
 
 /// The largest head, 64 KiB: request line, headers and the empty line.
 pub const MAX_HEAD: usize = 64 * 1024;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::builder::reachable;
-use crate::client_authentication::ClientAuthentication;
 use crate::endpoints;
 use crate::fault::{Endpoint, Fault, Point, Strikes, What};
-use crate::form::Form;
 use crate::ledger::SeenRequest;
-use crate::refusal::Refusal;
 use crate::request::{BadRequest, Request, Unreadable, read_request};
+use crate::restream::client_authentication::ClientAuthentication;
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
 use crate::script::Script;
 use crate::state::State;
 use crate::sync::lock;

@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
-use crate::authorization_server::{AuthorizationServer, Settings};
 use crate::fault::Queue;
 use crate::ledger::Book;
+use crate::restream::authorization_server::{AuthorizationServer, Settings};
 use crate::sync::{Stop, lock};
 use crate::time::Clock;
 

@@ -16,9 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::form::Form;
 use crate::ledger::Tally;
-use crate::refusal::Refusal;
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
 
 /// The registered application and the rules that it lives under.
 pub(crate) struct Settings {

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::form::Form;
-use crate::refusal::Refusal;
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
 
 /// What a request presented, by its form alone: right or wrong is not decided here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

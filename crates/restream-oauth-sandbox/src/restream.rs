@@ -1,0 +1,6 @@
+//! What Restream decides: codes, grants, rotation, revocation, and who the client is.
+
+pub(crate) mod authorization_server;
+pub(crate) mod client_authentication;
+pub(crate) mod form;
+pub(crate) mod refusal;
