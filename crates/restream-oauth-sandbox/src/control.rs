@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, quoted};
-use crate::decision::decide;
-use crate::fault::Fault;
+use crate::orders::decision::decide;
+use crate::orders::fault::Fault;
 use crate::request::{Head, Request};
 use crate::restream::refusal::Refusal;
 use crate::state::State;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::answer::{Answer, quoted};
 use crate::control;
-use crate::fault::What;
+use crate::orders::fault::What;
 use crate::page;
 use crate::random;
 use crate::request::{Head, Request};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::answer::quoted;
 use crate::builder::{Builder, StartError};
-use crate::decision::{AuthorizeError, decide};
 use crate::endpoints;
-use crate::fault::Fault;
 use crate::ledger::Ledger;
+use crate::orders::decision::{AuthorizeError, decide};
+use crate::orders::fault::Fault;
 use crate::server::Server;
 use crate::state::State;
 use crate::sync::lock;

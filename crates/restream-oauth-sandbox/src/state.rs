@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
-use crate::fault::Queue;
 use crate::ledger::Book;
+use crate::orders::fault::Queue;
 use crate::restream::authorization_server::{AuthorizationServer, Settings};
 use crate::sync::{Stop, lock};
 use crate::time::Clock;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::fault::Ending;
-use crate::script::Step;
+use crate::orders::fault::Ending;
+use crate::orders::script::Step;
 use crate::sync::Stop;
 
 /// How long a client may take to accept bytes, or to close after we did.

@@ -40,7 +40,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Point, What};
+    use crate::orders::fault::{Point, What};
 
     #[test]
     fn a_fault_strikes_as_often_as_it_was_ordered_and_only_where() {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::answer::{Answer, Framing, chunk};
-use crate::fault::{BodyFraming, Ending, Point, What};
+use crate::orders::fault::{BodyFraming, Ending, Point, What};
 
 /// One thing done to a connection. A script that does not end it leaves it open for the next request.
 #[derive(Debug, PartialEq, Eq)]
