@@ -6,16 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::http::server::Server;
+use crate::http::state::State;
+#[cfg(feature = "tls")]
+use crate::http::tls::{Authority, Certificate, TlsError};
 use crate::ledger::Book;
 use crate::random;
 use crate::restream::authorization_server::Settings;
 use crate::sandbox::Sandbox;
-use crate::server::Server;
-use crate::state::State;
 use crate::sync::Stop;
 use crate::time::Clock;
-#[cfg(feature = "tls")]
-use crate::tls::{Authority, Certificate, TlsError};
 
 /// The settings of a [`Sandbox`] before it starts.
 ///

@@ -57,25 +57,20 @@
 
 mod answer;
 mod builder;
-mod control;
-mod endpoints;
+mod http;
 mod ledger;
 mod orders;
-mod page;
 mod random;
-pub mod request;
 mod restream;
 mod sandbox;
-mod server;
 mod spellings;
-mod state;
 mod sync;
 mod time;
-#[cfg(feature = "tls")]
-mod tls;
-mod wire;
 
 pub use builder::{Builder, StartError};
+pub use http::request;
+#[cfg(feature = "tls")]
+pub use http::tls::{Certificate, TlsError};
 pub use ledger::{Ledger, SeenRequest};
 pub use orders::decision::AuthorizeError;
 pub use orders::fault;
@@ -83,5 +78,3 @@ pub use orders::fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point,
 pub use restream::client_authentication::ClientAuthentication;
 pub use sandbox::Sandbox;
 pub use spellings::spellings;
-#[cfg(feature = "tls")]
-pub use tls::{Certificate, TlsError};

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use crate::answer::quoted;
 use crate::builder::{Builder, StartError};
-use crate::endpoints;
+use crate::http::endpoints;
+use crate::http::server::Server;
+use crate::http::state::State;
+#[cfg(feature = "tls")]
+use crate::http::tls::Authority;
 use crate::ledger::Ledger;
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
-use crate::server::Server;
-use crate::state::State;
 use crate::sync::lock;
-#[cfg(feature = "tls")]
-use crate::tls::Authority;
 
 /// A running local Restream. Dropping it ends its threads and closes its port.
 pub struct Sandbox {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::endpoints::settle;
+use crate::http::endpoints::settle;
+use crate::http::state::State;
 use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
 use crate::restream::form::Form;
-use crate::state::State;
 
 /// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.
 pub(crate) fn decide(state: &State, authorize_url: &str, approved: bool) -> Result<String, AuthorizeError> {

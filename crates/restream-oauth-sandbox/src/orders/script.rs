@@ -1,6 +1,6 @@
 //! From an answer and a fault to what is done on the wire, step by step.
 //!
-//! Pure: a script is data. What plays it is [`Wire`](crate::wire::Wire).
+//! Pure: a script is data. What plays it is [`Wire`](crate::http::wire::Wire).
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Script {
     }
 
     /// An answer as this fault leaves it. [`What::Status`] and [`What::Redirect`] replace it, in
-    /// [`endpoints`](crate::endpoints); here they change nothing.
+    /// [`endpoints`](crate::http::endpoints); here they change nothing.
     pub(crate) fn faulty(answer: &Answer, what: &What) -> Self {
         let mut status = Some(answer.status());
         let body = answer.body();

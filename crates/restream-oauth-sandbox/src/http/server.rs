@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::builder::reachable;
-use crate::endpoints;
+use crate::http::endpoints;
+use crate::http::request::{BadRequest, Request, Unreadable, read_request};
+use crate::http::state::State;
+use crate::http::wire::{Next, Wire};
 use crate::ledger::SeenRequest;
 use crate::orders::fault::{Endpoint, Fault, Point, Strikes, What};
 use crate::orders::script::Script;
-use crate::request::{BadRequest, Request, Unreadable, read_request};
 use crate::restream::client_authentication::ClientAuthentication;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::state::State;
 use crate::sync::lock;
-use crate::wire::{Next, Wire};
 
 /// Connections at a time; one more is closed at once.
 const MAX_CONNECTIONS: usize = 256;
@@ -190,7 +190,8 @@ fn strike_connection(wire: &mut Wire, what: &What) -> io::Result<()> {
 fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next> {
     let endpoint = Endpoint::at(request.head.path()).filter(|_| request.head.method() != "OPTIONS");
     let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
-    let controls = request.head.path().starts_with(crate::control::PREFIX) && request.head.path() != endpoints::CANARY;
+    let controls =
+        request.head.path().starts_with(crate::http::control::PREFIX) && request.head.path() != endpoints::CANARY;
     let entry = (!controls).then(|| state.book.arrived(seen(request, fault.as_ref())));
 
     let script = match &fault {

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::answer::{Answer, quoted};
-use crate::control;
+use crate::http::control;
+use crate::http::page;
+use crate::http::request::{Head, Request};
+use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::page;
 use crate::random;
-use crate::request::{Head, Request};
 use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::state::State;
 use crate::sync::lock;
 use crate::time::{http_date, rfc3339};
 

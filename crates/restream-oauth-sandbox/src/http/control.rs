@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, quoted};
+use crate::http::request::{Head, Request};
+use crate::http::state::State;
 use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
-use crate::request::{Head, Request};
 use crate::restream::refusal::Refusal;
-use crate::state::State;
 use crate::sync::lock;
 
 /// What all its paths begin with.

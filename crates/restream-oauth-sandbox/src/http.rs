@@ -1,0 +1,11 @@
+//! What moves bytes: connections, requests, the endpoints behind them, and what is answered.
+
+pub(crate) mod control;
+pub(crate) mod endpoints;
+pub(crate) mod page;
+pub mod request;
+pub(crate) mod server;
+pub(crate) mod state;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+pub(crate) mod wire;
