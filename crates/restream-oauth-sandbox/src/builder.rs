@@ -11,11 +11,11 @@ use crate::http::state::State;
 #[cfg(feature = "tls")]
 use crate::http::tls::{Authority, Certificate, TlsError};
 use crate::ledger::Book;
-use crate::random;
 use crate::restream::authorization_server::Settings;
 use crate::sandbox::Sandbox;
-use crate::sync::Stop;
-use crate::time::Clock;
+use crate::system::random;
+use crate::system::sync::Stop;
+use crate::system::time::Clock;
 
 /// The settings of a [`Sandbox`] before it starts.
 ///

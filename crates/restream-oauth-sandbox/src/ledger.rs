@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::restream::client_authentication::ClientAuthentication;
-use crate::sync::lock;
+use crate::system::sync::lock;
 
 /// How many requests are kept; older ones are only counted.
 const REQUESTS_KEPT: usize = 10_000;

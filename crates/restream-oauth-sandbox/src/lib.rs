@@ -60,12 +60,10 @@ mod builder;
 mod http;
 mod ledger;
 mod orders;
-mod random;
 mod restream;
 mod sandbox;
 mod spellings;
-mod sync;
-mod time;
+mod system;
 
 pub use builder::{Builder, StartError};
 pub use http::request;

@@ -13,7 +13,7 @@ use crate::http::tls::Authority;
 use crate::ledger::Ledger;
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
-use crate::sync::lock;
+use crate::system::sync::lock;
 
 /// A running local Restream. Dropping it ends its threads and closes its port.
 pub struct Sandbox {

@@ -14,7 +14,7 @@ use crate::http::state::State;
 use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
 use crate::restream::refusal::Refusal;
-use crate::sync::lock;
+use crate::system::sync::lock;
 
 /// What all its paths begin with.
 pub(crate) const PREFIX: &str = "/_sandbox/";

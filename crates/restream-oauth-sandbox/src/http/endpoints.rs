@@ -8,13 +8,13 @@ use crate::http::page;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::random;
 use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::sync::lock;
-use crate::time::{http_date, rfc3339};
+use crate::system::random;
+use crate::system::sync::lock;
+use crate::system::time::{http_date, rfc3339};
 
 /// Where a redirect goes that nobody should follow.
 pub(crate) const CANARY: &str = "/_sandbox/canary";

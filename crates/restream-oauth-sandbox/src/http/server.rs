@@ -19,7 +19,7 @@ use crate::orders::script::Script;
 use crate::restream::client_authentication::ClientAuthentication;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::sync::lock;
+use crate::system::sync::lock;
 
 /// Connections at a time; one more is closed at once.
 const MAX_CONNECTIONS: usize = 256;

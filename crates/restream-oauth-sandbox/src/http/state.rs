@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use crate::ledger::Book;
 use crate::orders::fault::Queue;
 use crate::restream::authorization_server::{AuthorizationServer, Settings};
-use crate::sync::{Stop, lock};
-use crate::time::Clock;
+use crate::system::sync::{Stop, lock};
+use crate::system::time::Clock;
 
 /// One sandbox, as seen from its threads.
 pub(crate) struct State {

@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use crate::orders::fault::Ending;
 use crate::orders::script::Step;
-use crate::sync::Stop;
+use crate::system::sync::Stop;
 
 /// How long a client may take to accept bytes, or to close after we did.
 const PATIENCE: Duration = Duration::from_secs(10);

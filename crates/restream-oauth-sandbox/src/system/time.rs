@@ -7,7 +7,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::sync::lock;
+use crate::system::sync::lock;
 
 /// A clock that tests move forward, so that an hour passes without sleeping.
 #[derive(Debug, Default)]
