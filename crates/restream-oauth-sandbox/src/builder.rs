@@ -2,22 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::Mutex;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::http::server::Server;
-use crate::http::state::State;
 #[cfg(feature = "tls")]
-use crate::http::tls::{Authority, Certificate, TlsError};
-use crate::ledger::Book;
+use crate::http::tls::{Certificate, TlsError};
 use crate::restream::authorization_server::Settings;
-use crate::sandbox::Sandbox;
 use crate::system::random;
-use crate::system::sync::Stop;
-use crate::system::time::Clock;
 
-/// The settings of a [`Sandbox`] before it starts.
+/// The settings of a [`Sandbox`](crate::Sandbox) before it starts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -160,16 +153,11 @@ impl Builder {
         Self { certificate: Some(certificate), ..self }
     }
 
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// When a setting cannot work or the port cannot be had.
-    pub fn start(self) -> Result<Sandbox, StartError> {
+    /// The settings, checked, and the random ones drawn.
+    pub(crate) fn plan(self) -> Result<Plan, StartError> {
         if !self.address.ip().is_loopback() && !self.allow_non_loopback {
             return Err(StartError::NotLoopback(self.address));
         }
-        let address = self.address;
         let settings = Settings {
             client_id: self.client_id.map_or_else(random::hex_40, Ok).map_err(no_randomness)?,
             client_secret: match self.secret {
@@ -190,57 +178,25 @@ impl Builder {
             revoke_grant_on_reuse: self.revoke_grant_on_reuse,
         };
         check(&settings)?;
-        let bind = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(bind)?;
-        let reachable = reachable(listener.local_addr().map_err(bind)?);
-
-        #[cfg(feature = "tls")]
-        let (scheme, authority, tls) = match self.certificate {
-            None => ("http", None, None),
-            Some(certificate) => {
-                let authority = Authority::new().map_err(StartError::Tls)?;
-                let config = authority.server_config(certificate, reachable.ip()).map_err(StartError::Tls)?;
-                ("https", Some(authority), Some(config))
-            }
-        };
-        #[cfg(not(feature = "tls"))]
-        let scheme = "http";
-
-        let state = State {
-            settings,
-            base_url: format!("{scheme}://{reachable}"),
-            port: reachable.port(),
+        Ok(Plan {
+            address: self.address,
             public: self.allow_non_loopback,
+            settings,
             one_request_per_connection: self.one_request_per_connection,
-            authorization_server: Mutex::default(),
-            faults: Mutex::default(),
-            book: Book::default(),
-            clock: Clock::default(),
-            stop: Stop::default(),
-        };
-        let server = Server::start(
-            listener,
-            state,
             #[cfg(feature = "tls")]
-            tls,
-        )
-        .map_err(bind)?;
-        Ok(Sandbox::new(
-            server,
-            #[cfg(feature = "tls")]
-            authority,
-        ))
+            certificate: self.certificate,
+        })
     }
 }
 
-/// "All addresses" is none that a client can go to.
-pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
+/// Settings that can work.
+pub(crate) struct Plan {
+    pub(crate) address: SocketAddr,
+    pub(crate) public: bool,
+    pub(crate) settings: Settings,
+    pub(crate) one_request_per_connection: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) certificate: Option<Certificate>,
 }
 
 fn no_randomness(error: getrandom::Error) -> StartError {

@@ -1,19 +1,22 @@
-//! [`Sandbox`]: driving one from a test, and stopping it.
+//! [`Sandbox`]: starting one, driving it from a test, and stopping it.
 
 use std::fmt;
+use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::answer::quoted;
 use crate::builder::{Builder, StartError};
 use crate::http::endpoints;
-use crate::http::server::Server;
+use crate::http::server::{Server, reachable};
 use crate::http::state::State;
 #[cfg(feature = "tls")]
 use crate::http::tls::Authority;
-use crate::ledger::Ledger;
+use crate::ledger::{Book, Ledger};
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
-use crate::system::sync::lock;
+use crate::system::sync::{Stop, lock};
+use crate::system::time::Clock;
 
 /// A running local Restream. Dropping it ends its threads and closes its port.
 pub struct Sandbox {
@@ -172,16 +175,60 @@ impl Sandbox {
         self.authority.as_ref().map(Authority::der)
     }
 
-    pub(crate) fn new(server: Server, #[cfg(feature = "tls")] authority: Option<Authority>) -> Self {
-        Self {
+    fn state(&self) -> &State {
+        self.server.state()
+    }
+}
+
+impl Builder {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When a setting cannot work or the port cannot be had.
+    pub fn start(self) -> Result<Sandbox, StartError> {
+        let plan = self.plan()?;
+        let address = plan.address;
+        let bind = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(bind)?;
+        let reachable = reachable(listener.local_addr().map_err(bind)?);
+
+        #[cfg(feature = "tls")]
+        let (scheme, authority, tls) = match plan.certificate {
+            None => ("http", None, None),
+            Some(certificate) => {
+                let authority = Authority::new().map_err(StartError::Tls)?;
+                let config = authority.server_config(certificate, reachable.ip()).map_err(StartError::Tls)?;
+                ("https", Some(authority), Some(config))
+            }
+        };
+        #[cfg(not(feature = "tls"))]
+        let scheme = "http";
+
+        let state = State {
+            settings: plan.settings,
+            base_url: format!("{scheme}://{reachable}"),
+            port: reachable.port(),
+            public: plan.public,
+            one_request_per_connection: plan.one_request_per_connection,
+            authorization_server: Mutex::default(),
+            faults: Mutex::default(),
+            book: Book::default(),
+            clock: Clock::default(),
+            stop: Stop::default(),
+        };
+        let server = Server::start(
+            listener,
+            state,
+            #[cfg(feature = "tls")]
+            tls,
+        )
+        .map_err(bind)?;
+        Ok(Sandbox {
             server,
             #[cfg(feature = "tls")]
             authority,
-        }
-    }
-
-    fn state(&self) -> &State {
-        self.server.state()
+        })
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::answer::Answer;
-use crate::builder::reachable;
 use crate::http::endpoints;
 use crate::http::request::{BadRequest, Request, Unreadable, read_request};
 use crate::http::state::State;
@@ -90,6 +89,16 @@ impl Drop for Server {
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }
+}
+
+/// "All addresses" is none that a client can go to.
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
