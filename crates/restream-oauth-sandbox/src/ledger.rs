@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::restream::authorization_server::Tally;
 use crate::restream::client_authentication::ClientAuthentication;
 use crate::system::sync::lock;
 
@@ -107,18 +108,6 @@ impl SeenRequest {
             "status": self.status,
         })
     }
-}
-
-/// What the authorization server counts.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Tally {
-    pub(crate) codes_issued: u64,
-    pub(crate) exchanges: u64,
-    pub(crate) refreshes: u64,
-    pub(crate) revocations: u64,
-    pub(crate) codes_replayed: u64,
-    pub(crate) dead_refresh_tokens_used: u64,
-    pub(crate) dead_access_tokens_used: u64,
 }
 
 /// The ledger while it is being written.

@@ -60,6 +60,7 @@ mod builder;
 mod http;
 mod ledger;
 mod orders;
+mod provider;
 mod restream;
 mod sandbox;
 mod spellings;

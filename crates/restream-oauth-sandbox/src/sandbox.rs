@@ -12,11 +12,11 @@ use crate::http::server::{Server, reachable};
 use crate::http::state::State;
 #[cfg(feature = "tls")]
 use crate::http::tls::Authority;
-use crate::ledger::{Book, Ledger};
+use crate::ledger::Ledger;
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
+use crate::provider::Provider;
 use crate::system::sync::{Stop, lock};
-use crate::system::time::Clock;
 
 /// A running local Restream. Dropping it ends its threads and closes its port.
 pub struct Sandbox {
@@ -49,19 +49,19 @@ impl Sandbox {
     /// The id of the registered client.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.state().settings.client_id
+        &self.state().provider.settings.client_id
     }
 
     /// The secret of the registered client; `None` if it is a public one.
     #[must_use]
     pub fn client_secret(&self) -> Option<&str> {
-        self.state().settings.client_secret.as_deref()
+        self.state().provider.settings.client_secret.as_deref()
     }
 
     /// The registered redirect URIs.
     #[must_use]
     pub fn redirect_uris(&self) -> &[String] {
-        &self.state().settings.redirect_uris
+        &self.state().provider.settings.redirect_uris
     }
 
     /// The address that counts who comes there: see [`Ledger::canary_hits`].
@@ -92,7 +92,7 @@ impl Sandbox {
     ///
     /// When the page would not be shown.
     pub fn approve(&self, authorize_url: &str) -> Result<String, AuthorizeError> {
-        decide(self.state(), authorize_url, true)
+        decide(&self.state().provider, self.base_url(), authorize_url, true)
     }
 
     /// Presses "Deny" on the page at `authorize_url`: Restream redirects without any parameter.
@@ -101,7 +101,7 @@ impl Sandbox {
     ///
     /// When the page would not be shown.
     pub fn deny(&self, authorize_url: &str) -> Result<String, AuthorizeError> {
-        decide(self.state(), authorize_url, false)
+        decide(&self.state().provider, self.base_url(), authorize_url, false)
     }
 
     /// Puts a fault at the end of the queue.
@@ -117,18 +117,18 @@ impl Sandbox {
     /// What has happened so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.state().book.snapshot()
+        self.state().provider.book.snapshot()
     }
 
     /// Waits until the ledger is as wanted; `false` if it was not within `limit`. For clients that have no
     /// answer to wait for.
     pub fn wait_until(&self, limit: Duration, wanted: impl FnMut(&Ledger) -> bool) -> bool {
-        self.state().book.wait_until(limit, wanted)
+        self.state().provider.book.wait_until(limit, wanted)
     }
 
     /// Moves the sandbox's clock forward, so that codes and tokens expire without waiting.
     pub fn advance(&self, by: Duration) {
-        self.state().clock.advance(by);
+        self.state().provider.clock.advance(by);
     }
 
     /// Forgets codes, tokens, faults and the ledger, and returns to the system's time. The credentials stay.
@@ -206,15 +206,12 @@ impl Builder {
         let scheme = "http";
 
         let state = State {
-            settings: plan.settings,
+            provider: Provider::new(plan.settings),
             base_url: format!("{scheme}://{reachable}"),
             port: reachable.port(),
             public: plan.public,
             one_request_per_connection: plan.one_request_per_connection,
-            authorization_server: Mutex::default(),
             faults: Mutex::default(),
-            book: Book::default(),
-            clock: Clock::default(),
             stop: Stop::default(),
         };
         let server = Server::start(

@@ -34,7 +34,7 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         Err(message) => Refusal::invalid_request(message).into(),
     };
     match (head.method(), head.path().strip_prefix(PREFIX).unwrap_or_default()) {
-        ("GET", "ledger") => Answer::json(200, state.book.snapshot().to_json()),
+        ("GET", "ledger") => Answer::json(200, state.provider.book.snapshot().to_json()),
         ("GET", "config") => Answer::json(200, config(state)),
         ("POST", "faults") => done(inject(state, &request.body)),
         ("DELETE", "faults") => {
@@ -61,7 +61,7 @@ fn inject(state: &State, body: &[u8]) -> Result<(), String> {
 
 /// The body is the address of the consent page, and nothing around it.
 fn pressed(state: &State, body: &[u8], approved: bool) -> Answer {
-    match decide(state, &String::from_utf8_lossy(body), approved) {
+    match decide(&state.provider, &state.base_url, &String::from_utf8_lossy(body), approved) {
         Ok(callback) => Answer::json(200, format!("{{\"callback\":{}}}", quoted(&callback))),
         Err(error) => Refusal::invalid_request(error.to_string()).into(),
     }
@@ -71,13 +71,13 @@ fn advance(state: &State, body: &[u8]) -> Result<(), String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let seconds = value.get("seconds").and_then(Value::as_u64);
     let seconds = seconds.ok_or("`seconds`: expected a number, not negative")?;
-    state.clock.advance(Duration::from_secs(seconds));
+    state.provider.clock.advance(Duration::from_secs(seconds));
     Ok(())
 }
 
 /// What a client needs to know. The secret is not told again: whoever started the sandbox has it.
 fn config(state: &State) -> String {
-    let settings = &state.settings;
+    let settings = &state.provider.settings;
     json!({
         "base_url": state.base_url,
         "client_id": settings.client_id,

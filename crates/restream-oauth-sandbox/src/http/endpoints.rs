@@ -8,12 +8,10 @@ use crate::http::page;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, FreshPair, Issued, Settings};
+use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, Issued, Settings};
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::system::random;
-use crate::system::sync::lock;
 use crate::system::time::{http_date, rfc3339};
 
 /// Where a redirect goes that nobody should follow.
@@ -30,7 +28,7 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         ("POST", "/oauth/revoke") => or_refusal(revoke(state, request)),
         ("GET", "/v2/user/profile") => or_refusal(profile(state, head)),
         (_, CANARY) => {
-            state.book.canary_hit();
+            state.provider.book.canary_hit();
             Answer::json(200, "{\"canary\":true}".to_owned())
         }
         (_, path) if path.starts_with(control::PREFIX) => control::act(state, request),
@@ -64,35 +62,25 @@ pub(crate) fn replaced(state: &State, what: &What) -> Option<Answer> {
 /// What every answer carries: the date, unless a fault has put one there, and leave for pages of other origins to read it.
 pub(crate) fn with_common_headers(state: &State, answer: Answer) -> Answer {
     let dated = answer.value("Date").is_some();
-    let answer = if dated { answer } else { answer.header("Date", &http_date(state.clock.now())) };
+    let answer = if dated { answer } else { answer.header("Date", &http_date(state.provider.clock.now())) };
     answer
         .header("Access-Control-Allow-Origin", "*")
         .header("Access-Control-Expose-Headers", "Date, Location, Retry-After, WWW-Authenticate")
 }
 
-/// The user's decision, once the request has been read: the address that the browser goes to.
-pub(crate) fn settle(state: &State, asked: AuthorizationRequest, approved: bool) -> Result<String, Refusal> {
-    if !approved {
-        return Ok(asked.deny());
-    }
-    let code = fresh(state)?;
-    let mut server = lock(&state.authorization_server);
-    let location = server.approve(&state.settings, asked, code, state.clock.now());
-    state.book.count(server.tally());
-    Ok(location)
-}
-
 fn show_page(state: &State, head: &Head) -> Answer {
     let query = Form::parse(head.query().as_bytes());
-    match AuthorizationRequest::read(&state.settings, &query) {
-        Ok(asked) => page::consent(&state.settings.client_id, asked.redirect_uri(), &state.settings.scopes),
+    match AuthorizationRequest::read(&state.provider.settings, &query) {
+        Ok(asked) => {
+            page::consent(&state.provider.settings.client_id, asked.redirect_uri(), &state.provider.settings.scopes)
+        }
         Err(refusal) => refused(refusal),
     }
 }
 
 fn decide(state: &State, request: &Request) -> Answer {
     let query = Form::parse(request.head.query().as_bytes());
-    let asked = match AuthorizationRequest::read(&state.settings, &query) {
+    let asked = match AuthorizationRequest::read(&state.provider.settings, &query) {
         Ok(asked) => asked,
         Err(refusal) => return refused(refusal),
     };
@@ -109,7 +97,7 @@ fn decide(state: &State, request: &Request) -> Answer {
         Some("deny") => false,
         _ => return page::refused(&Refusal::invalid_request("Missing parameter: `decision`")),
     };
-    match settle(state, asked, approved) {
+    match state.provider.settle(asked, approved) {
         Ok(location) => redirect(&location),
         Err(refusal) => refusal.into(),
     }
@@ -125,17 +113,12 @@ fn refused(refusal: AuthorizationRefusal) -> Answer {
 /// `POST /oauth/token`.
 fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
     let form = form_of(request)?;
-    let Settings { client_id, client_secret, .. } = &state.settings;
+    let Settings { client_id, client_secret, .. } = &state.provider.settings;
     let authorization = request.head.header("authorization");
     authenticate(client_id, client_secret.as_deref(), authorization, &form)?;
 
-    let pair = FreshPair { access_token: fresh(state)?, refresh_token: fresh(state)? };
-    let now = state.clock.now();
-    let mut server = lock(&state.authorization_server);
-    let outcome = server.token(&state.settings, &form, pair, now);
-    // Counted while the server is locked, so that no older count overtakes a newer one.
-    state.book.count(server.tally());
-    Ok(Answer::json(200, success_body(&outcome?, &state.settings, now)))
+    let (issued, now) = state.provider.token(&form)?;
+    Ok(Answer::json(200, success_body(&issued, &state.provider.settings, now)))
 }
 
 /// The documented body: RFC 6749's names, `expires`, then the camelCase twins.
@@ -170,9 +153,7 @@ fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {
 fn revoke(state: &State, request: &Request) -> Result<Answer, Refusal> {
     let form = form_of(request)?;
     if let Some(token) = form.value("token") {
-        let mut server = lock(&state.authorization_server);
-        server.revoke(token);
-        state.book.count(server.tally());
+        state.provider.revoke(token);
     }
     Ok(Answer::new(200).header("Cache-Control", "no-store"))
 }
@@ -186,10 +167,7 @@ fn profile(state: &State, head: &Head) -> Result<Answer, Refusal> {
             return Err(Refusal::invalid_token("Invalid token: access token is missing"));
         }
     };
-    let mut server = lock(&state.authorization_server);
-    let outcome = server.check_access_token(token, state.clock.now());
-    state.book.count(server.tally());
-    outcome?;
+    state.provider.check_access_token(token)?;
     let username = quoted(page::USERNAME);
     let body = format!(r#"{{"id":1000001,"username":{username},"email":"user@sandbox.example"}}"#);
     Ok(Answer::json(200, body))
@@ -225,10 +203,4 @@ fn preflight() -> Answer {
 fn wrong_method(allowed: &str) -> Answer {
     let refusal = Refusal::invalid_request(format!("Invalid request: method must be {allowed}"));
     Answer::from(refusal.with_status(405)).header("Allow", allowed)
-}
-
-fn fresh(state: &State) -> Result<String, Refusal> {
-    let random = random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))?;
-    let prefix = &state.settings.token_prefix;
-    Ok(prefix.clone() + random.get(prefix.len()..).unwrap_or_default())
 }

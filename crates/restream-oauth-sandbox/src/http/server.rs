@@ -120,7 +120,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             }
             open.insert(number, Arc::downgrade(&stream));
         }
-        shared.state.book.connected();
+        shared.state.provider.book.connected();
         let registration = Registration { shared: Arc::clone(shared), number };
         // Without a thread, both are dropped, and with them the connection.
         let _ = thread::Builder::new().name("restream-sandbox-connection".to_owned()).spawn(move || {
@@ -201,7 +201,7 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
     let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
     let controls =
         request.head.path().starts_with(crate::http::control::PREFIX) && request.head.path() != endpoints::CANARY;
-    let entry = (!controls).then(|| state.book.arrived(seen(request, fault.as_ref())));
+    let entry = (!controls).then(|| state.provider.book.arrived(seen(request, fault.as_ref())));
 
     let script = match &fault {
         None => Script::plain(&framed_for(request, state, endpoints::act(state, request))),
@@ -211,7 +211,7 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
         },
     };
     if let Some(entry) = entry {
-        state.book.answered(entry, script.status);
+        state.provider.book.answered(entry, script.status);
     }
     wire.play(script.steps, &state.stop)
 }

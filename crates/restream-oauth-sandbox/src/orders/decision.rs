@@ -2,21 +2,25 @@
 
 use std::fmt;
 
-use crate::http::endpoints::settle;
-use crate::http::state::State;
+use crate::provider::Provider;
 use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
 use crate::restream::form::Form;
 
 /// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.
-pub(crate) fn decide(state: &State, authorize_url: &str, approved: bool) -> Result<String, AuthorizeError> {
-    let target = authorize_url.strip_prefix(&state.base_url).ok_or(AuthorizeError::NotOurs)?;
+pub(crate) fn decide(
+    provider: &Provider,
+    base_url: &str,
+    authorize_url: &str,
+    approved: bool,
+) -> Result<String, AuthorizeError> {
+    let target = authorize_url.strip_prefix(base_url).ok_or(AuthorizeError::NotOurs)?;
     let (path, query) = target.split_once('?').ok_or(AuthorizeError::NotOurs)?;
     if !matches!(path, "/login" | "/oauth/authorize") {
         return Err(AuthorizeError::NotOurs);
     }
-    match AuthorizationRequest::read(&state.settings, &Form::parse(query.as_bytes())) {
+    match AuthorizationRequest::read(&provider.settings, &Form::parse(query.as_bytes())) {
         Ok(asked) => {
-            settle(state, asked, approved).map_err(|refusal| AuthorizeError::Refused(refusal.message().to_owned()))
+            provider.settle(asked, approved).map_err(|refusal| AuthorizeError::Refused(refusal.message().to_owned()))
         }
         Err(AuthorizationRefusal::Redirect(location)) => Ok(location),
         Err(AuthorizationRefusal::Page(refusal)) => Err(AuthorizeError::Refused(refusal.message().to_owned())),

@@ -16,7 +16,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger::Tally;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
 
@@ -82,6 +81,18 @@ pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) refresh_token: String,
     pub(crate) scopes: Vec<String>,
+}
+
+/// What the authorization server counts.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) codes_issued: u64,
+    pub(crate) exchanges: u64,
+    pub(crate) refreshes: u64,
+    pub(crate) revocations: u64,
+    pub(crate) codes_replayed: u64,
+    pub(crate) dead_refresh_tokens_used: u64,
+    pub(crate) dead_access_tokens_used: u64,
 }
 
 impl AuthorizationServer {

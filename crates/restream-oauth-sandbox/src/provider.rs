@@ -1,0 +1,77 @@
+//! [`Provider`]: the one Restream that all connections share.
+//!
+//! It locks the authorization server, passes in the time and fresh random strings, and enters in the ledger what the
+//! authorization server counted.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::ledger::Book;
+use crate::restream::authorization_server::{AuthorizationRequest, AuthorizationServer, FreshPair, Issued, Settings};
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
+use crate::system::random;
+use crate::system::sync::lock;
+use crate::system::time::Clock;
+
+/// An authorization server with its settings, its clock and its ledger.
+pub(crate) struct Provider {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) book: Book,
+    authorization_server: Mutex<AuthorizationServer>,
+}
+
+impl Provider {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let (clock, book) = (Clock::default(), Book::default());
+        Self { settings, clock, book, authorization_server: Mutex::default() }
+    }
+
+    /// The user's decision: returns the address that the browser goes to.
+    pub(crate) fn settle(&self, asked: AuthorizationRequest, approved: bool) -> Result<String, Refusal> {
+        if !approved {
+            return Ok(asked.deny());
+        }
+        let code = self.fresh()?;
+        Ok(self.act(|server, now| server.approve(&self.settings, asked, code, now)))
+    }
+
+    /// A token request of an authenticated client: returns the new pair and when it was issued.
+    pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), Refusal> {
+        let pair = FreshPair { access_token: self.fresh()?, refresh_token: self.fresh()? };
+        self.act(|server, now| server.token(&self.settings, form, pair, now).map(|issued| (issued, now)))
+    }
+
+    /// Kills the pair that this token belongs to, if there is one.
+    pub(crate) fn revoke(&self, token: &str) {
+        self.act(|server, _| server.revoke(token));
+    }
+
+    /// Fails unless this access token opens the API.
+    pub(crate) fn check_access_token(&self, token: &str) -> Result<(), Refusal> {
+        self.act(|server, now| server.check_access_token(token, now))
+    }
+
+    /// Forgets codes, tokens and the ledger, and returns to the system's time.
+    pub(crate) fn reset(&self) {
+        *lock(&self.authorization_server) = AuthorizationServer::default();
+        self.clock.reset();
+        self.book.reset();
+    }
+
+    fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Duration) -> T) -> T {
+        let mut server = lock(&self.authorization_server);
+        let outcome = act(&mut server, self.clock.now());
+        // Counted while the server is locked, so that no older count overtakes a newer one.
+        self.book.count(server.tally());
+        outcome
+    }
+
+    /// An unused code or token.
+    fn fresh(&self) -> Result<String, Refusal> {
+        let random = random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))?;
+        let prefix = &self.settings.token_prefix;
+        Ok(prefix.clone() + random.get(prefix.len()..).unwrap_or_default())
+    }
+}
