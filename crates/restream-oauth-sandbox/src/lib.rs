@@ -57,6 +57,7 @@
 
 mod answer;
 mod builder;
+mod calendar;
 mod http;
 mod ledger;
 mod orders;

@@ -10,9 +10,9 @@ use crate::ledger::Book;
 use crate::restream::authorization_server::{AuthorizationRequest, AuthorizationServer, FreshPair, Issued, Settings};
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
+use crate::system::clock::Clock;
 use crate::system::random;
 use crate::system::sync::lock;
-use crate::system::time::Clock;
 
 /// An authorization server with its settings, its clock and its ledger.
 pub(crate) struct Provider {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::answer::{Answer, quoted};
+use crate::calendar::{http_date, rfc3339};
 use crate::http::control;
 use crate::http::page;
 use crate::http::request::{Head, Request};
@@ -12,7 +13,6 @@ use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationR
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
-use crate::system::time::{http_date, rfc3339};
 
 /// Where a redirect goes that nobody should follow.
 pub(crate) const CANARY: &str = "/_sandbox/canary";

@@ -1,38 +1,6 @@
-//! The sandbox's clock: the system's, moved forward by whatever a test asked for, and the two ways in
-//! which HTTP and JSON write a time down.
-//!
-//! Everywhere else a time is a [`Duration`] since the Unix epoch that is passed in, so that the
-//! authorization server itself never looks at a clock.
+//! The two ways in which HTTP and JSON write a time down.
 
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use crate::system::sync::lock;
-
-/// A clock that tests move forward, so that an hour passes without sleeping.
-#[derive(Debug, Default)]
-pub(crate) struct Clock {
-    ahead: Mutex<Duration>,
-}
-
-impl Clock {
-    /// Now, as the time since the Unix epoch.
-    pub(crate) fn now(&self) -> Duration {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        system.saturating_add(*lock(&self.ahead))
-    }
-
-    /// Moves the clock forward.
-    pub(crate) fn advance(&self, by: Duration) {
-        let mut ahead = lock(&self.ahead);
-        *ahead = ahead.saturating_add(by);
-    }
-
-    /// Back to the system's time.
-    pub(crate) fn reset(&self) {
-        *lock(&self.ahead) = Duration::ZERO;
-    }
-}
+use std::time::Duration;
 
 /// RFC 3339 with milliseconds, as in the documented body: `2018-03-05T20:01:07.215Z`.
 pub(crate) fn rfc3339(since_epoch: Duration) -> String {
@@ -131,15 +99,5 @@ mod tests {
     #[test]
     fn header_dates_are_the_ones_of_rfc_9110() {
         assert_eq!(http_date(Duration::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
-
-    #[test]
-    fn the_clock_moves_forward_and_back_home() {
-        let clock = Clock::default();
-        let before = clock.now();
-        clock.advance(Duration::from_secs(3600));
-        assert!(clock.now() >= before + Duration::from_secs(3600));
-        clock.reset();
-        assert!(clock.now() < before + Duration::from_secs(3600));
     }
 }
