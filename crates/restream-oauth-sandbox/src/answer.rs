@@ -109,11 +109,6 @@ pub(crate) fn chunk(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A JSON string: in quotes and escaped.
-pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
@@ -162,10 +157,5 @@ mod tests {
     fn an_empty_200_says_that_it_is_empty_and_a_204_says_nothing() {
         assert_eq!(Answer::new(200).to_bytes(), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(Answer::new(204).to_bytes(), b"HTTP/1.1 204 No Content\r\n\r\n");
-    }
-
-    #[test]
-    fn json_strings_are_escaped() {
-        assert_eq!(quoted("a\"b\n</"), r#""a\"b\n</""#);
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod endpoints;
 pub(crate) mod page;
+pub(crate) mod rendering;
 pub mod request;
 pub(crate) mod server;
 pub(crate) mod state;

@@ -3,4 +3,6 @@
 pub(crate) mod authorization_server;
 pub(crate) mod client_authentication;
 pub(crate) mod form;
+pub(crate) mod json;
 pub(crate) mod refusal;
+pub(crate) mod token_response;

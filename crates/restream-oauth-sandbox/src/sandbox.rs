@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::answer::quoted;
 use crate::builder::{Builder, StartError};
 use crate::http::endpoints;
 use crate::http::server::{Server, reachable};
@@ -16,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
 use crate::provider::Provider;
+use crate::restream::json::quoted;
 use crate::system::sync::{Stop, lock};
 
 /// A running local Restream. Dropping it ends its threads and closes its port.

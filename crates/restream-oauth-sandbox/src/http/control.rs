@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, quoted};
+use crate::answer::Answer;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
+use crate::restream::json::quoted;
 use crate::restream::refusal::Refusal;
 use crate::system::sync::lock;
 

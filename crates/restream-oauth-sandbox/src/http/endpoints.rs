@@ -1,18 +1,18 @@
 //! From a request to an answer: which path does what, and how its outcome is written down.
 
-use std::time::Duration;
-
-use crate::answer::{Answer, quoted};
-use crate::calendar::{http_date, rfc3339};
+use crate::answer::Answer;
+use crate::calendar::http_date;
 use crate::http::control;
 use crate::http::page;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, Issued, Settings};
+use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, Settings};
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
+use crate::restream::json::quoted;
 use crate::restream::refusal::Refusal;
+use crate::restream::token_response::success_body;
 
 /// Where a redirect goes that nobody should follow.
 pub(crate) const CANARY: &str = "/_sandbox/canary";
@@ -119,34 +119,6 @@ fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
 
     let (issued, now) = state.provider.token(&form)?;
     Ok(Answer::json(200, success_body(&issued, &state.provider.settings, now)))
-}
-
-/// The documented body: RFC 6749's names, `expires`, then the camelCase twins.
-fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {
-    let access_expires = now.saturating_add(settings.access_token_lifetime);
-    let refresh_expires = now.saturating_add(settings.refresh_token_lifetime);
-    let scope_json: Vec<_> = issued.scopes.iter().map(|scope| quoted(scope)).collect();
-    format!(
-        concat!(
-            r#"{{"access_token":{access},"expires":{access_epoch},"expires_in":{access_in},"#,
-            r#""refresh_token":{refresh},"scope":{scope},"token_type":"Bearer","#,
-            r#""accessToken":{access},"accessTokenExpiresIn":{access_in},"#,
-            r#""accessTokenExpiresAt":"{access_at}","accessTokenExpiresEpoch":{access_epoch},"#,
-            r#""refreshToken":{refresh},"refreshTokenExpiresIn":{refresh_in},"#,
-            r#""refreshTokenExpiresAt":"{refresh_at}","refreshTokenExpiresEpoch":{refresh_epoch},"#,
-            r#""scopeJson":[{scope_json}],"tokenType":"Bearer"}}"#,
-        ),
-        access = quoted(&issued.access_token),
-        access_in = settings.access_token_lifetime.as_secs(),
-        access_at = rfc3339(access_expires),
-        access_epoch = access_expires.as_secs(),
-        refresh = quoted(&issued.refresh_token),
-        refresh_in = settings.refresh_token_lifetime.as_secs(),
-        refresh_at = rfc3339(refresh_expires),
-        refresh_epoch = refresh_expires.as_secs(),
-        scope = quoted(&issued.scopes.join(" ")),
-        scope_json = scope_json.join(","),
-    )
 }
 
 /// `POST /oauth/revoke`: always 200 and empty, whether anything was revoked or not.

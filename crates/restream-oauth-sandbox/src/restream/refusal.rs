@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::answer::{Answer, quoted};
+use crate::restream::json::quoted;
 
 /// What went wrong, for the client to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,24 +60,26 @@ impl Refusal {
         &self.message
     }
 
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The value of `WWW-Authenticate`.
+    pub(crate) fn challenge(&self) -> Option<&'static str> {
+        self.challenge
+    }
+
+    /// `{"error":{"statusCode":401,"status":401,"code":401,"message":"…","name":"…"}}`
+    pub(crate) fn body(&self) -> String {
+        let Self { status, name, message, .. } = self;
+        format!(
+            r#"{{"error":{{"statusCode":{status},"status":{status},"code":{status},"message":{},"name":"{name}"}}}}"#,
+            quoted(message),
+        )
+    }
+
     fn new(status: u16, name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, name, message: message.into(), challenge: None }
-    }
-}
-
-impl From<Refusal> for Answer {
-    /// `{"error":{"statusCode":401,"status":401,"code":401,"message":"…","name":"…"}}`
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { status, name, message, challenge } = refusal;
-        let body = format!(
-            r#"{{"error":{{"statusCode":{status},"status":{status},"code":{status},"message":{},"name":"{name}"}}}}"#,
-            quoted(&message),
-        );
-        let answer = Self::json(status, body);
-        match challenge {
-            Some(challenge) => answer.header("WWW-Authenticate", challenge),
-            None => answer,
-        }
     }
 }
 
@@ -87,20 +89,9 @@ mod tests {
 
     #[test]
     fn the_body_is_the_documented_one() {
-        let answer = Answer::from(Refusal::invalid_token("Invalid token: access token is invalid"));
         assert_eq!(
-            String::from_utf8_lossy(answer.body()),
+            Refusal::invalid_token("Invalid token: access token is invalid").body(),
             r#"{"error":{"statusCode":401,"status":401,"code":401,"message":"Invalid token: access token is invalid","name":"invalid_token"}}"#
         );
-    }
-
-    #[test]
-    fn only_a_client_that_tried_basic_is_challenged() {
-        let basic = Answer::from(Refusal::invalid_client(true));
-        assert_eq!(basic.status(), 401);
-        assert_eq!(basic.value("www-authenticate"), Some("Basic realm=\"Service\""));
-        let body = Answer::from(Refusal::invalid_client(false));
-        assert_eq!(body.status(), 400);
-        assert_eq!(body.value("www-authenticate"), None);
     }
 }

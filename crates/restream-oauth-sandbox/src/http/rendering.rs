@@ -1,0 +1,29 @@
+//! What Restream decides, as an HTTP answer.
+
+use crate::answer::Answer;
+use crate::restream::refusal::Refusal;
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        let answer = Self::json(refusal.status(), refusal.body());
+        match refusal.challenge() {
+            Some(challenge) => answer.header("WWW-Authenticate", challenge),
+            None => answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_tried_basic_is_challenged() {
+        let basic = Answer::from(Refusal::invalid_client(true));
+        assert_eq!(basic.status(), 401);
+        assert_eq!(basic.value("www-authenticate"), Some("Basic realm=\"Service\""));
+        let body = Answer::from(Refusal::invalid_client(false));
+        assert_eq!(body.status(), 400);
+        assert_eq!(body.value("www-authenticate"), None);
+    }
+}
