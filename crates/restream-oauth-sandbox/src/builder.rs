@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 use crate::http::tls::{Certificate, TlsError};
-use crate::restream::authorization_server::Settings;
+use crate::restream::settings::Settings;
 use crate::system::random;
 
 /// The settings of a [`Sandbox`](crate::Sandbox) before it starts.

@@ -7,9 +7,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::ledger::Book;
-use crate::restream::authorization_server::{AuthorizationRequest, AuthorizationServer, FreshPair, Issued, Settings};
+use crate::restream::authorization_request::AuthorizationRequest;
+use crate::restream::authorization_server::{AuthorizationServer, FreshPair, Issued};
 use crate::restream::form::Form;
 use crate::restream::refusal::Refusal;
+use crate::restream::settings::Settings;
 use crate::system::clock::Clock;
 use crate::system::random;
 use crate::system::sync::lock;

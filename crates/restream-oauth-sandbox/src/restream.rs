@@ -1,8 +1,10 @@
 //! What Restream decides: codes, grants, rotation, revocation, and who the client is.
 
+pub(crate) mod authorization_request;
 pub(crate) mod authorization_server;
 pub(crate) mod client_authentication;
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod refusal;
+pub(crate) mod settings;
 pub(crate) mod token_response;

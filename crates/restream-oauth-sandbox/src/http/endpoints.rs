@@ -7,11 +7,12 @@ use crate::http::page;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest, Settings};
+use crate::restream::authorization_request::{AuthorizationRefusal, AuthorizationRequest};
 use crate::restream::client_authentication::authenticate;
 use crate::restream::form::Form;
 use crate::restream::json::quoted;
 use crate::restream::refusal::Refusal;
+use crate::restream::settings::Settings;
 use crate::restream::token_response::success_body;
 
 /// Where a redirect goes that nobody should follow.

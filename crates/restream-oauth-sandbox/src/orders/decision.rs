@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::provider::Provider;
-use crate::restream::authorization_server::{AuthorizationRefusal, AuthorizationRequest};
+use crate::restream::authorization_request::{AuthorizationRefusal, AuthorizationRequest};
 use crate::restream::form::Form;
 
 /// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.

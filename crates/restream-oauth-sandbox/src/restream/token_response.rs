@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::calendar::rfc3339;
-use crate::restream::authorization_server::{Issued, Settings};
+use crate::restream::authorization_server::Issued;
 use crate::restream::json::quoted;
+use crate::restream::settings::Settings;
 
 /// The documented body: RFC 6749's names, `expires`, then the camelCase twins.
 pub(crate) fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {

@@ -1,6 +1,7 @@
 //! The rules of codes, grants, rotation and revocation, one sentence each.
 
 use super::*;
+use crate::restream::authorization_request::AuthorizationRefusal;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 /// RFC 7636 appendix B.

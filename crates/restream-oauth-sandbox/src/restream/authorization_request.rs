@@ -1,0 +1,96 @@
+//! Step 1: what the browser brings (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::restream::form::Form;
+use crate::restream::refusal::Refusal;
+use crate::restream::settings::Settings;
+
+/// A request that may be shown to the user: client and redirect URI are known.
+pub(crate) struct AuthorizationRequest {
+    pub(super) redirect_uri: String,
+    state: Option<String>,
+    pub(super) code_challenge: Option<String>,
+}
+
+/// Why there is no page to show.
+pub(crate) enum AuthorizationRefusal {
+    /// Who asks, or where the answer goes, is in doubt: nobody is redirected (RFC 6749 section 4.1.2.1).
+    Page(Refusal),
+    /// The client is told at its redirect URI.
+    Redirect(String),
+}
+
+impl AuthorizationRequest {
+    /// Reads the query of step 1. `scope` is read over: Restream takes scopes from the application's
+    /// settings.
+    pub(crate) fn read(settings: &Settings, query: &Form) -> Result<Self, AuthorizationRefusal> {
+        Self::check_client(settings, query).map_err(AuthorizationRefusal::Page)?;
+        let asked = Self {
+            redirect_uri: query.value("redirect_uri").unwrap_or_default().to_owned(),
+            state: query.value("state").map(str::to_owned),
+            code_challenge: query.value("code_challenge").map(str::to_owned),
+        };
+        let refused = |error, description| {
+            let parameters = [("error", error), ("error_description", description)];
+            Err(AuthorizationRefusal::Redirect(asked.location(&parameters)))
+        };
+        match query.value("response_type") {
+            Some("code") => {}
+            Some(_) => {
+                return refused("unsupported_response_type", "`response_type` is not `code`");
+            }
+            None => return refused("invalid_request", "`response_type` is missing"),
+        }
+        // RFC 7636 section 4.3: without a method it would be `plain`, which protects nothing here.
+        match (&asked.code_challenge, query.value("code_challenge_method")) {
+            (None, None) => {}
+            (Some(challenge), Some("S256")) if is_sha256_base64url(challenge) => {}
+            (Some(_), Some("S256")) => {
+                return refused("invalid_request", "`code_challenge` is malformed");
+            }
+            _ => return refused("invalid_request", "transform algorithm not supported"),
+        }
+        Ok(asked)
+    }
+
+    fn check_client(settings: &Settings, query: &Form) -> Result<(), Refusal> {
+        if let Some(name) = query.repeated() {
+            return Err(Refusal::invalid_request(format!("Invalid request: `{name}` is repeated")));
+        }
+        if query.value("client_id") != Some(&settings.client_id) {
+            return Err(Refusal::invalid_client(false));
+        }
+        // Byte for byte, port included: Restream registers fixed addresses.
+        match query.value("redirect_uri") {
+            Some(uri) if settings.redirect_uris.iter().any(|registered| registered == uri) => Ok(()),
+            _ => Err(Refusal::invalid_request("Invalid request: `redirect_uri` is not registered")),
+        }
+    }
+
+    /// Where the answer goes.
+    pub(crate) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The user declines: Restream redirects without any parameter.
+    pub(crate) fn deny(self) -> String {
+        self.redirect_uri
+    }
+
+    /// The redirect URI with parameters after whatever query it has.
+    pub(super) fn location(&self, parameters: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parameters);
+        if let Some(state) = &self.state {
+            query.append_pair("state", state);
+        }
+        let separator = if self.redirect_uri.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{}", self.redirect_uri, query.finish())
+    }
+}
+
+fn is_sha256_base64url(challenge: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|digest| digest.len() == 32)
+}

@@ -1,0 +1,19 @@
+//! The registered application, and the rules that the sandbox follows.
+
+use std::time::Duration;
+
+/// The registered application and the rules that it lives under.
+pub(crate) struct Settings {
+    pub(crate) client_id: String,
+    /// `None`: a public client.
+    pub(crate) client_secret: Option<String>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    /// What codes and tokens begin with.
+    pub(crate) token_prefix: String,
+    pub(crate) code_lifetime: Duration,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) refresh_token_lifetime: Duration,
+    /// Whether a dead refresh token also kills the living pair of its grant (RFC 9700 section 4.14.2).
+    pub(crate) revoke_grant_on_reuse: bool,
+}
