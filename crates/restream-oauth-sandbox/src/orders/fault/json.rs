@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{BodyFraming, Ending, Endpoint, Fault, Point, Strikes, Times, What};
+use crate::orders::fault::menu::{BodyFraming, Ending, Endpoint, Fault, Point, Strikes, Times, What};
 
 /// Why a JSON text is not a fault: what was expected, and of which member.
 #[derive(Clone, Debug, PartialEq, Eq)]

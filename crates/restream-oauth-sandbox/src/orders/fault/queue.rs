@@ -1,6 +1,6 @@
 //! Which fault a request or a connection meets.
 
-use super::{Endpoint, Fault, Times};
+use crate::orders::fault::menu::{Endpoint, Fault, Times};
 
 /// The faults that wait for their request.
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::orders::fault::{Point, What};
+    use crate::orders::fault::menu::{Point, What};
 
     #[test]
     fn a_fault_strikes_as_often_as_it_was_ordered_and_only_where() {
