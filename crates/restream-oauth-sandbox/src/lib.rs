@@ -55,6 +55,19 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
+// The layout, from top to bottom. Each imports only what stands below it; `tests/layout.rs` holds that.
+//
+//     sandbox     a running sandbox: what a test calls
+//     builder     its settings before it starts
+//     http/       what moves bytes: connections, requests, endpoints, pages
+//     orders/     what a test orders: faults, the scripts that they become, the user's decision
+//     provider    one Restream with its clock, its randomness and its ledger
+//     ledger      what the sandbox saw
+//     restream/   what Restream decides: knows no HTTP, looks at no clock, draws nothing at random
+//     answer      an HTTP answer in memory
+//     calendar    how a time is written
+//     spellings   how a secret looks in a log
+//     system/     clock, randomness, locks
 mod answer;
 mod builder;
 mod calendar;
