@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
 use crate::restream::authorization_server::{AuthorizationServer, FreshPair, Issued};
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::refusal::Refusal;
 use crate::restream::settings::Settings;
 use crate::system::clock::Clock;
 use crate::system::random;
@@ -31,7 +31,7 @@ impl Provider {
     }
 
     /// The user's decision: returns the address that the browser goes to.
-    pub(crate) fn settle(&self, asked: AuthorizationRequest, approved: bool) -> Result<String, Refusal> {
+    pub(crate) fn settle(&self, asked: AuthorizationRequest, approved: bool) -> Result<String, ErrorResponse> {
         if !approved {
             return Ok(asked.deny());
         }
@@ -40,7 +40,7 @@ impl Provider {
     }
 
     /// A token request of an authenticated client: returns the new pair and when it was issued.
-    pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), Refusal> {
+    pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), ErrorResponse> {
         let pair = FreshPair { access_token: self.fresh()?, refresh_token: self.fresh()? };
         self.act(|server, now| server.token(&self.settings, form, pair, now).map(|issued| (issued, now)))
     }
@@ -51,7 +51,7 @@ impl Provider {
     }
 
     /// Fails unless this access token opens the API.
-    pub(crate) fn check_access_token(&self, token: &str) -> Result<(), Refusal> {
+    pub(crate) fn check_access_token(&self, token: &str) -> Result<(), ErrorResponse> {
         self.act(|server, now| server.check_access_token(token, now))
     }
 
@@ -71,8 +71,8 @@ impl Provider {
     }
 
     /// An unused code or token.
-    fn fresh(&self) -> Result<String, Refusal> {
-        let random = random::hex_40().map_err(|_| Refusal::server_error("Server error: no randomness"))?;
+    fn fresh(&self) -> Result<String, ErrorResponse> {
+        let random = random::hex_40().map_err(|_| ErrorResponse::server_error("Server error: no randomness"))?;
         let prefix = &self.settings.token_prefix;
         Ok(prefix.clone() + random.get(prefix.len()..).unwrap_or_default())
     }

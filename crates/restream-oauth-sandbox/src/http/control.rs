@@ -13,8 +13,8 @@ use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::json::quoted;
-use crate::restream::refusal::Refusal;
 use crate::system::sync::lock;
 
 /// What all its paths begin with.
@@ -24,15 +24,15 @@ pub(crate) const PREFIX: &str = "/_sandbox/";
 pub(crate) fn act(state: &State, request: &Request) -> Answer {
     let head = &request.head;
     if !host_is_literal(state, head) {
-        let refusal = Refusal::invalid_request("`Host` must be a loopback address and the port");
-        return refusal.with_status(421).into();
+        let error = ErrorResponse::invalid_request("`Host` must be a loopback address and the port");
+        return error.with_status(421).into();
     }
     if head.header("origin").is_some_and(|origin| !is_loopback_origin(origin)) {
-        return Refusal::invalid_request("Not for pages of other origins").with_status(403).into();
+        return ErrorResponse::invalid_request("Not for pages of other origins").with_status(403).into();
     }
     let done = |result: Result<(), String>| match result {
         Ok(()) => Answer::json(200, "{\"ok\":true}".to_owned()),
-        Err(message) => Refusal::invalid_request(message).into(),
+        Err(message) => ErrorResponse::invalid_request(message).into(),
     };
     match (head.method(), head.path().strip_prefix(PREFIX).unwrap_or_default()) {
         ("GET", "ledger") => Answer::json(200, state.provider.book.snapshot().to_json()),
@@ -49,7 +49,7 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
             state.reset();
             done(Ok(()))
         }
-        _ => Refusal::invalid_request("Not found").with_status(404).into(),
+        _ => ErrorResponse::invalid_request("Not found").with_status(404).into(),
     }
 }
 
@@ -64,7 +64,7 @@ fn inject(state: &State, body: &[u8]) -> Result<(), String> {
 fn pressed(state: &State, body: &[u8], approved: bool) -> Answer {
     match decide(&state.provider, &state.base_url, &String::from_utf8_lossy(body), approved) {
         Ok(callback) => Answer::json(200, format!("{{\"callback\":{}}}", quoted(&callback))),
-        Err(error) => Refusal::invalid_request(error.to_string()).into(),
+        Err(error) => ErrorResponse::invalid_request(error.to_string()).into(),
     }
 }
 

@@ -7,11 +7,11 @@ use crate::http::page;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
-use crate::restream::authorization_request::{AuthorizationRefusal, AuthorizationRequest};
+use crate::restream::authorization_request::{AuthorizationError, AuthorizationRequest};
 use crate::restream::client_authentication::authenticate;
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::json::quoted;
-use crate::restream::refusal::Refusal;
 use crate::restream::settings::Settings;
 use crate::restream::token_response::success_body;
 
@@ -25,9 +25,9 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         ("OPTIONS", _) => preflight(),
         ("GET", "/login" | "/oauth/authorize") => show_page(state, head),
         ("POST", "/login" | "/oauth/authorize") => decide(state, request),
-        ("POST", "/oauth/token") => or_refusal(token(state, request)),
-        ("POST", "/oauth/revoke") => or_refusal(revoke(state, request)),
-        ("GET", "/v2/user/profile") => or_refusal(profile(state, head)),
+        ("POST", "/oauth/token") => or_error_response(token(state, request)),
+        ("POST", "/oauth/revoke") => or_error_response(revoke(state, request)),
+        ("GET", "/v2/user/profile") => or_error_response(profile(state, head)),
         (_, CANARY) => {
             state.provider.book.canary_hit();
             Answer::json(200, "{\"canary\":true}".to_owned())
@@ -36,13 +36,13 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         (_, "/login" | "/oauth/authorize") => wrong_method("GET, POST"),
         (_, "/oauth/token" | "/oauth/revoke") => wrong_method("POST"),
         (_, "/v2/user/profile") => wrong_method("GET"),
-        _ => Refusal::invalid_request("Not found").with_status(404).into(),
+        _ => ErrorResponse::invalid_request("Not found").with_status(404).into(),
     }
 }
 
 /// What a server says that did not do what was asked.
 pub(crate) fn unavailable() -> Answer {
-    Refusal::server_error("Server error: nothing was done").into()
+    ErrorResponse::server_error("Server error: nothing was done").into()
 }
 
 /// The answer that a fault puts in the place of the real one, if it is of that kind.
@@ -75,7 +75,7 @@ fn show_page(state: &State, head: &Head) -> Answer {
         Ok(asked) => {
             page::consent(&state.provider.settings.client_id, asked.redirect_uri(), &state.provider.settings.scopes)
         }
-        Err(refusal) => refused(refusal),
+        Err(error) => page_or_redirect(error),
     }
 }
 
@@ -83,36 +83,36 @@ fn decide(state: &State, request: &Request) -> Answer {
     let query = Form::parse(request.head.query().as_bytes());
     let asked = match AuthorizationRequest::read(&state.provider.settings, &query) {
         Ok(asked) => asked,
-        Err(refusal) => return refused(refusal),
+        Err(error) => return page_or_redirect(error),
     };
     // A page elsewhere must not press the button. Browsers name the origin of every form that is posted.
     let own = request.head.header("host");
     let foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, authority)| Some(authority) != own);
     if request.head.header("origin").is_some_and(foreign) {
-        let refusal = Refusal::invalid_request("The decision comes from another page");
-        return page::refused(&refusal.with_status(403));
+        let error = ErrorResponse::invalid_request("The decision comes from another page");
+        return page::error(&error.with_status(403));
     }
     let form = request.form();
     let approved = match form.as_ref().and_then(|form| form.value("decision")) {
         Some("approve") => true,
         Some("deny") => false,
-        _ => return page::refused(&Refusal::invalid_request("Missing parameter: `decision`")),
+        _ => return page::error(&ErrorResponse::invalid_request("Missing parameter: `decision`")),
     };
     match state.provider.settle(asked, approved) {
         Ok(location) => redirect(&location),
-        Err(refusal) => refusal.into(),
+        Err(error) => error.into(),
     }
 }
 
-fn refused(refusal: AuthorizationRefusal) -> Answer {
-    match refusal {
-        AuthorizationRefusal::Page(refusal) => page::refused(&refusal),
-        AuthorizationRefusal::Redirect(location) => redirect(&location),
+fn page_or_redirect(error: AuthorizationError) -> Answer {
+    match error {
+        AuthorizationError::Page(error) => page::error(&error),
+        AuthorizationError::Redirect(location) => redirect(&location),
     }
 }
 
 /// `POST /oauth/token`.
-fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
+fn token(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     let form = form_of(request)?;
     let Settings { client_id, client_secret, .. } = &state.provider.settings;
     let authorization = request.head.header("authorization");
@@ -123,7 +123,7 @@ fn token(state: &State, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// `POST /oauth/revoke`: always 200 and empty, whether anything was revoked or not.
-fn revoke(state: &State, request: &Request) -> Result<Answer, Refusal> {
+fn revoke(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     let form = form_of(request)?;
     if let Some(token) = form.value("token") {
         state.provider.revoke(token);
@@ -132,12 +132,12 @@ fn revoke(state: &State, request: &Request) -> Result<Answer, Refusal> {
 }
 
 /// `GET /v2/user/profile`.
-fn profile(state: &State, head: &Head) -> Result<Answer, Refusal> {
+fn profile(state: &State, head: &Head) -> Result<Answer, ErrorResponse> {
     let bearer = head.header("authorization").and_then(|value| value.split_once(' '));
     let token = match bearer {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => {
-            return Err(Refusal::invalid_token("Invalid token: access token is missing"));
+            return Err(ErrorResponse::invalid_token("Invalid token: access token is missing"));
         }
     };
     state.provider.check_access_token(token)?;
@@ -147,17 +147,17 @@ fn profile(state: &State, head: &Head) -> Result<Answer, Refusal> {
 }
 
 /// The parameters of a POST, as RFC 6749 wants them: form-encoded, each at most once.
-fn form_of(request: &Request) -> Result<Form, Refusal> {
+fn form_of(request: &Request) -> Result<Form, ErrorResponse> {
     let form = request.form().ok_or_else(|| {
-        Refusal::invalid_request("Invalid request: content must be application/x-www-form-urlencoded")
+        ErrorResponse::invalid_request("Invalid request: content must be application/x-www-form-urlencoded")
     })?;
     match form.repeated() {
-        Some(name) => Err(Refusal::invalid_request(format!("Invalid request: `{name}` is repeated"))),
+        Some(name) => Err(ErrorResponse::invalid_request(format!("Invalid request: `{name}` is repeated"))),
         None => Ok(form),
     }
 }
 
-fn or_refusal(outcome: Result<Answer, Refusal>) -> Answer {
+fn or_error_response(outcome: Result<Answer, ErrorResponse>) -> Answer {
     outcome.unwrap_or_else(Answer::from)
 }
 
@@ -174,6 +174,6 @@ fn preflight() -> Answer {
 }
 
 fn wrong_method(allowed: &str) -> Answer {
-    let refusal = Refusal::invalid_request(format!("Invalid request: method must be {allowed}"));
-    Answer::from(refusal.with_status(405)).header("Allow", allowed)
+    let error = ErrorResponse::invalid_request(format!("Invalid request: method must be {allowed}"));
+    Answer::from(error.with_status(405)).header("Allow", allowed)
 }

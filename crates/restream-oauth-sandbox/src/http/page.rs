@@ -1,7 +1,7 @@
 //! The consent page: plain HTML that works without scripts, and says what is being asked.
 
 use crate::answer::Answer;
-use crate::restream::refusal::Refusal;
+use crate::restream::error_response::ErrorResponse;
 
 /// Asks the user. The form goes back to the address of the page, query included, so that the request is
 /// read once more from the same place and the page repeats none of it.
@@ -25,11 +25,11 @@ pub(crate) fn consent(client_id: &str, redirect_uri: &str, scopes: &[String]) ->
 }
 
 /// Says why there is nothing to agree to. Nobody is redirected.
-pub(crate) fn refused(refusal: &Refusal) -> Answer {
+pub(crate) fn error(error: &ErrorResponse) -> Answer {
     let main = format!(
         "<h1>This request cannot be answered</h1>\n<p role=\"alert\">{}</p>\n<p><code>{}</code></p>",
-        escaped(refusal.message()),
-        escaped(refusal.name()),
+        escaped(error.message()),
+        escaped(error.name()),
     );
     page(400, "This request cannot be answered", &main)
 }

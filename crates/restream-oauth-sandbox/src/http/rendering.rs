@@ -1,12 +1,12 @@
 //! What Restream decides, as an HTTP answer.
 
 use crate::answer::Answer;
-use crate::restream::refusal::Refusal;
+use crate::restream::error_response::ErrorResponse;
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        let answer = Self::json(refusal.status(), refusal.body());
-        match refusal.challenge() {
+impl From<ErrorResponse> for Answer {
+    fn from(error: ErrorResponse) -> Self {
+        let answer = Self::json(error.status(), error.body());
+        match error.challenge() {
             Some(challenge) => answer.header("WWW-Authenticate", challenge),
             None => answer,
         }
@@ -19,10 +19,10 @@ mod tests {
 
     #[test]
     fn only_a_client_that_tried_basic_is_challenged() {
-        let basic = Answer::from(Refusal::invalid_client(true));
+        let basic = Answer::from(ErrorResponse::invalid_client(true));
         assert_eq!(basic.status(), 401);
         assert_eq!(basic.value("www-authenticate"), Some("Basic realm=\"Service\""));
-        let body = Answer::from(Refusal::invalid_client(false));
+        let body = Answer::from(ErrorResponse::invalid_client(false));
         assert_eq!(body.status(), 400);
         assert_eq!(body.value("www-authenticate"), None);
     }

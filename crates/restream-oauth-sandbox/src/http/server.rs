@@ -16,8 +16,8 @@ use crate::ledger::SeenRequest;
 use crate::orders::fault::{Endpoint, Fault, Point, Strikes, What};
 use crate::orders::script::Script;
 use crate::restream::client_authentication::ClientAuthentication;
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::refusal::Refusal;
 use crate::system::sync::lock;
 
 /// Connections at a time; one more is closed at once.
@@ -166,7 +166,7 @@ fn serve(stream: Arc<TcpStream>, shared: &Shared) -> io::Result<()> {
                 return Ok(());
             }
             Err(Unreadable::Bad(bad)) => {
-                let answer = endpoints::with_common_headers(state, refused(bad));
+                let answer = endpoints::with_common_headers(state, bad_request(bad));
                 wire.play(Script::plain(&answer.header("Connection", "close")).steps, &state.stop)?;
                 wire.finish();
                 return Ok(());
@@ -270,7 +270,7 @@ fn shortened(name: &str) -> String {
     if name.len() <= 32 { name.to_owned() } else { "(too long)".to_owned() }
 }
 
-fn refused(bad: BadRequest) -> Answer {
+fn bad_request(bad: BadRequest) -> Answer {
     let (status, message) = match bad {
         BadRequest::Syntax => (400, "Not an HTTP/1.1 request"),
         BadRequest::HeadTooLarge => (431, "The head is too large"),
@@ -278,5 +278,5 @@ fn refused(bad: BadRequest) -> Answer {
         BadRequest::Framing => (400, "The body's length is not told in exactly one way"),
         BadRequest::Host => (400, "There must be exactly one `Host`"),
     };
-    Refusal::invalid_request(message).with_status(status).into()
+    ErrorResponse::invalid_request(message).with_status(status).into()
 }

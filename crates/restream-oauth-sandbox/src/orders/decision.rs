@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::provider::Provider;
-use crate::restream::authorization_request::{AuthorizationRefusal, AuthorizationRequest};
+use crate::restream::authorization_request::{AuthorizationError, AuthorizationRequest};
 use crate::restream::form::Form;
 
 /// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.
@@ -20,10 +20,10 @@ pub(crate) fn decide(
     }
     match AuthorizationRequest::read(&provider.settings, &Form::parse(query.as_bytes())) {
         Ok(asked) => {
-            provider.settle(asked, approved).map_err(|refusal| AuthorizeError::Refused(refusal.message().to_owned()))
+            provider.settle(asked, approved).map_err(|error| AuthorizeError::Refused(error.message().to_owned()))
         }
-        Err(AuthorizationRefusal::Redirect(location)) => Ok(location),
-        Err(AuthorizationRefusal::Page(refusal)) => Err(AuthorizeError::Refused(refusal.message().to_owned())),
+        Err(AuthorizationError::Redirect(location)) => Ok(location),
+        Err(AuthorizationError::Page(error)) => Err(AuthorizeError::Refused(error.message().to_owned())),
     }
 }
 

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::refusal::Refusal;
 use crate::restream::settings::Settings;
 
 /// A request that may be shown to the user: client and redirect URI are known.
@@ -15,9 +15,9 @@ pub(crate) struct AuthorizationRequest {
 }
 
 /// Why there is no page to show.
-pub(crate) enum AuthorizationRefusal {
+pub(crate) enum AuthorizationError {
     /// Who asks, or where the answer goes, is in doubt: nobody is redirected (RFC 6749 section 4.1.2.1).
-    Page(Refusal),
+    Page(ErrorResponse),
     /// The client is told at its redirect URI.
     Redirect(String),
 }
@@ -25,47 +25,47 @@ pub(crate) enum AuthorizationRefusal {
 impl AuthorizationRequest {
     /// Reads the query of step 1. `scope` is read over: Restream takes scopes from the application's
     /// settings.
-    pub(crate) fn read(settings: &Settings, query: &Form) -> Result<Self, AuthorizationRefusal> {
-        Self::check_client(settings, query).map_err(AuthorizationRefusal::Page)?;
+    pub(crate) fn read(settings: &Settings, query: &Form) -> Result<Self, AuthorizationError> {
+        Self::check_client(settings, query).map_err(AuthorizationError::Page)?;
         let asked = Self {
             redirect_uri: query.value("redirect_uri").unwrap_or_default().to_owned(),
             state: query.value("state").map(str::to_owned),
             code_challenge: query.value("code_challenge").map(str::to_owned),
         };
-        let refused = |error, description| {
+        let redirect = |error, description| {
             let parameters = [("error", error), ("error_description", description)];
-            Err(AuthorizationRefusal::Redirect(asked.location(&parameters)))
+            Err(AuthorizationError::Redirect(asked.location(&parameters)))
         };
         match query.value("response_type") {
             Some("code") => {}
             Some(_) => {
-                return refused("unsupported_response_type", "`response_type` is not `code`");
+                return redirect("unsupported_response_type", "`response_type` is not `code`");
             }
-            None => return refused("invalid_request", "`response_type` is missing"),
+            None => return redirect("invalid_request", "`response_type` is missing"),
         }
         // RFC 7636 section 4.3: without a method it would be `plain`, which protects nothing here.
         match (&asked.code_challenge, query.value("code_challenge_method")) {
             (None, None) => {}
             (Some(challenge), Some("S256")) if is_sha256_base64url(challenge) => {}
             (Some(_), Some("S256")) => {
-                return refused("invalid_request", "`code_challenge` is malformed");
+                return redirect("invalid_request", "`code_challenge` is malformed");
             }
-            _ => return refused("invalid_request", "transform algorithm not supported"),
+            _ => return redirect("invalid_request", "transform algorithm not supported"),
         }
         Ok(asked)
     }
 
-    fn check_client(settings: &Settings, query: &Form) -> Result<(), Refusal> {
+    fn check_client(settings: &Settings, query: &Form) -> Result<(), ErrorResponse> {
         if let Some(name) = query.repeated() {
-            return Err(Refusal::invalid_request(format!("Invalid request: `{name}` is repeated")));
+            return Err(ErrorResponse::invalid_request(format!("Invalid request: `{name}` is repeated")));
         }
         if query.value("client_id") != Some(&settings.client_id) {
-            return Err(Refusal::invalid_client(false));
+            return Err(ErrorResponse::invalid_client(false));
         }
         // Byte for byte, port included: Restream registers fixed addresses.
         match query.value("redirect_uri") {
             Some(uri) if settings.redirect_uris.iter().any(|registered| registered == uri) => Ok(()),
-            _ => Err(Refusal::invalid_request("Invalid request: `redirect_uri` is not registered")),
+            _ => Err(ErrorResponse::invalid_request("Invalid request: `redirect_uri` is not registered")),
         }
     }
 

@@ -17,8 +17,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use crate::restream::authorization_request::AuthorizationRequest;
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::refusal::Refusal;
 use crate::restream::settings::Settings;
 
 /// Codes and tokens, dead ones included: only who remembers a dead token notices its reuse.
@@ -118,11 +118,11 @@ impl AuthorizationServer {
         form: &Form,
         fresh: FreshPair,
         now: Duration,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, ErrorResponse> {
         match required(form, "grant_type")? {
             "authorization_code" => self.exchange(settings, form, fresh, now),
             "refresh_token" => self.refresh(settings, form, fresh, now),
-            _ => Err(Refusal::unsupported_grant_type()),
+            _ => Err(ErrorResponse::unsupported_grant_type()),
         }
     }
 
@@ -132,10 +132,10 @@ impl AuthorizationServer {
         form: &Form,
         fresh: FreshPair,
         now: Duration,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, ErrorResponse> {
         let presented = required(form, "code")?;
         let redirect_uri = required(form, "redirect_uri")?;
-        let invalid = || Refusal::invalid_grant("Invalid grant: authorization code is invalid");
+        let invalid = || ErrorResponse::invalid_grant("Invalid grant: authorization code is invalid");
         let code = self.codes.get_mut(presented).ok_or_else(invalid)?;
 
         // RFC 6749 section 4.1.2: a second use also ends what the first one got.
@@ -145,10 +145,10 @@ impl AuthorizationServer {
             return Err(invalid());
         }
         if now >= code.expires_at {
-            return Err(Refusal::invalid_grant("Invalid grant: authorization code has expired"));
+            return Err(ErrorResponse::invalid_grant("Invalid grant: authorization code has expired"));
         }
         if code.redirect_uri != redirect_uri {
-            return Err(Refusal::invalid_grant("Invalid grant: `redirect_uri` is not the one of the code"));
+            return Err(ErrorResponse::invalid_grant("Invalid grant: `redirect_uri` is not the one of the code"));
         }
         check_code_verifier(code.challenge.as_deref(), form.value("code_verifier"))?;
 
@@ -165,9 +165,9 @@ impl AuthorizationServer {
         form: &Form,
         fresh: FreshPair,
         now: Duration,
-    ) -> Result<Issued, Refusal> {
+    ) -> Result<Issued, ErrorResponse> {
         let presented = required(form, "refresh_token")?;
-        let invalid = || Refusal::invalid_grant("Invalid grant: refresh token is invalid");
+        let invalid = || ErrorResponse::invalid_grant("Invalid grant: refresh token is invalid");
         let token = self.tokens.get(presented).ok_or_else(invalid)?;
         if token.kind != TokenKind::Refresh {
             return Err(invalid());
@@ -181,7 +181,7 @@ impl AuthorizationServer {
             return Err(invalid());
         }
         if now >= token.expires_at {
-            return Err(Refusal::invalid_grant("Invalid grant: refresh token has expired"));
+            return Err(ErrorResponse::invalid_grant("Invalid grant: refresh token has expired"));
         }
         let scopes = narrowed(&token.scopes, form.value("scope"))?;
 
@@ -201,20 +201,20 @@ impl AuthorizationServer {
     }
 
     /// Whether an access token opens the API.
-    pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), Refusal> {
+    pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), ErrorResponse> {
         match self.tokens.get(token) {
             Some(Token { kind: TokenKind::Access, alive: false, .. }) => {
                 self.tally.dead_access_tokens_used += 1;
-                Err(Refusal::invalid_token("Invalid token: access token is invalid"))
+                Err(ErrorResponse::invalid_token("Invalid token: access token is invalid"))
             }
             Some(found) if found.kind == TokenKind::Access => {
                 if now < found.expires_at {
                     Ok(())
                 } else {
-                    Err(Refusal::invalid_token("Invalid token: access token has expired"))
+                    Err(ErrorResponse::invalid_token("Invalid token: access token has expired"))
                 }
             }
-            _ => Err(Refusal::invalid_token("Invalid token: access token is invalid")),
+            _ => Err(ErrorResponse::invalid_token("Invalid token: access token is invalid")),
         }
     }
 
@@ -245,30 +245,30 @@ impl AuthorizationServer {
     }
 }
 
-fn required<'form>(form: &'form Form, name: &str) -> Result<&'form str, Refusal> {
-    form.value(name).ok_or_else(|| Refusal::invalid_request(format!("Missing parameter: `{name}`")))
+fn required<'form>(form: &'form Form, name: &str) -> Result<&'form str, ErrorResponse> {
+    form.value(name).ok_or_else(|| ErrorResponse::invalid_request(format!("Missing parameter: `{name}`")))
 }
 
 /// RFC 7636 section 4.6, and RFC 9700 section 2.1.1: a verifier without a challenge is a downgrade.
-fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Refusal> {
+fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), ErrorResponse> {
     match (challenge, verifier) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(Refusal::invalid_grant("Invalid grant: `code_verifier` without a challenge")),
-        (Some(_), None) => Err(Refusal::invalid_grant("Missing parameter: `code_verifier`")),
+        (None, Some(_)) => Err(ErrorResponse::invalid_grant("Invalid grant: `code_verifier` without a challenge")),
+        (Some(_), None) => Err(ErrorResponse::invalid_grant("Missing parameter: `code_verifier`")),
         (Some(challenge), Some(verifier)) => {
             let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             let well_formed = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
             if well_formed && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge {
                 Ok(())
             } else {
-                Err(Refusal::invalid_grant("Invalid grant: code verifier is invalid"))
+                Err(ErrorResponse::invalid_grant("Invalid grant: code verifier is invalid"))
             }
         }
     }
 }
 
 /// RFC 6749 section 6: a refresh may ask for less, never for more.
-fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, Refusal> {
+fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, ErrorResponse> {
     let Some(asked) = asked else {
         return Ok(granted.to_vec());
     };
@@ -276,7 +276,7 @@ fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, Refu
     if asked.iter().all(|scope| granted.contains(scope)) {
         Ok(asked)
     } else {
-        Err(Refusal::invalid_scope("Invalid scope: Requested scope is invalid"))
+        Err(ErrorResponse::invalid_scope("Invalid scope: Requested scope is invalid"))
     }
 }
 

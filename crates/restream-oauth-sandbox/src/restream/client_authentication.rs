@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::refusal::Refusal;
 
 /// What a request presented, by its form alone: right or wrong is not decided here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +57,11 @@ pub(crate) fn authenticate(
     secret: Option<&str>,
     authorization: Option<&str>,
     form: &Form,
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorResponse> {
     let presented = ClientAuthentication::of(authorization, form);
     let accepted = match presented {
         ClientAuthentication::Both => {
-            return Err(Refusal::invalid_request("Invalid request: more than one client authentication"));
+            return Err(ErrorResponse::invalid_request("Invalid request: more than one client authentication"));
         }
         ClientAuthentication::Basic => {
             let same_client = form.value("client_id").is_none_or(|in_body| in_body == id);
@@ -72,7 +72,7 @@ pub(crate) fn authenticate(
         ClientAuthentication::Public => form.value("client_id") == Some(id) && secret.is_none(),
         ClientAuthentication::None | ClientAuthentication::Other => false,
     };
-    if accepted { Ok(()) } else { Err(Refusal::invalid_client(presented == ClientAuthentication::Basic)) }
+    if accepted { Ok(()) } else { Err(ErrorResponse::invalid_client(presented == ClientAuthentication::Basic)) }
 }
 
 /// What follows `Basic`; the scheme's name has no case (RFC 9110 section 11.1).

@@ -1,7 +1,7 @@
 //! The rules of codes, grants, rotation and revocation, one sentence each.
 
 use super::*;
-use crate::restream::authorization_request::AuthorizationRefusal;
+use crate::restream::authorization_request::AuthorizationError;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 /// RFC 7636 appendix B.
@@ -46,7 +46,7 @@ impl Scenario {
         (scenario, issued)
     }
 
-    fn read(&self, query: &str) -> Result<AuthorizationRequest, AuthorizationRefusal> {
+    fn read(&self, query: &str) -> Result<AuthorizationRequest, AuthorizationError> {
         let query = format!("response_type=code&client_id=id&redirect_uri={REDIRECT_URI}&state=xyz{query}");
         AuthorizationRequest::read(&self.settings, &Form::parse(query.as_bytes()))
     }
@@ -59,7 +59,7 @@ impl Scenario {
         code
     }
 
-    fn token(&mut self, form: &str) -> Result<Issued, Refusal> {
+    fn token(&mut self, form: &str) -> Result<Issued, ErrorResponse> {
         self.pairs += 1;
         let fresh = FreshPair {
             access_token: format!("access-{}", self.pairs),
@@ -68,11 +68,11 @@ impl Scenario {
         self.server.token(&self.settings, &Form::parse(form.as_bytes()), fresh, self.now)
     }
 
-    fn exchange(&mut self, code: &str) -> Result<Issued, Refusal> {
+    fn exchange(&mut self, code: &str) -> Result<Issued, ErrorResponse> {
         self.token(&format!("grant_type=authorization_code&redirect_uri={REDIRECT_URI}&code={code}"))
     }
 
-    fn refresh(&mut self, refresh_token: &str) -> Result<Issued, Refusal> {
+    fn refresh(&mut self, refresh_token: &str) -> Result<Issued, ErrorResponse> {
         self.token(&format!("grant_type=refresh_token&refresh_token={refresh_token}"))
     }
 
@@ -81,8 +81,8 @@ impl Scenario {
     }
 }
 
-fn name(outcome: Result<Issued, Refusal>) -> &'static str {
-    outcome.err().map_or("issued", |refusal| refusal.name())
+fn name(outcome: Result<Issued, ErrorResponse>) -> &'static str {
+    outcome.err().map_or("issued", |error| error.name())
 }
 
 #[test]
@@ -121,8 +121,8 @@ fn nobody_is_redirected_unless_client_and_redirect_uri_are_known() {
         "response_type=code&client_id=id&redirect_uri=http://127.0.0.1:8976/callback/",
         "response_type=code&client_id=id&client_id=id&redirect_uri=http://127.0.0.1:8976/callback",
     ] {
-        let refusal = AuthorizationRequest::read(&settings, &Form::parse(query.as_bytes())).err();
-        assert!(matches!(refusal, Some(AuthorizationRefusal::Page(_))), "{query}");
+        let error = AuthorizationRequest::read(&settings, &Form::parse(query.as_bytes())).err();
+        assert!(matches!(error, Some(AuthorizationError::Page(_))), "{query}");
     }
 }
 
@@ -140,7 +140,7 @@ fn other_mistakes_are_told_to_the_client_with_its_state() {
     ] {
         let query = format!("{known}{query}");
         match AuthorizationRequest::read(&settings, &Form::parse(query.as_bytes())) {
-            Err(AuthorizationRefusal::Redirect(location)) => {
+            Err(AuthorizationError::Redirect(location)) => {
                 assert!(location.starts_with(&format!("{REDIRECT_URI}?error={error}&")), "{location}");
                 assert!(location.ends_with("&state=xyz"), "{location}");
             }

@@ -7,14 +7,14 @@ use crate::restream::json::quoted;
 
 /// What went wrong, for the client to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     status: u16,
     name: &'static str,
     message: Cow<'static, str>,
     challenge: Option<&'static str>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     pub(crate) fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "invalid_request", message)
     }
@@ -29,8 +29,8 @@ impl Refusal {
 
     /// 400, or 401 with a challenge if the client tried Basic (RFC 6749 section 5.2).
     pub(crate) fn invalid_client(tried_basic: bool) -> Self {
-        let refusal = Self::new(400, "invalid_client", "Invalid client: client is invalid");
-        if tried_basic { Self { status: 401, challenge: Some("Basic realm=\"Service\""), ..refusal } } else { refusal }
+        let error = Self::new(400, "invalid_client", "Invalid client: client is invalid");
+        if tried_basic { Self { status: 401, challenge: Some("Basic realm=\"Service\""), ..error } } else { error }
     }
 
     pub(crate) fn unsupported_grant_type() -> Self {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn the_body_is_the_documented_one() {
         assert_eq!(
-            Refusal::invalid_token("Invalid token: access token is invalid").body(),
+            ErrorResponse::invalid_token("Invalid token: access token is invalid").body(),
             r#"{"error":{"statusCode":401,"status":401,"code":401,"message":"Invalid token: access token is invalid","name":"invalid_token"}}"#
         );
     }
