@@ -1,4 +1,6 @@
-//! What Restream decides: codes, grants, rotation, revocation, and who the client is.
+//! What Restream decides: codes, grants, rotation, revocation, client authentication, and the bodies of its responses.
+//!
+//! Nothing here knows HTTP, looks at a clock or draws random strings.
 
 pub(crate) mod authorization_request;
 pub(crate) mod authorization_server;

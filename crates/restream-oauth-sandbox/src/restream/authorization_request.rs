@@ -1,4 +1,4 @@
-//! Step 1: what the browser brings (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+//! Step 1: the authorization request in the browser's URL (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,24 +7,24 @@ use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::settings::Settings;
 
-/// A request that may be shown to the user: client and redirect URI are known.
+/// A valid authorization request: its client and its redirect URI are registered.
 pub(crate) struct AuthorizationRequest {
     pub(super) redirect_uri: String,
     state: Option<String>,
     pub(super) code_challenge: Option<String>,
 }
 
-/// Why there is no page to show.
+/// Why the sandbox does not show the consent page.
 pub(crate) enum AuthorizationError {
-    /// Who asks, or where the answer goes, is in doubt: nobody is redirected (RFC 6749 section 4.1.2.1).
+    /// The client or the redirect URI is not registered. The browser shows this error and is not redirected (RFC 6749
+    /// section 4.1.2.1).
     Page(ErrorResponse),
-    /// The client is told at its redirect URI.
+    /// The browser goes to this address, which carries the error to the client.
     Redirect(String),
 }
 
 impl AuthorizationRequest {
-    /// Reads the query of step 1. `scope` is read over: Restream takes scopes from the application's
-    /// settings.
+    /// Reads the query of step 1. Ignores `scope`, because Restream takes scopes from the application's settings.
     pub(crate) fn read(settings: &Settings, query: &Form) -> Result<Self, AuthorizationError> {
         Self::check_client(settings, query).map_err(AuthorizationError::Page)?;
         let asked = Self {
@@ -43,7 +43,7 @@ impl AuthorizationRequest {
             }
             None => return redirect("invalid_request", "`response_type` is missing"),
         }
-        // RFC 7636 section 4.3: without a method it would be `plain`, which protects nothing here.
+        // RFC 7636 section 4.3: the default method is `plain`, which would protect nothing here.
         match (&asked.code_challenge, query.value("code_challenge_method")) {
             (None, None) => {}
             (Some(challenge), Some("S256")) if is_sha256_base64url(challenge) => {}
@@ -62,24 +62,24 @@ impl AuthorizationRequest {
         if query.value("client_id") != Some(&settings.client_id) {
             return Err(ErrorResponse::invalid_client(false));
         }
-        // Byte for byte, port included: Restream registers fixed addresses.
+        // Compared byte for byte, port included, because Restream registers fixed addresses.
         match query.value("redirect_uri") {
             Some(uri) if settings.redirect_uris.iter().any(|registered| registered == uri) => Ok(()),
             _ => Err(ErrorResponse::invalid_request("Invalid request: `redirect_uri` is not registered")),
         }
     }
 
-    /// Where the answer goes.
+    /// The registered address that receives the authorization response.
     pub(crate) fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// The user declines: Restream redirects without any parameter.
+    /// The user denies access. Returns the redirect URI without any parameter, as Restream does.
     pub(crate) fn deny(self) -> String {
         self.redirect_uri
     }
 
-    /// The redirect URI with parameters after whatever query it has.
+    /// Appends parameters to the redirect URI, after its own query if it has one.
     pub(super) fn location(&self, parameters: &[(&str, &str)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(parameters);

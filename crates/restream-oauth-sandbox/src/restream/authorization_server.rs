@@ -1,12 +1,12 @@
 //! What Restream remembers and decides: codes, grants, rotation, revocation (RFC 6749, 7009 and 7636).
 //!
-//! A pure state machine. Time and fresh random strings come in as arguments; nothing here knows HTTP
-//! beyond the parameters of a request.
+//! A pure state machine. The caller passes in the time and fresh random strings. Of HTTP it knows only the parameters
+//! of a form.
 //!
 //! ```text
 //! approve ──▶ code ──exchange──▶ pair ──refresh──▶ pair ──refresh──▶ …
 //!               │                 │ revoke          │
-//!               └─ used twice ─▶ dead ◀─────────────┘ the pair before is dead at once
+//!               └─ used twice ─▶ dead ◀─────────────┘ a refresh kills the previous pair at once
 //! ```
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::settings::Settings;
 
-/// Codes and tokens, dead ones included: only who remembers a dead token notices its reuse.
+/// All codes and tokens. Dead ones are kept, so that their reuse is noticed.
 #[derive(Default)]
 pub(crate) struct AuthorizationServer {
     codes: HashMap<String, Code>,
@@ -35,11 +35,11 @@ struct Code {
     challenge: Option<String>,
     scopes: Vec<String>,
     expires_at: Duration,
-    /// The grant that this code became.
+    /// The grant that the exchange of this code created.
     used_for: Option<Grant>,
 }
 
-/// One consent of the user; its pairs follow each other.
+/// One consent of the user. Each refresh replaces its pair with a new one.
 type Grant = u64;
 
 struct Token {
@@ -56,7 +56,7 @@ enum TokenKind {
     Refresh,
 }
 
-/// Two unused random strings.
+/// Random strings for a new pair.
 pub(crate) struct FreshPair {
     pub(crate) access_token: String,
     pub(crate) refresh_token: String,
@@ -69,7 +69,7 @@ pub(crate) struct Issued {
     pub(crate) scopes: Vec<String>,
 }
 
-/// What the authorization server counts.
+/// The counts of the authorization server. [`Ledger`](crate::Ledger) explains each.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     pub(crate) codes_issued: u64,
@@ -82,12 +82,12 @@ pub(crate) struct Tally {
 }
 
 impl AuthorizationServer {
-    /// What has happened so far.
+    /// The counts so far.
     pub(crate) fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// The user agrees: a new code, and the address that the browser goes to.
+    /// The user approves. Issues `code` and returns the address that the browser goes to.
     pub(crate) fn approve(
         &mut self,
         settings: &Settings,
@@ -111,7 +111,7 @@ impl AuthorizationServer {
         location
     }
 
-    /// A token request of an authenticated client (RFC 6749 sections 4.1.3 and 6).
+    /// Handles a token request of an authenticated client (RFC 6749 sections 4.1.3 and 6).
     pub(crate) fn token(
         &mut self,
         settings: &Settings,
@@ -138,7 +138,7 @@ impl AuthorizationServer {
         let invalid = || ErrorResponse::invalid_grant("Invalid grant: authorization code is invalid");
         let code = self.codes.get_mut(presented).ok_or_else(invalid)?;
 
-        // RFC 6749 section 4.1.2: a second use also ends what the first one got.
+        // RFC 6749 section 4.1.2: a second use also revokes the tokens of the first.
         if let Some(grant) = code.used_for {
             self.tally.codes_replayed += 1;
             self.kill(grant);
@@ -192,7 +192,7 @@ impl AuthorizationServer {
         Ok(self.issue(settings, grant, scopes, fresh, now))
     }
 
-    /// Kills the pair that this token belongs to, if there is one; nobody is told (RFC 7009 section 2.2).
+    /// Revokes the pair that this token belongs to. An unknown token is no error (RFC 7009 section 2.2).
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(Token { grant, alive: true, .. }) = self.tokens.get(token) {
             self.tally.revocations += 1;
@@ -200,7 +200,7 @@ impl AuthorizationServer {
         }
     }
 
-    /// Whether an access token opens the API.
+    /// Fails unless this access token is valid at the API.
     pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), ErrorResponse> {
         match self.tokens.get(token) {
             Some(Token { kind: TokenKind::Access, alive: false, .. }) => {
@@ -267,7 +267,7 @@ fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Resul
     }
 }
 
-/// RFC 6749 section 6: a refresh may ask for less, never for more.
+/// RFC 6749 section 6: a refresh may ask for fewer scopes than were granted, never for more.
 fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, ErrorResponse> {
     let Some(asked) = asked else {
         return Ok(granted.to_vec());

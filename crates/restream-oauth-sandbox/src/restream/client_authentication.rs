@@ -1,4 +1,4 @@
-//! How a client says who it is at the token endpoint (RFC 6749 section 2.3), and whether it is.
+//! Client authentication at the token endpoint (RFC 6749 section 2.3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,17 +6,17 @@ use base64::engine::general_purpose::STANDARD;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 
-/// What a request presented, by its form alone: right or wrong is not decided here.
+/// The method with which a request authenticated its client, whether the credentials were right or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// Nothing at all, as in the documented revocation.
+    /// No credentials and no `client_id`, as in the documented revocation.
     None,
     /// `Authorization: Basic …`.
     Basic,
     /// `client_id` and `client_secret` in the body.
     Body,
-    /// `client_id` alone: a public client.
+    /// `client_id` without a secret: a public client.
     Public,
     /// Basic and a `client_secret` in the body, which RFC 6749 forbids.
     Both,
@@ -25,7 +25,7 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    /// Looks at the two places where a client can authenticate.
+    /// Finds the method in the `Authorization` header and in the form.
     pub(crate) fn of(authorization: Option<&str>, form: &Form) -> Self {
         let basic = authorization.map(|value| basic_credentials(value).is_some());
         match (basic, form.value("client_secret"), form.value("client_id")) {
@@ -38,7 +38,7 @@ impl ClientAuthentication {
         }
     }
 
-    /// The name it has in the ledger's JSON.
+    /// The name in the ledger's JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -51,7 +51,7 @@ impl ClientAuthentication {
     }
 }
 
-/// Accepts the one client that is registered, or says why not.
+/// Fails unless the request carries the credentials of the registered client.
 pub(crate) fn authenticate(
     id: &str,
     secret: Option<&str>,
@@ -75,13 +75,13 @@ pub(crate) fn authenticate(
     if accepted { Ok(()) } else { Err(ErrorResponse::invalid_client(presented == ClientAuthentication::Basic)) }
 }
 
-/// What follows `Basic`; the scheme's name has no case (RFC 9110 section 11.1).
+/// The credentials after `Basic`. The scheme is case-insensitive (RFC 9110 section 11.1).
 fn basic_credentials(authorization: &str) -> Option<String> {
     let (scheme, credentials) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim().to_owned())
 }
 
-/// base64, then a colon, then each half form-decoded (RFC 6749 section 2.3.1).
+/// Decodes base64, splits at the first colon and form-decodes both halves (RFC 6749 section 2.3.1).
 fn decode(credentials: &str) -> Option<(String, String)> {
     let decoded = STANDARD.decode(credentials).ok()?;
     let decoded = String::from_utf8(decoded).ok()?;
@@ -90,8 +90,7 @@ fn decode(credentials: &str) -> Option<(String, String)> {
 }
 
 fn form_decoded(text: &str) -> String {
-    // A lone value is read as a parameter's name, as long as it holds neither `=` nor `&`; both are
-    // literal here.
+    // The parser takes a lone value for a parameter's name if the value holds neither `=` nor `&`. Both are literal here.
     let literal = text.replace('&', "%26").replace('=', "%3D");
     form_urlencoded::parse(literal.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_authenticating_is_recognised_and_judged() {
+    fn each_method_is_recognised_and_its_credentials_are_checked() {
         let cases: [(Option<&str>, &str, ClientAuthentication, bool); 9] = [
             (Some("id:secret"), "", ClientAuthentication::Basic, true),
             (Some("id:secret"), "client_id=id", ClientAuthentication::Basic, true),
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_client_is_known_by_its_id_alone() {
+    fn a_public_client_sends_its_id_and_no_secret() {
         let alone = Form::parse(b"client_id=id");
         assert_eq!(authenticate("id", None, None, &alone), Ok(()));
         let with_secret = Form::parse(b"client_id=id&client_secret=x");

@@ -1,11 +1,11 @@
-//! A refusal in the words of the documented REST API and of the npm library oauth2-server, whose error
-//! bodies Restream's look like.
+//! Error responses, in the words of the documented REST API and of the npm library oauth2-server, whose error bodies
+//! look like Restream's.
 
 use std::borrow::Cow;
 
 use crate::restream::json::quoted;
 
-/// What went wrong, for the client to read.
+/// An OAuth error: its name, its message, and how HTTP reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorResponse {
     status: u16,
@@ -27,7 +27,7 @@ impl ErrorResponse {
         Self::new(400, "invalid_scope", message)
     }
 
-    /// 400, or 401 with a challenge if the client tried Basic (RFC 6749 section 5.2).
+    /// Status 400, or 401 with a challenge if the client used Basic (RFC 6749 section 5.2).
     pub(crate) fn invalid_client(tried_basic: bool) -> Self {
         let error = Self::new(400, "invalid_client", "Invalid client: client is invalid");
         if tried_basic { Self { status: 401, challenge: Some("Basic realm=\"Service\""), ..error } } else { error }
@@ -37,17 +37,17 @@ impl ErrorResponse {
         Self::new(400, "unsupported_grant_type", "Unsupported grant type: `grant_type` is invalid")
     }
 
-    /// Of the API: the access token is missing, dead or unknown (RFC 6750 section 3).
+    /// The API's error for a missing, dead or unknown access token (RFC 6750 section 3).
     pub(crate) fn invalid_token(message: &'static str) -> Self {
         Self { challenge: Some("Bearer error=\"invalid_token\""), ..Self::new(401, "invalid_token", message) }
     }
 
-    /// oauth2-server reports its own failures with 503.
+    /// Status 503, with which oauth2-server reports its own failures.
     pub(crate) fn server_error(message: &'static str) -> Self {
         Self::new(503, "server_error", message)
     }
 
-    /// The same refusal under another status.
+    /// The same error with another status.
     pub(crate) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
     }

@@ -4,16 +4,16 @@ use form_urlencoded::parse;
 
 /// The parameters of one request, in their order.
 ///
-/// It holds codes, tokens and secrets and therefore has no `Debug`.
+/// There is no `Debug`, because the values are codes, tokens and secrets.
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a query or a body. Every input is some form; what is wrong with it shows in the parameters.
+    /// Reads a query or a body. Cannot fail: malformed input becomes unexpected parameters.
     pub(crate) fn parse(encoded: &[u8]) -> Self {
         Self(parse(encoded).into_owned().collect())
     }
 
-    /// The value of a parameter. One without a value counts as left out (RFC 6749 section 3.1).
+    /// The value of a parameter. A parameter without a value counts as omitted (RFC 6749 section 3.1).
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -22,7 +22,7 @@ impl Form {
             .filter(|value| !value.is_empty())
     }
 
-    /// A parameter that is there more than once, which RFC 6749 section 3.1 forbids.
+    /// The name of a parameter that occurs more than once, which RFC 6749 section 3.1 forbids.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.names()
             .enumerate()
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_a_value_is_left_out() {
+    fn a_parameter_without_a_value_counts_as_omitted() {
         let form = Form::parse(b"code=&state");
         assert_eq!(form.value("code"), None);
         assert_eq!(form.value("state"), None);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn repetition_is_noticed_whatever_the_encoding() {
+    fn a_repeated_parameter_is_found_even_if_its_name_is_percent_encoded() {
         assert_eq!(Form::parse(b"code=1&c%6Fde=2").repeated(), Some("code"));
         assert_eq!(Form::parse(b"code=1&Code=2").repeated(), None);
     }

@@ -1,4 +1,4 @@
-//! JSON text, written by hand where the order of the members is the documented one.
+//! JSON text. Restream's bodies are written by hand, so that their members keep the documented order.
 
 /// A JSON string: in quotes and escaped.
 pub(crate) fn quoted(text: &str) -> String {

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-/// The registered application and the rules that it lives under.
+/// The registered application, the lifetimes, and the rules of the authorization server.
 pub(crate) struct Settings {
     pub(crate) client_id: String,
-    /// `None`: a public client.
+    /// `None` for a public client.
     pub(crate) client_secret: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) scopes: Vec<String>,
-    /// What codes and tokens begin with.
+    /// The text at the start of every code and token.
     pub(crate) token_prefix: String,
     pub(crate) code_lifetime: Duration,
     pub(crate) access_token_lifetime: Duration,
     pub(crate) refresh_token_lifetime: Duration,
-    /// Whether a dead refresh token also kills the living pair of its grant (RFC 9700 section 4.14.2).
+    /// Whether the use of a dead refresh token also revokes the living pair of its grant (RFC 9700 section 4.14.2).
     pub(crate) revoke_grant_on_reuse: bool,
 }

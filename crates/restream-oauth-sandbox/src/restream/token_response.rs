@@ -7,7 +7,7 @@ use crate::restream::authorization_server::Issued;
 use crate::restream::json::quoted;
 use crate::restream::settings::Settings;
 
-/// The documented body: RFC 6749's names, `expires`, then the camelCase twins.
+/// The documented body: the names of RFC 6749, `expires`, then the same values under camelCase names.
 pub(crate) fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {
     let access_expires = now.saturating_add(settings.access_token_lifetime);
     let refresh_expires = now.saturating_add(settings.refresh_token_lifetime);

@@ -8,7 +8,7 @@ const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// A server with one client, at a time of its own, and fresh tokens that say which pair they are of.
+/// A server with one client and a clock of its own. Its tokens carry the number of their pair.
 struct Scenario {
     settings: Settings,
     server: AuthorizationServer,
@@ -86,7 +86,7 @@ fn name(outcome: Result<Issued, ErrorResponse>) -> &'static str {
 }
 
 #[test]
-fn approval_comes_back_with_code_scope_and_state_in_that_order() {
+fn an_approval_redirects_with_code_scope_and_state_in_that_order() {
     let mut scenario = Scenario::new();
     let Ok(asked) = scenario.read("") else { panic!() };
     let location = scenario.server.approve(&scenario.settings, asked, "c".to_owned(), scenario.now);
@@ -94,13 +94,13 @@ fn approval_comes_back_with_code_scope_and_state_in_that_order() {
 }
 
 #[test]
-fn denial_comes_back_with_no_parameters_at_all() {
+fn a_denial_redirects_without_any_parameter() {
     let Ok(asked) = Scenario::new().read("") else { panic!() };
     assert_eq!(asked.deny(), REDIRECT_URI);
 }
 
 #[test]
-fn parameters_follow_the_query_that_a_redirect_uri_has() {
+fn parameters_are_appended_to_the_query_of_the_redirect_uri() {
     let mut scenario = Scenario::new();
     let query = "response_type=code&client_id=id&redirect_uri=http%3A//127.0.0.1:8976/callback%3Fapp%3D1";
     let asked = AuthorizationRequest::read(&scenario.settings, &Form::parse(query.as_bytes()));
@@ -111,7 +111,7 @@ fn parameters_follow_the_query_that_a_redirect_uri_has() {
 }
 
 #[test]
-fn nobody_is_redirected_unless_client_and_redirect_uri_are_known() {
+fn an_unregistered_client_or_redirect_uri_gets_a_page_and_no_redirect() {
     let settings = Scenario::new().settings;
     for query in [
         "response_type=code&redirect_uri=http://127.0.0.1:8976/callback",
@@ -127,7 +127,7 @@ fn nobody_is_redirected_unless_client_and_redirect_uri_are_known() {
 }
 
 #[test]
-fn other_mistakes_are_told_to_the_client_with_its_state() {
+fn other_errors_go_to_the_redirect_uri_with_the_state() {
     let settings = Scenario::new().settings;
     let known = format!("client_id=id&state=xyz&redirect_uri={REDIRECT_URI}");
     for (query, error) in [
@@ -150,7 +150,7 @@ fn other_mistakes_are_told_to_the_client_with_its_state() {
 }
 
 #[test]
-fn a_code_becomes_a_pair_once_and_its_second_use_kills_the_pair() {
+fn a_code_is_exchanged_once_and_its_second_use_revokes_the_pair() {
     let (mut scenario, code) = Scenario::approved("");
     let issued = scenario.exchange(&code).ok().unwrap();
     assert!(scenario.is_alive(&issued.access_token));
@@ -162,7 +162,7 @@ fn a_code_becomes_a_pair_once_and_its_second_use_kills_the_pair() {
 }
 
 #[test]
-fn a_replayed_code_also_kills_what_was_refreshed_since() {
+fn the_second_use_of_a_code_also_revokes_a_refreshed_pair() {
     let (mut scenario, code) = Scenario::approved("");
     let first = scenario.exchange(&code).ok().unwrap();
     let second = scenario.refresh(&first.refresh_token).ok().unwrap();
@@ -171,7 +171,7 @@ fn a_replayed_code_also_kills_what_was_refreshed_since() {
 }
 
 #[test]
-fn a_code_dies_the_moment_its_lifetime_is_over() {
+fn a_code_expires_exactly_at_the_end_of_its_lifetime() {
     for (seconds, expected) in [(59, "issued"), (60, "invalid_grant")] {
         let (mut scenario, code) = Scenario::approved("");
         scenario.now += Duration::from_secs(seconds);
@@ -180,7 +180,7 @@ fn a_code_dies_the_moment_its_lifetime_is_over() {
 }
 
 #[test]
-fn a_code_needs_the_redirect_uri_that_it_was_sent_to() {
+fn an_exchange_needs_the_redirect_uri_of_its_code() {
     let (mut scenario, code) = Scenario::approved("");
     let form = |uri: &str| format!("grant_type=authorization_code&code={code}&redirect_uri={uri}");
     assert_eq!(name(scenario.token(&form("http://127.0.0.1:8976/callback%3Fapp%3D1"))), "invalid_grant");
@@ -220,7 +220,7 @@ fn a_refresh_kills_the_old_pair_at_once() {
 }
 
 #[test]
-fn a_dead_refresh_token_is_counted_and_harms_nobody_by_default() {
+fn the_use_of_a_dead_refresh_token_is_counted_and_leaves_the_new_pair_alive() {
     let (mut scenario, first) = Scenario::granted();
     let second = scenario.refresh(&first.refresh_token).ok().unwrap();
     assert_eq!(name(scenario.refresh(&first.refresh_token)), "invalid_grant");
@@ -229,7 +229,7 @@ fn a_dead_refresh_token_is_counted_and_harms_nobody_by_default() {
 }
 
 #[test]
-fn reuse_kills_the_living_pair_where_that_is_the_rule() {
+fn the_use_of_a_dead_refresh_token_revokes_the_new_pair_if_so_configured() {
     let (mut scenario, first) = Scenario::granted();
     scenario.settings.revoke_grant_on_reuse = true;
     let second = scenario.refresh(&first.refresh_token).ok().unwrap();
@@ -238,7 +238,7 @@ fn reuse_kills_the_living_pair_where_that_is_the_rule() {
 }
 
 #[test]
-fn unknown_tokens_and_access_tokens_refresh_nothing_and_are_no_reuse() {
+fn unknown_tokens_and_access_tokens_cannot_refresh_and_do_not_count_as_reuse() {
     let (mut scenario, issued) = Scenario::granted();
     assert_eq!(name(scenario.refresh("unknown")), "invalid_grant");
     assert_eq!(name(scenario.refresh(&issued.access_token)), "invalid_grant");
@@ -247,19 +247,19 @@ fn unknown_tokens_and_access_tokens_refresh_nothing_and_are_no_reuse() {
 }
 
 #[test]
-fn tokens_die_when_their_lifetimes_are_over() {
+fn tokens_expire_at_the_end_of_their_lifetimes() {
     let (mut scenario, issued) = Scenario::granted();
     scenario.now += Duration::from_secs(3599);
     assert!(scenario.is_alive(&issued.access_token));
     scenario.now += Duration::from_secs(1);
     assert!(!scenario.is_alive(&issued.access_token));
-    assert_eq!(scenario.server.tally().dead_access_tokens_used, 0, "expired is not dead by rotation");
+    assert_eq!(scenario.server.tally().dead_access_tokens_used, 0, "an expired token was not rotated");
     scenario.now += Duration::from_secs(31_536_000 - 3600);
     assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
 }
 
 #[test]
-fn either_token_revokes_both_and_only_once() {
+fn revoking_either_token_kills_both_and_counts_once() {
     for by_refresh_token in [false, true] {
         let (mut scenario, issued) = Scenario::granted();
         let token = if by_refresh_token { &issued.refresh_token } else { &issued.access_token };
@@ -273,7 +273,7 @@ fn either_token_revokes_both_and_only_once() {
 }
 
 #[test]
-fn a_refresh_may_ask_for_less_but_not_for_more() {
+fn a_refresh_may_ask_for_fewer_scopes_but_not_for_more() {
     let (mut scenario, issued) = Scenario::granted();
     let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token);
     assert_eq!(name(scenario.token(&format!("{form}&scope=chat.read+chat.write"))), "invalid_scope");
@@ -282,7 +282,7 @@ fn a_refresh_may_ask_for_less_but_not_for_more() {
 }
 
 #[test]
-fn requests_without_their_parameters_are_invalid() {
+fn a_token_request_without_a_required_parameter_is_invalid() {
     let mut scenario = Scenario::new();
     for (form, expected) in [
         ("", "invalid_request"),
