@@ -1,4 +1,4 @@
-//! What a test orders: faults, the scripts that they become, and the user's decision.
+//! What a test orders: faults, the scripts that carry them out, and the user's decision.
 
 pub(crate) mod decision;
 pub mod fault;

@@ -1,4 +1,4 @@
-//! The user's decision without a browser: given the address of the consent page, where its buttons lead.
+//! The user's decision without a browser: from the URL of the consent page to the redirect that a button causes.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::provider::Provider;
 use crate::restream::authorization_request::{AuthorizationError, AuthorizationRequest};
 use crate::restream::form::Form;
 
-/// Presses "Approve" or "Deny" on the page at `authorize_url`: the address that a browser would be sent to.
+/// Presses "Approve" or "Deny" on the page at `authorize_url`. Returns the address that a browser would be redirected to.
 pub(crate) fn decide(
     provider: &Provider,
     base_url: &str,
@@ -27,13 +27,13 @@ pub(crate) fn decide(
     }
 }
 
-/// Why there is no page to press a button on.
+/// Why the consent page cannot be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthorizeError {
-    /// The address is not this sandbox's `/login` or `/oauth/authorize` with a query.
+    /// The URL is not this sandbox's `/login` or `/oauth/authorize` with a query.
     NotOurs,
-    /// The sandbox shows an error, which says this.
+    /// The sandbox would show an error page with this message.
     Refused(String),
 }
 

@@ -1,21 +1,23 @@
-//! The fault menu: everything that goes wrong between a client and a server, to be ordered by the piece.
+//! The fault menu: tests order what goes wrong between a client and the server.
 //!
 //! A [`Fault`] is *where* (an [`Endpoint`]) × *how often* ([`Times`]) × *when* ([`Strikes`]) × *what*
 //! ([`What`]). Faults wait in a queue; a request meets the first that fits its endpoint.
 //!
 //! # When
 //!
-//! Before acting, the server issues, rotates and revokes nothing. After acting, it has done all of that
-//! and only the answer suffers: the case in which a refresh token may be spent. Each kind has the one that
-//! it is usually about: what deforms the real answer strikes after acting, what replaces it before. A kind
-//! that deforms but is told to strike before acting deforms a 503 `server_error` instead.
+//! A fault that strikes *before acting* keeps the server from issuing, rotating or revoking anything. A fault that
+//! strikes *after acting* lets the server do its work and damages only the answer. This is the case in which a refresh
+//! token is spent although the client never sees the new one.
+//!
+//! Each kind has a default: a kind that replaces the answer strikes before acting, a kind that alters the real answer
+//! strikes after acting. If a kind of the second sort is ordered to strike before acting, it alters a 503 `server_error`.
 //!
 //! # JSON
 //!
-//! `POST /_sandbox/faults` and [`Fault::from_json`] take one object. `what` names the kind; beside it stand
-//! the members of that kind and, all optional, `endpoint` (`"token"`, `"revoke"`, `"profile"`, `"any"`; any
-//! if absent), `times` (a number or `"always"`; 1 if absent) and `strikes` (`"before_acting"` or
-//! `"after_acting"`). Durations are in milliseconds.
+//! `POST /_sandbox/faults` and [`Fault::from_json`] take one object. `what` names the kind, and the table lists the
+//! members of each kind. Three more members are optional: `endpoint` (`"token"`, `"revoke"`, `"profile"` or `"any"`, the
+//! default), `times` (a number or `"always"`; 1 by default) and `strikes` (`"before_acting"` or `"after_acting"`).
+//! Durations are in milliseconds.
 //!
 //! ```json
 //! {"what":"truncate", "after":40, "framing":"chunked", "ending":"reset", "endpoint":"token", "times":2}
@@ -43,10 +45,10 @@
 //! | `html` | `status` (200) | before |
 //! | `bad_json` | | before |
 //!
-//! The points `accept` and `handshake` concern a connection, not a request: they strike the next one to
-//! arrive, before any endpoint is known, and never after acting. Over HTTP, order them as the last thing
-//! before the client under test connects: the next connection of the remote control would be struck as well. A client
-//! that keeps connections meets them only if [it cannot](crate::Builder::one_request_per_connection).
+//! The points `accept` and `handshake` concern a connection, not a request. Such a fault strikes the next connection,
+//! before any endpoint is known, and always before acting. If you order it over HTTP, let the client under test connect
+//! next: a further connection to `/_sandbox/` would meet the fault instead. A client that reuses a connection does not
+//! meet the fault, unless the sandbox serves [one request per connection](crate::Builder::one_request_per_connection).
 
 mod json;
 mod menu;

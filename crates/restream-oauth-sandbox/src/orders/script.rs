@@ -1,45 +1,45 @@
-//! From an answer and a fault to what is done on the wire, step by step.
+//! Turns an answer and a fault into the steps that a connection carries out.
 //!
-//! Pure: a script is data. What plays it is [`Wire`](crate::http::wire::Wire).
+//! A script is data: it does nothing by itself. The connection plays it.
 
 use std::time::Duration;
 
 use crate::answer::{Answer, Framing, chunk};
 use crate::orders::fault::{BodyFraming, Ending, Point, What};
 
-/// One thing done to a connection. A script that does not end it leaves it open for the next request.
+/// One action on a connection. After a script without an ending, the connection stays open for the next request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Send(Vec<u8>),
     Wait(Duration),
-    /// The same bytes again and again; `None` never stops.
+    /// Sends the same bytes this many times; `None` repeats for ever.
     Repeat {
         bytes: Vec<u8>,
         times: Option<u64>,
         every: Duration,
     },
-    /// Silence until the client gives up.
+    /// Sends nothing until the client gives up.
     Hang,
-    /// An orderly end: with TLS a `close_notify`, then FIN.
+    /// Closes in order: with TLS a `close_notify`, then FIN.
     Finish,
-    /// An abrupt one.
+    /// Ends the connection abruptly.
     End(Ending),
 }
 
-/// What is done, and the status of the final answer if the client will see a whole head.
+/// The steps, and the status of the final answer if the client receives its whole head.
 pub(crate) struct Script {
     pub(crate) status: Option<u16>,
     pub(crate) steps: Vec<Step>,
 }
 
 impl Script {
-    /// An answer, faultless.
+    /// Sends an answer without a fault.
     pub(crate) fn plain(answer: &Answer) -> Self {
         Self { status: Some(answer.status()), steps: vec![Step::Send(answer.to_bytes())] }
     }
 
-    /// An answer as this fault leaves it. [`What::Status`] and [`What::Redirect`] replace it, in
-    /// [`endpoints`](crate::http::endpoints); here they change nothing.
+    /// Sends an answer as this fault alters it. [`What::Status`] and [`What::Redirect`] change nothing here: the endpoints
+    /// have already replaced the answer.
     pub(crate) fn faulty(answer: &Answer, what: &What) -> Self {
         let mut status = Some(answer.status());
         let body = answer.body();
@@ -67,7 +67,7 @@ impl Script {
                     BodyFraming::UntilClose => head(Framing::UntilClose),
                     BodyFraming::Chunked => head(Framing::Chunked),
                 };
-                // An empty chunk would be the last one.
+                // An empty chunk would end the body.
                 let chunked = *framing == BodyFraming::Chunked && !cut.is_empty();
                 let sent = if chunked { chunk(cut) } else { cut.to_vec() };
                 vec![framed, Step::Send(sent), Step::End(*ending)]
@@ -134,12 +134,12 @@ impl Point {
     }
 }
 
-/// A header is made in memory; an order by JSON must not exhaust it.
+/// The header is built in memory, which an order over HTTP must not exhaust.
 const HUGE_AT_MOST: usize = 64 * 1024 * 1024;
-/// White space: JSON allows it around a value.
+/// Spaces, which JSON allows around a value.
 const PADDING: [u8; 16 * 1024] = [b' '; 16 * 1024];
 
-/// Everything before a point of the answer.
+/// Sends the part of the answer before this point.
 fn up_to(answer: &Answer, point: Point) -> Vec<Step> {
     let head = answer.head(Framing::Length(answer.body().len()));
     match point {
@@ -176,7 +176,7 @@ impl Answer {
     }
 }
 
-/// gzip without compression (RFC 1952, RFC 1951 section 3.2.4): stored blocks and a checksum.
+/// Encodes as gzip without compression: stored blocks and a checksum (RFC 1952, RFC 1951 section 3.2.4).
 fn gzip(data: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let mut blocks = data.chunks(usize::from(u16::MAX)).peekable();
@@ -213,8 +213,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_has_the_checksum_and_the_size_of_the_standard() {
-        // "123456789" is the check value of CRC-32.
+    fn gzip_carries_checksum_and_size_as_rfc_1952_asks() {
+        // The published check value of CRC-32 is that of "123456789".
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         let zipped = gzip(b"123456789");
         assert_eq!(zipped[10..15], [1, 9, 0, !9, 0xff]);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_splits_what_one_stored_block_cannot_hold() {
+    fn gzip_splits_a_body_that_is_larger_than_a_stored_block() {
         let zipped = gzip(&vec![7; 65_536]);
         assert_eq!(zipped[10..15], [0, 0xff, 0xff, 0, 0]);
         assert_eq!(zipped[15 + 65_535..][..5], [1, 1, 0, 0xfe, 0xff]);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversize_body_has_the_length_that_it_announces() {
+    fn an_oversize_body_is_as_long_as_its_content_length_says() {
         let answer = Answer::json(200, "{}".to_owned());
         for (bytes, answer_first) in [(0, false), (1, true), (16 * 1024, false), (100_000, true)] {
             let steps = oversize(&answer, bytes, answer_first);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_only_told_when_a_head_arrives() {
+    fn the_script_has_a_status_only_if_a_whole_head_is_sent() {
         let answer = Answer::json(200, "{}".to_owned());
         let status = |what| Script::faulty(&answer, &what).status;
         assert_eq!(status(What::lost_answer()), None);

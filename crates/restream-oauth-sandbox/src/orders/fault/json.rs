@@ -1,4 +1,4 @@
-//! Faults as JSON, for clients in other languages. The table of kinds is in the parent module's docs.
+//! Reads faults from JSON, for tests in other languages. The parent module's documentation has the table of kinds.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::orders::fault::menu::{BodyFraming, Ending, Endpoint, Fault, Point, Strikes, Times, What};
 
-/// Why a JSON text is not a fault: what was expected, and of which member.
+/// Why a JSON text is not a fault. The message names the member and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError(String);
 
@@ -35,7 +35,7 @@ impl Fault {
     ///
     /// # Errors
     ///
-    /// When a member is missing, unknown or of the wrong type: a misspelt fault must not pass as none.
+    /// Fails if a member is missing, unknown or of the wrong type. A misspelt order must not go unnoticed.
     pub fn from_json(text: &str) -> Result<Self, FaultError> {
         let value = serde_json::from_str(text).map_err(|error| FaultError(error.to_string()))?;
         let Value::Object(map) = value else {
@@ -134,7 +134,7 @@ fn read_what(members: &mut Members) -> Result<What, FaultError> {
     })
 }
 
-/// The members that were not read yet.
+/// The members of the object that have not been read yet.
 struct Members(Map<String, Value>);
 
 impl Members {
@@ -192,7 +192,7 @@ impl Members {
         }
     }
 
-    /// Text, or bytes that are none.
+    /// The body as text, or as base64 for bytes that are not text.
     fn body(&mut self) -> Result<Vec<u8>, FaultError> {
         match (self.text("body")?, self.text("body_base64")?) {
             (Some(_), Some(_)) => Err(expected("body_base64", "nothing beside `body`")),
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_can_be_ordered_by_name() {
+    fn every_kind_can_be_ordered_by_its_name() {
         for text in [
             r#"{"what":"status","status":429,"headers":{"Retry-After":"7"},"body":"{}"}"#,
             r#"{"what":"delay","ms":5}"#,
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn where_how_often_and_when_are_read() {
+    fn endpoint_times_and_strikes_are_read() {
         let fault = Fault::from_json(
             r#"{"what":"status","status":500,"endpoint":"revoke","times":"always","strikes":"after_acting"}"#,
         );
@@ -286,19 +286,19 @@ mod tests {
     }
 
     #[test]
-    fn a_body_may_be_bytes_that_are_no_text() {
+    fn a_body_in_base64_may_be_any_bytes() {
         let fault = Fault::from_json(r#"{"what":"status","status":200,"body_base64":"/wA=","content_type":"a/b"}"#);
         assert_eq!(fault, Ok(Fault::new(What::body("a/b", [0xff, 0]))));
     }
 
     #[test]
-    fn a_body_may_be_of_no_type() {
+    fn an_empty_content_type_leaves_the_header_out() {
         let fault = Fault::from_json(r#"{"what":"status","status":200,"body":"{}","content_type":""}"#);
         assert_eq!(fault, Ok(Fault::new(What::Status { status: 200, headers: Vec::new(), body: b"{}".to_vec() })));
     }
 
     #[test]
-    fn a_misspelt_fault_is_refused_with_the_name_of_the_member() {
+    fn a_misspelt_fault_is_an_error_that_names_the_member() {
         for (text, member) in [
             (r#"{"what":"gzip","time":3}"#, "time"),
             (r#"{"what":"status"}"#, "status"),

@@ -1,14 +1,14 @@
-//! What can be ordered: [`Fault`] and its parts.
+//! [`Fault`] and its parts.
 
 use std::time::Duration;
 
-/// Something that goes wrong, once it is given to [`Sandbox::inject`](crate::Sandbox::inject).
+/// Something that goes wrong. Pass it to [`Sandbox::inject`](crate::Sandbox::inject).
 ///
 /// ```
 /// use restream_oauth_sandbox::{Endpoint, Fault, Sandbox, What};
 ///
 /// let sandbox = Sandbox::start()?;
-/// // The next two refreshes rotate, and nobody hears of it.
+/// // The next two refreshes rotate the tokens, but the client never receives the answer.
 /// sandbox.inject(Fault::new(What::lost_answer()).on(Endpoint::Token).times(2).after_acting());
 /// # Ok::<(), restream_oauth_sandbox::StartError>(())
 /// ```
@@ -21,44 +21,44 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Once, on any endpoint, before or after acting as its kind usually does.
+    /// Strikes once, on any endpoint, before or after acting as is the default of its kind.
     #[must_use]
     pub fn new(what: What) -> Self {
         Self { endpoint: Endpoint::Any, times: Times::Count(1), strikes: what.usually_strikes(), what }
     }
 
-    /// Only on this endpoint.
+    /// Strikes only on this endpoint.
     #[must_use]
     pub fn on(self, endpoint: Endpoint) -> Self {
         Self { endpoint, ..self }
     }
 
-    /// This often.
+    /// Strikes this many times.
     #[must_use]
     pub fn times(self, count: u32) -> Self {
         Self { times: Times::Count(count), ..self }
     }
 
-    /// Until the faults are cleared.
+    /// Strikes until the faults are cleared.
     #[must_use]
     pub fn always(self) -> Self {
         Self { times: Times::Always, ..self }
     }
 
-    /// The server does nothing of what was asked.
+    /// Strikes before the server does what the request asks for.
     #[must_use]
     pub fn before_acting(self) -> Self {
         Self { strikes: Strikes::BeforeActing, ..self }
     }
 
-    /// The server does what was asked; only its answer suffers.
+    /// Strikes after the server did what the request asks for: only the answer is damaged.
     #[must_use]
     pub fn after_acting(self) -> Self {
         Self { strikes: Strikes::AfterActing, ..self }
     }
 }
 
-/// Which requests a fault is about.
+/// The requests that a fault can strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -73,7 +73,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint at a path, unless it is one that has no faults.
+    /// The endpoint at a path, or `None` if faults cannot strike that path.
     pub(crate) fn at(path: &str) -> Option<Self> {
         match path {
             "/oauth/token" => Some(Self::Token),
@@ -88,19 +88,19 @@ impl Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Times {
-    /// This often.
+    /// This many times.
     Count(u32),
     /// Until the faults are cleared.
     Always,
 }
 
-/// Whether the server did what was asked when the fault strikes.
+/// Whether a fault strikes before or after the server does what the request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Strikes {
-    /// Nothing was issued, rotated or revoked.
+    /// Before: nothing is issued, rotated or revoked.
     BeforeActing,
-    /// All of it was.
+    /// After: tokens are issued, rotated or revoked, and only the answer is damaged.
     AfterActing,
 }
 
@@ -108,133 +108,134 @@ pub enum Strikes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
-    /// A whole, well-formed answer of your own making.
+    /// A complete, well-formed answer of your own, in place of the real one.
     Status {
         /// The status.
         status: u16,
-        /// Headers, framing excluded.
+        /// The headers, except those that frame the body.
         headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
     },
-    /// The real answer, late.
+    /// Sends the real answer late.
     Delay(Duration),
-    /// Silence from a point on, until the client gives up.
+    /// Sends nothing from this point on, until the client gives up.
     Hang(Point),
-    /// The end of the connection at a point.
+    /// Ends the connection at a point.
     Drop {
-        /// Where.
+        /// Where the connection ends.
         point: Point,
-        /// How.
+        /// How the connection ends.
         ending: Ending,
     },
-    /// The real answer's body up to a byte, then the end of the connection.
+    /// Truncates the body of the real answer, then ends the connection.
     Truncate {
         /// How many bytes of the body are sent.
         after: usize,
-        /// What the head promised about its length.
+        /// How the head announced the length of the body.
         framing: BodyFraming,
         /// How the connection ends.
         ending: Ending,
     },
-    /// A body of at least this many bytes, honestly announced: white space around, or instead of, the answer.
+    /// Sends an oversize body with a correct `Content-Length`: spaces after the real answer, or only spaces.
     Oversize {
-        /// How many bytes in all.
+        /// The length of the body; it is never shorter than the real answer at its front.
         bytes: u64,
-        /// Whether the real answer is at the front.
+        /// Whether the body begins with the real answer.
         answer_first: bool,
     },
-    /// A chunked body of white space that never ends.
+    /// Sends a chunked body of spaces that never ends.
     Endless {
-        /// Whether the real answer is at the front.
+        /// Whether the body begins with the real answer.
         answer_first: bool,
     },
-    /// The real answer, head included, a few bytes at a time.
+    /// Sends the real answer, head included, a few bytes at a time.
     Drip {
         /// How many bytes at a time, at least one.
         bytes: usize,
-        /// How long between them.
+        /// The pause after each write.
         every: Duration,
     },
-    /// A redirect. Who follows it to [`Sandbox::canary_url`](crate::Sandbox::canary_url) is counted there.
+    /// A redirect in place of the real answer. [`Sandbox::canary_url`](crate::Sandbox::canary_url) counts the clients that
+    /// follow.
     Redirect {
         /// 301, 302, 303, 307, 308 or any other.
         status: u16,
-        /// Where to; `None` is the canary.
+        /// The target; `None` for the canary.
         location: Option<String>,
     },
-    /// The real answer under a `Content-Length` that is off by this much, then the end of the connection.
+    /// Sends the real answer under a wrong `Content-Length`, then closes the connection.
     WrongLength {
-        /// Negative: less was announced than is sent.
+        /// The announced length minus the real one.
         by: i64,
     },
-    /// The real answer in two chunks, the second with a size that is no number.
+    /// Sends the real answer in two chunks. The size of the second is not a number.
     BadChunk,
-    /// The real answer as gzip, whether or not the client accepts that.
+    /// Sends the real answer as gzip, whether or not the client accepts gzip.
     Gzip,
-    /// The real answer the way of HTTP/1.0: its end is the end of the connection.
+    /// Sends the real answer as HTTP/1.0: without a length, so that the connection's end is the body's end.
     Http10,
-    /// Informational answers before the real one.
+    /// Sends informational (1xx) answers before the real one.
     Informational {
-        /// 100, 102 or 103; 101 is no informational answer but [`What::SwitchingProtocols`].
+        /// 100, 102 or 103. For 101 there is [`What::SwitchingProtocols`].
         status: u16,
-        /// How many; `None` never comes to the real one.
+        /// How many; with `None` they never end, and the real answer never follows.
         times: Option<u64>,
-        /// How long between them.
+        /// The pause after each.
         every: Duration,
     },
-    /// 101 to a protocol that nobody asked for.
+    /// Sends 101 for a protocol that the client did not ask for, then closes the connection.
     SwitchingProtocols,
-    /// The real answer with one more header, of this many bytes.
+    /// Sends the real answer with a huge additional header.
     HugeHeader {
         /// The length of the header's value, 64 MiB at most.
         bytes: usize,
     },
-    /// The real answer, every byte of the body in a chunk and a write of its own.
+    /// Sends the real answer with each byte of its body in a chunk and a write of its own.
     TinyChunks,
 }
 
 impl What {
-    /// An answer with a status and nothing else.
+    /// An answer with this status, without headers or a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::Status { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// 429 or 503 with `Retry-After`: seconds, an HTTP date, or anything else worth testing.
+    /// An answer, usually 429 or 503, with `Retry-After`: seconds, an HTTP date, or any other text.
     #[must_use]
     pub fn retry_after(status: u16, value: &str) -> Self {
         let headers = vec![("Retry-After".to_owned(), value.to_owned())];
         Self::Status { status, headers, body: Vec::new() }
     }
 
-    /// Any bytes under 200.
+    /// An answer with status 200 and these bytes.
     #[must_use]
     pub fn body(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
         Self::Status { status: 200, headers, body: body.into() }
     }
 
-    /// A page for people, as captive portals (200) and gateways (502, 520 and up) send it.
+    /// An HTML page, as captive portals (200) and gateways (502, 520 and up) send it.
     #[must_use]
     pub fn html(status: u16) -> Self {
         let headers = vec![("Content-Type".to_owned(), "text/html; charset=utf-8".to_owned())];
         Self::Status { status, headers, body: HTML.as_bytes().to_vec() }
     }
 
-    /// JSON that breaks off in the middle of a name, in a body of the right length.
+    /// Truncated JSON under a correct `Content-Length`.
     #[must_use]
     pub fn bad_json() -> Self {
         Self::body("application/json; charset=utf-8", r#"{"access_tok"#)
     }
 
-    /// The connection is closed where the answer should have begun.
+    /// Closes the connection in place of an answer.
     #[must_use]
     pub fn lost_answer() -> Self {
         Self::Drop { point: Point::BeforeHead, ending: Ending::Close }
     }
 
-    /// The connection is reset where the answer should have begun.
+    /// Resets the connection in place of an answer.
     #[must_use]
     pub fn reset() -> Self {
         Self::Drop { point: Point::BeforeHead, ending: Ending::Reset }
@@ -246,7 +247,7 @@ impl What {
         Self::Redirect { status, location: None }
     }
 
-    /// Whether this concerns a connection rather than a request.
+    /// The point at which this strikes a connection, or `None` if it strikes a request.
     pub(crate) fn connection_point(&self) -> Option<Point> {
         match self {
             Self::Hang(point) | Self::Drop { point, .. } => {
@@ -288,17 +289,17 @@ impl What {
     }
 }
 
-/// A place in the life of a connection.
+/// A point in the life of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Point {
-    /// Right after accepting; nothing is read.
+    /// Right after the server accepted the connection; it reads nothing.
     Accept,
-    /// After the client's first bytes (with TLS its hello), unanswered.
+    /// After the client's first bytes, with TLS its `ClientHello`, which stays unanswered.
     Handshake,
-    /// Where the head of the answer should begin.
+    /// Before the head of the answer.
     BeforeHead,
-    /// Within the status line: after `HTTP/1.1 2`.
+    /// In the status line, after `HTTP/1.1 2`.
     InHead,
     /// After the head, before the body.
     AfterHead,
@@ -310,21 +311,21 @@ pub enum Point {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// Orderly for TCP (FIN); with TLS without a `close_notify`, which is a truncation.
+    /// TCP closes in order (FIN). With TLS there is no `close_notify`, so that the client sees a truncation.
     Close,
-    /// RST.
+    /// TCP resets the connection (RST).
     Reset,
 }
 
-/// What a head promises about the body that is cut.
+/// How the head announces the length of a body that will be truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyFraming {
-    /// The whole body's `Content-Length`.
+    /// By the `Content-Length` of the whole body.
     Length,
-    /// Nothing: HTTP/1.0, so that the cut looks like the end.
+    /// Not at all, as in HTTP/1.0: the truncation looks like the end of the body.
     UntilClose,
-    /// Chunks, without the last one.
+    /// By chunks; the last one is missing.
     Chunked,
 }
 
@@ -336,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_replaces_the_answer_strikes_before_acting_and_what_deforms_it_after() {
+    fn by_default_a_replaced_answer_is_before_acting_and_an_altered_one_after() {
         assert_eq!(Fault::new(What::html(200)).strikes, Strikes::BeforeActing);
         assert_eq!(Fault::new(What::redirect(307)).strikes, Strikes::BeforeActing);
         assert_eq!(Fault::new(What::Gzip).strikes, Strikes::AfterActing);

@@ -1,8 +1,8 @@
-//! Which fault a request or a connection meets.
+//! Finds the fault that a request or a connection meets.
 
 use crate::orders::fault::menu::{Endpoint, Fault, Times};
 
-/// The faults that wait for their request.
+/// The faults that were ordered and have not struck yet, in the order of their arrival.
 #[derive(Default)]
 pub(crate) struct Queue(Vec<Fault>);
 
@@ -15,14 +15,14 @@ impl Queue {
         self.0.clear();
     }
 
-    /// The fault that a request to this endpoint meets.
+    /// Takes the fault that a request to this endpoint meets.
     pub(crate) fn take_for_request(&mut self, endpoint: Endpoint) -> Option<Fault> {
         self.take(|fault| {
             fault.what.connection_point().is_none() && (fault.endpoint == endpoint || fault.endpoint == Endpoint::Any)
         })
     }
 
-    /// The fault that a new connection meets.
+    /// Takes the fault that a new connection meets.
     pub(crate) fn take_for_connection(&mut self) -> Option<Fault> {
         self.take(|fault| fault.what.connection_point().is_some())
     }
@@ -43,7 +43,7 @@ mod tests {
     use crate::orders::fault::menu::{Point, What};
 
     #[test]
-    fn a_fault_strikes_as_often_as_it_was_ordered_and_only_where() {
+    fn a_fault_strikes_as_often_as_ordered_and_only_on_its_endpoint() {
         let mut queue = Queue::default();
         queue.push(Fault::new(What::status(500)).on(Endpoint::Token).times(2));
         queue.push(Fault::new(What::status(502)).always());
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_connections_wait_for_a_connection() {
+    fn a_fault_of_a_connection_does_not_strike_a_request() {
         let mut queue = Queue::default();
         queue.push(Fault::new(What::Hang(Point::Handshake)));
         assert_eq!(queue.take_for_request(Endpoint::Token), None);
