@@ -1,4 +1,4 @@
-//! What moves bytes: connections, requests, the endpoints behind them, and what is answered.
+//! What moves bytes: connections, requests, endpoints and pages.
 
 pub(crate) mod control;
 pub(crate) mod endpoints;

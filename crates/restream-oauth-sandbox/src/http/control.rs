@@ -1,7 +1,7 @@
 //! The remote control under `/_sandbox/`, for tests in any language.
 //!
-//! It is not for web pages: a request that names a foreign `Origin` is refused, and so is one whose `Host`
-//! is a name, because a name can be made to point here (DNS rebinding).
+//! Web pages of other origins may not use it: a request with a foreign `Origin` gets an error. So does a request whose
+//! `Host` is a name and not an address, because DNS rebinding can make any name point to this server.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::restream::error_response::ErrorResponse;
 use crate::restream::json::quoted;
 use crate::system::sync::lock;
 
-/// What all its paths begin with.
+/// The start of every path of the remote control.
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
-/// Does what a control request asks for, if it may.
+/// Does what a request to the remote control asks for, if the request is allowed.
 pub(crate) fn act(state: &State, request: &Request) -> Answer {
     let head = &request.head;
     if !host_is_literal(state, head) {
@@ -60,7 +60,7 @@ fn inject(state: &State, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The body is the address of the consent page, and nothing around it.
+/// Presses a button. The body of the request is the URL of the consent page and nothing else.
 fn pressed(state: &State, body: &[u8], approved: bool) -> Answer {
     match decide(&state.provider, &state.base_url, &String::from_utf8_lossy(body), approved) {
         Ok(callback) => Answer::json(200, format!("{{\"callback\":{}}}", quoted(&callback))),
@@ -76,7 +76,7 @@ fn advance(state: &State, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// What a client needs to know. The secret is not told again: whoever started the sandbox has it.
+/// The configuration of the sandbox, without the secret. The program that started the sandbox has the secret.
 fn config(state: &State) -> String {
     let settings = &state.provider.settings;
     json!({
@@ -97,7 +97,7 @@ fn host_is_literal(state: &State, head: &Head) -> bool {
     let Some((host, port)) = head.header("host").and_then(|host| host.rsplit_once(':')) else {
         return false;
     };
-    // An address cannot be rebound; it needs to be loopback only as long as the sandbox is.
+    // DNS rebinding needs a name. Addresses other than loopback are fine if other machines may connect.
     port.parse() == Ok(state.port) && literal(host).is_some_and(|address| address.is_loopback() || state.public)
 }
 
@@ -113,7 +113,7 @@ fn is_loopback_origin(origin: &str) -> bool {
         && (host == "localhost" || literal(host).is_some_and(|address| address.is_loopback()))
 }
 
-/// An IPv4 address, or an IPv6 address in brackets.
+/// Reads an IPv4 address, or an IPv6 address in brackets.
 fn literal(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_pages_may_use_the_remote_control() {
+    fn only_pages_of_loopback_origins_may_use_the_remote_control() {
         for origin in ["http://127.0.0.1:3000", "http://localhost:5173", "http://[::1]:1", "https://127.0.0.1"] {
             assert!(is_loopback_origin(origin), "{origin}");
         }

@@ -1,4 +1,4 @@
-//! From a request to an answer: which path does what, and how its outcome is written down.
+//! The endpoints: from a request to an answer.
 
 use crate::answer::Answer;
 use crate::calendar::http_date;
@@ -15,10 +15,10 @@ use crate::restream::json::quoted;
 use crate::restream::settings::Settings;
 use crate::restream::token_response::success_body;
 
-/// Where a redirect goes that nobody should follow.
+/// The target of redirects that no client should follow.
 pub(crate) const CANARY: &str = "/_sandbox/canary";
 
-/// Does what a request asks for.
+/// Does what a request asks for and returns the answer.
 pub(crate) fn act(state: &State, request: &Request) -> Answer {
     let head = &request.head;
     match (head.method(), head.path()) {
@@ -40,12 +40,12 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
     }
 }
 
-/// What a server says that did not do what was asked.
+/// The answer of a server that did nothing.
 pub(crate) fn unavailable() -> Answer {
     ErrorResponse::server_error("Server error: nothing was done").into()
 }
 
-/// The answer that a fault puts in the place of the real one, if it is of that kind.
+/// The answer with which a fault replaces the real one, or `None` if this kind of fault alters the real one.
 pub(crate) fn replaced(state: &State, what: &What) -> Option<Answer> {
     match what {
         What::Status { status, headers, body } => {
@@ -60,7 +60,7 @@ pub(crate) fn replaced(state: &State, what: &What) -> Option<Answer> {
     }
 }
 
-/// What every answer carries: the date, unless a fault has put one there, and leave for pages of other origins to read it.
+/// Adds the headers of every answer: the date, unless a fault has set one, and CORS headers for pages of other origins.
 pub(crate) fn with_common_headers(state: &State, answer: Answer) -> Answer {
     let dated = answer.value("Date").is_some();
     let answer = if dated { answer } else { answer.header("Date", &http_date(state.provider.clock.now())) };
@@ -85,7 +85,7 @@ fn decide(state: &State, request: &Request) -> Answer {
         Ok(asked) => asked,
         Err(error) => return page_or_redirect(error),
     };
-    // A page elsewhere must not press the button. Browsers name the origin of every form that is posted.
+    // A page of another origin must not press the button. Browsers send `Origin` with every posted form.
     let own = request.head.header("host");
     let foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, authority)| Some(authority) != own);
     if request.head.header("origin").is_some_and(foreign) {
@@ -122,7 +122,7 @@ fn token(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     Ok(Answer::json(200, success_body(&issued, &state.provider.settings, now)))
 }
 
-/// `POST /oauth/revoke`: always 200 and empty, whether anything was revoked or not.
+/// `POST /oauth/revoke`: answers 200 with an empty body, whether or not a token was revoked.
 fn revoke(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     let form = form_of(request)?;
     if let Some(token) = form.value("token") {
@@ -146,7 +146,7 @@ fn profile(state: &State, head: &Head) -> Result<Answer, ErrorResponse> {
     Ok(Answer::json(200, body))
 }
 
-/// The parameters of a POST, as RFC 6749 wants them: form-encoded, each at most once.
+/// The parameters of a POST. RFC 6749 asks for form encoding, and for each parameter at most once.
 fn form_of(request: &Request) -> Result<Form, ErrorResponse> {
     let form = request.form().ok_or_else(|| {
         ErrorResponse::invalid_request("Invalid request: content must be application/x-www-form-urlencoded")
@@ -165,7 +165,7 @@ fn redirect(location: &str) -> Answer {
     Answer::new(302).header("Cache-Control", "no-store").header("Location", location)
 }
 
-/// What a browser asks before it sends `Authorization` from another origin (the Fetch standard).
+/// Answers the CORS preflight, which browsers send before a request with `Authorization` to another origin.
 fn preflight() -> Answer {
     Answer::new(204)
         .header("Access-Control-Allow-Methods", "GET, POST, DELETE")

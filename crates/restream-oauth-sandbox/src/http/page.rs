@@ -1,10 +1,10 @@
-//! The consent page: plain HTML that works without scripts, and says what is being asked.
+//! The consent page and the error page: plain HTML that works without scripts.
 
 use crate::answer::Answer;
 use crate::restream::error_response::ErrorResponse;
 
-/// Asks the user. The form goes back to the address of the page, query included, so that the request is
-/// read once more from the same place and the page repeats none of it.
+/// Asks the user for consent. The form posts to the URL of the page, query included, so that the page need not repeat the
+/// parameters of the request.
 pub(crate) fn consent(client_id: &str, redirect_uri: &str, scopes: &[String]) -> Answer {
     let scopes: Vec<_> = scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escaped(scope))).collect();
     let main = format!(
@@ -24,7 +24,7 @@ pub(crate) fn consent(client_id: &str, redirect_uri: &str, scopes: &[String]) ->
     page(200, "Allow access?", &main)
 }
 
-/// Says why there is nothing to agree to. Nobody is redirected.
+/// Shows an error and does not redirect.
 pub(crate) fn error(error: &ErrorResponse) -> Answer {
     let main = format!(
         "<h1>This request cannot be answered</h1>\n<p role=\"alert\">{}</p>\n<p><code>{}</code></p>",
@@ -34,7 +34,7 @@ pub(crate) fn error(error: &ErrorResponse) -> Answer {
     page(400, "This request cannot be answered", &main)
 }
 
-/// Whose account it is; also what the profile says.
+/// The name of the account, on the consent page and in the profile.
 pub(crate) const USERNAME: &str = "sandbox-user";
 
 fn page(status: u16, title: &str, main: &str) -> Answer {
@@ -45,8 +45,7 @@ fn page(status: u16, title: &str, main: &str) -> Answer {
          <p class=\"note\">Restream sandbox \u{2013} a test server, no real account</p>\n\
          <main>\n{main}\n</main>\n</body>\n</html>\n"
     );
-    // No `form-action`: browsers apply it to the redirect after the form, too, and that leads to the
-    // application.
+    // No `form-action`: browsers apply it also to the redirect after the form, which leads to the application.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
     Answer::new(status)
         .header("Cache-Control", "no-store")
@@ -67,7 +66,7 @@ button{flex:1;min-height:3rem;font:inherit;border:1px solid;border-radius:.5rem;
 #approve{background:#0b57d0;border-color:#0b57d0;color:#fff}\
 button:focus-visible{outline:3px solid Highlight;outline-offset:2px}";
 
-/// For text and for attribute values in double quotes.
+/// Escapes text for HTML, also within attribute values in double quotes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_no_script_and_allows_none() {
+    fn the_page_works_without_scripts_and_forbids_them() {
         let answer = consent("id", "http://127.0.0.1/", &[]);
         let html = String::from_utf8_lossy(answer.body());
         assert!(html.contains("id=\"approve\"") && html.contains("id=\"deny\""));

@@ -1,4 +1,4 @@
-//! What Restream decides, as an HTTP answer.
+//! Writes what Restream decides as HTTP answers.
 
 use crate::answer::Answer;
 use crate::restream::error_response::ErrorResponse;
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_client_that_tried_basic_is_challenged() {
+    fn only_a_client_that_used_basic_gets_a_challenge() {
         let basic = Answer::from(ErrorResponse::invalid_client(true));
         assert_eq!(basic.status(), 401);
         assert_eq!(basic.value("www-authenticate"), Some("Basic realm=\"Service\""));

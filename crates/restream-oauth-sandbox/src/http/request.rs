@@ -1,7 +1,6 @@
-//! Reading one HTTP/1.1 request (RFC 9112), bounded in size, strict about framing.
+//! Reads one HTTP/1.1 request (RFC 9112), with limits on its size and strict rules for its framing.
 //!
-//! [`parse_head`] is a pure function of bytes, so that it can be fuzzed; the rest reads from anything
-//! that is `Read`.
+//! [`parse_head`] is a pure function of bytes, so that it can be fuzzed. The rest reads from any [`Read`].
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -27,19 +26,19 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadRequest {
-    /// Not HTTP.
+    /// The bytes are not HTTP/1.0 or HTTP/1.1.
     Syntax,
     /// The head is larger than [`MAX_HEAD`] or has too many headers.
     HeadTooLarge,
     /// The body is larger than [`MAX_BODY`].
     BodyTooLarge,
-    /// The length of the body is not told in exactly one way (RFC 9112 section 6.3).
+    /// The headers do not give the length of the body in exactly one way (RFC 9112 section 6.3).
     Framing,
-    /// HTTP/1.1 without exactly one `Host` (RFC 9112 section 3.2).
+    /// An HTTP/1.1 request has no `Host`, or a request has more than one (RFC 9112 section 3.2).
     Host,
 }
 
-/// Reads a head at the front of `bytes`: the head and its length, or `None` if more bytes are needed.
+/// Parses the head at the front of `bytes`. Returns the head and its length, or `None` if more bytes are needed.
 ///
 /// ```
 /// use restream_oauth_sandbox::request::parse_head;
@@ -53,7 +52,7 @@ pub enum BadRequest {
 ///
 /// # Errors
 ///
-/// When no further byte could make it a request, or it is too large to be read to its end.
+/// Fails if no further byte could make this a request, or if the head or the announced body is too large.
 pub fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, BadRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -86,19 +85,19 @@ impl Head {
         &self.method
     }
 
-    /// The target's path: all before the `?`.
+    /// The path of the target: everything before the `?`.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The target's query, without the `?`.
+    /// The query of the target, without the `?`.
     #[must_use]
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// The value of the first header of this name, which is given in lower case.
+    /// The value of the first header of this name. Pass the name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
@@ -109,7 +108,7 @@ impl Head {
         self.headers.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether the client lets the connection live on (RFC 9112 section 9.3).
+    /// Whether the client wants the connection to stay open (RFC 9112 section 9.3).
     #[must_use]
     pub fn keeps_alive(&self) -> bool {
         let says = |what: &str| {
@@ -130,13 +129,13 @@ impl Head {
         }
     }
 
-    /// How the body's end is told. Two ways at once are how requests are smuggled: refused.
+    /// How the headers give the length of the body. Fails if they give it twice, because request smuggling does so.
     fn body_length(&self) -> Result<BodyLength, BadRequest> {
         let mut told = None;
         for (name, value) in &self.headers {
             let this = match name.as_str() {
                 "content-length" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    // Digits that do not fit are a number, only too large a one; no digit is none.
+                    // Only digits: the value is too large to parse, or it is empty and no number at all.
                     let too_large = |_| {
                         if value.is_empty() { BadRequest::Framing } else { BadRequest::BodyTooLarge }
                     };
@@ -158,7 +157,7 @@ impl Head {
     }
 }
 
-/// Without the query and without the values of headers: they hold codes, tokens and secrets.
+/// Leaves out the query and the values of headers, because they hold codes, tokens and secrets.
 impl fmt::Debug for Head {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -176,7 +175,7 @@ enum BodyLength {
     Chunked,
 }
 
-/// A whole request.
+/// A request with its body.
 pub(crate) struct Request {
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
@@ -191,14 +190,14 @@ impl Request {
     }
 }
 
-/// Why no request could be read.
+/// Why the next request could not be read.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
-    /// The connection ended where a request may end: between two of them.
+    /// The connection ended between two requests.
     Finished,
-    /// The client sent something else.
+    /// The client sent something other than a request.
     Bad(BadRequest),
-    /// The connection failed, or time was up.
+    /// The connection failed or ended within a request, or the deadline passed.
     Broken,
 }
 
@@ -214,7 +213,7 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-/// Reads the next request. `buffer` holds what arrived already and keeps what arrives too early.
+/// Reads the next request. `buffer` holds the bytes that arrived already, and keeps those after the end of this request.
 pub(crate) fn read_request(stream: &mut (impl Read + Write), buffer: &mut Vec<u8>) -> Result<Request, Unreadable> {
     let (head, length) = loop {
         if let Some(found) = parse_head(buffer)? {
@@ -237,12 +236,12 @@ pub(crate) fn read_request(stream: &mut (impl Read + Write), buffer: &mut Vec<u8
     Ok(Request { head, body })
 }
 
-/// As the server reads a request: its head and its body, or `None` if the connection ends before it does. `buffer`
-/// holds what arrived already and keeps what arrives too early. For our own fuzzing.
+/// Reads a request as the server does, for this project's fuzzing. Returns head and body, or `None` if the connection ends
+/// first. `buffer` holds the bytes that arrived already, and keeps those after the end of this request.
 ///
 /// # Errors
 ///
-/// When what arrives is no request.
+/// Fails if the bytes are not a request.
 #[doc(hidden)]
 pub fn read_whole(
     stream: &mut (impl Read + Write),
@@ -255,7 +254,7 @@ pub fn read_whole(
     }
 }
 
-/// RFC 9112 section 7.1; chunk extensions and trailers are read over.
+/// Reads a chunked body (RFC 9112 section 7.1). Ignores chunk extensions and trailers.
 fn read_chunks(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<Vec<u8>, Unreadable> {
     let mut body = Vec::new();
     loop {
@@ -278,7 +277,7 @@ fn read_chunks(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<Vec<u8>, 
 fn read_chunk_size(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<usize, Unreadable> {
     loop {
         match httparse::parse_chunk_size(buffer) {
-            // httparse takes none for zero, which would be the end.
+            // httparse reads a line without digits as zero, which would end the body.
             Ok(httparse::Status::Complete(_)) if !buffer.first().is_some_and(u8::is_ascii_hexdigit) => {
                 return Err(BadRequest::Syntax.into());
             }
@@ -292,7 +291,7 @@ fn read_chunk_size(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<usize
     }
 }
 
-/// Takes one line off the buffer; its length without CRLF.
+/// Takes one line off the buffer and returns its length without CRLF.
 fn read_line(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<usize, Unreadable> {
     loop {
         if let Some(at) = buffer.windows(2).position(|pair| pair == b"\r\n") {
@@ -328,7 +327,7 @@ fn read_more(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// What a client sends, handed out `step` bytes at a time; what it is sent is thrown away.
+    /// A client that sends `step` bytes at a time and ignores what it receives.
     struct Client<'bytes> {
         sends: &'bytes [u8],
         step: usize,
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunked_body_is_put_together() {
+    fn the_chunks_of_a_body_are_joined() {
         for step in 1..=CHUNKED.len() {
             let (mut client, mut buffer) = (Client { sends: CHUNKED, step }, Vec::new());
             assert_eq!(read_request(&mut client, &mut buffer).unwrap().body, b"abcde");
@@ -382,7 +381,7 @@ mod tests {
 
     /// RFC 9112 section 7.1.
     #[test]
-    fn a_chunk_size_has_a_digit() {
+    fn a_chunk_size_without_a_digit_is_a_syntax_error() {
         for line in ["", ";x", " "] {
             let bytes = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{line}\r\n\r\n");
             let mut client = Client { sends: bytes.as_bytes(), step: 4096 };
@@ -392,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_waits_for_leave_gets_it() {
+    fn a_client_that_expects_100_continue_gets_it() {
         struct Waiting<'sent>(&'sent [u8], Vec<u8>);
         impl Read for Waiting<'_> {
             fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -415,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proper_prefix_of_a_request_is_one() {
+    fn a_truncated_request_is_never_taken_for_a_whole_one() {
         for cut in 1..CHUNKED.len() {
             let mut client = Client { sends: &CHUNKED[..cut], step: 4096 };
             let read = read_request(&mut client, &mut Vec::new());
@@ -424,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn framing_is_told_once_or_refused() {
+    fn a_body_length_that_is_not_given_exactly_once_is_an_error() {
         for (headers, verdict) in [
             ("Host: x\r\nContent-Length: 1\r\nContent-Length: 1", Err(BadRequest::Framing)),
             ("Host: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", Err(BadRequest::Framing)),
@@ -443,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_bounded_in_bytes_and_in_headers() {
+    fn a_head_with_too_many_bytes_or_headers_is_an_error() {
         let endless = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(MAX_HEAD));
         assert_eq!(parse_head(endless.as_bytes()).err(), Some(BadRequest::HeadTooLarge));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(MAX_HEADERS + 1));
@@ -451,14 +450,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_refused_at_once() {
+    fn bytes_that_are_not_http_are_an_error_at_once() {
         for bytes in [&b"\x16\x03\x01\x02\x00"[..], b"GET  / HTTP/1.1\r\n", b"GET / HTTP/2.0\r\n"] {
             assert_eq!(parse_head(bytes).err(), Some(BadRequest::Syntax), "{bytes:?}");
         }
     }
 
     #[test]
-    fn debug_shows_neither_query_nor_values() {
+    fn debug_shows_neither_the_query_nor_the_values_of_headers() {
         let bytes = b"GET /login?state=SECRET HTTP/1.1\r\nHost: x\r\nAuthorization: Basic SECRET\r\n\r\n";
         let (head, _) = parse_head(bytes).unwrap().unwrap();
         let printed = format!("{head:?}");

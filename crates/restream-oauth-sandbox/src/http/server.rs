@@ -1,4 +1,4 @@
-//! The accept loop, a thread for each connection, and the way to end them all.
+//! The accept loop, one thread per connection, and how they all stop.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,14 +20,14 @@ use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::system::sync::lock;
 
-/// Connections at a time; one more is closed at once.
+/// The largest number of simultaneous connections. The server closes further ones at once.
 const MAX_CONNECTIONS: usize = 256;
-/// From the first wait for a request to its last byte: idle connections end so, and slow senders.
+/// The time for a request, from the first wait to its last byte. It ends idle connections and slow senders.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
-/// How long going down waits for threads. They wait for nothing that a closed socket does not end.
+/// How long stopping waits for threads. Closing its socket ends every wait of a thread.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
-/// A running server. Dropping it ends its threads and closes the port.
+/// A running server. Dropping it stops its threads and closes the port.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -71,10 +71,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.state.stop.stop();
-        // A connection to ourselves wakes the accept loop, which then sees that it is over.
+        // A connection to itself wakes the accept loop, which then notices the stop.
         let woken = TcpStream::connect_timeout(&reachable(self.address), SHUTDOWN_LIMIT).is_ok();
         if let Some(accepting) = self.accepting.take().filter(|_| woken) {
-            // It panicked or it ended; both are an end.
+            // An error means that the thread panicked, which also ended it.
             let _ = accepting.join();
         }
         let open = lock(&self.shared.open);
@@ -91,7 +91,7 @@ impl Drop for Server {
     }
 }
 
-/// "All addresses" is none that a client can go to.
+/// The address that a client can connect to: loopback if the server listens on all addresses.
 pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -108,7 +108,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: give threads the time to return some.
+            // Most likely there is no free file descriptor. Gives other threads time to return some.
             shared.state.stop.sleep(Duration::from_millis(10));
             continue;
         };
@@ -122,16 +122,16 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         shared.state.provider.book.connected();
         let registration = Registration { shared: Arc::clone(shared), number };
-        // Without a thread, both are dropped, and with them the connection.
+        // If no thread can be started, `stream` and `registration` are dropped, which closes the connection.
         let _ = thread::Builder::new().name("restream-sandbox-connection".to_owned()).spawn(move || {
             let registration = registration;
-            // Broken connections are the client's to notice.
+            // A broken connection needs no report: the client notices it.
             let _ = serve(stream, &registration.shared);
         });
     }
 }
 
-/// Takes a connection off the list when its thread is done with it.
+/// Removes a connection from the list when its thread ends.
 struct Registration {
     shared: Arc<Shared>,
     number: u64,
@@ -195,7 +195,7 @@ fn strike_connection(wire: &mut Wire, what: &What) -> io::Result<()> {
     Ok(())
 }
 
-/// Acts and answers, or lets a fault strike. The ledger is written before the client can know.
+/// Answers a request, or lets a fault strike. The ledger is written before the client receives the answer.
 fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next> {
     let endpoint = Endpoint::at(request.head.path()).filter(|_| request.head.method() != "OPTIONS");
     let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
@@ -216,9 +216,9 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
     wire.play(script.steps, &state.stop)
 }
 
-/// What a fault makes of a request; `None` when the sandbox went down meanwhile.
+/// Lets a fault strike a request. Returns `None` if the sandbox stopped meanwhile.
 fn strike(state: &State, request: &Request, fault: &Fault) -> Option<Script> {
-    // Late, but with the real answer: the one fault that acts in either case.
+    // A delay before acting: the only fault that acts although it strikes before acting.
     if let (What::Delay(duration), Strikes::BeforeActing) = (&fault.what, fault.strikes) {
         if state.stop.sleep(*duration) {
             return None;
@@ -235,14 +235,14 @@ fn strike(state: &State, request: &Request, fault: &Fault) -> Option<Script> {
     Some(Script::faulty(&answer, &fault.what))
 }
 
-/// What the connection needs of an answer: nothing after the head of one to HEAD, a word if it is the last.
+/// Adapts an answer to its connection: no body for HEAD, and `Connection: close` on the last answer.
 fn framed_for(request: &Request, state: &State, answer: Answer) -> Answer {
     let answer = endpoints::with_common_headers(state, answer);
     let answer = if request.head.method() == "HEAD" { answer.replace_body(Vec::new()) } else { answer };
     if lives_on(request, state) { answer } else { answer.header("Connection", "close") }
 }
 
-/// Whether the connection may carry another request after this one.
+/// Whether the connection stays open for another request.
 fn lives_on(request: &Request, state: &State) -> bool {
     request.head.keeps_alive() && !state.one_request_per_connection
 }
@@ -265,7 +265,7 @@ fn seen(request: &Request, fault: Option<&Fault>) -> SeenRequest {
     }
 }
 
-/// A name that is longer than any real one is no name: a secret sent in the wrong place, perhaps.
+/// Hides a parameter name that is longer than any real one. It might be a secret in the wrong place.
 fn shortened(name: &str) -> String {
     if name.len() <= 32 { name.to_owned() } else { "(too long)".to_owned() }
 }

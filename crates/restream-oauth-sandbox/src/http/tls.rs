@@ -1,5 +1,4 @@
-//! https with a certificate authority that lives as long as the sandbox, and certificates that are wrong
-//! in the usual ways.
+//! https, with a certificate authority that lives as long as the sandbox, and with certificates that clients must reject.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,21 +11,21 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What the server shows for itself.
+/// The certificate that the server presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// Signed by the sandbox's authority, for its address and `localhost`.
+    /// Signed by the sandbox's authority, for the sandbox's address and `localhost`.
     Good,
     /// Signed by itself.
     SelfSigned,
-    /// Good until 2001.
+    /// Expired in 2001, otherwise good.
     Expired,
     /// Signed by the authority, for `wrong.host.example`.
     WrongHost,
 }
 
-/// The authority: its certificate, and the key that signs.
+/// The certificate authority and its key.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
@@ -37,7 +36,7 @@ impl Authority {
     pub(crate) fn new() -> Result<Self, TlsError> {
         let mut params = CertificateParams::default();
         let key = KeyPair::generate()?;
-        // A name of its own: who trusts the authorities of two sandboxes must find the right one by it.
+        // Each authority has its own name, because a client that trusts two of them finds the issuer by name.
         let number = key.public_key_raw().iter().rev().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte));
         params.distinguished_name.push(DnType::CommonName, format!("Restream sandbox CA {number:08x}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -63,7 +62,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let signed = self.sign(certificate, address, &key)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        // The provider is named, not installed: a program may have another one.
+        // The provider is passed in, not installed for the process: the program may have installed another.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -92,7 +91,7 @@ impl Authority {
     }
 }
 
-/// Why no certificate could be made.
+/// Why the certificate could not be created.
 #[derive(Debug)]
 pub struct TlsError(Cause);
 

@@ -1,4 +1,4 @@
-//! One connection: TCP, or TLS on it. Reads with a deadline, plays scripts, and ends the way it is told.
+//! One connection, with or without TLS: reads with a deadline, plays scripts, and closes in the ordered way.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,10 +11,10 @@ use crate::orders::fault::Ending;
 use crate::orders::script::Step;
 use crate::system::sync::Stop;
 
-/// How long a client may take to accept bytes, or to close after we did.
+/// How long a client may take to accept bytes, or to close the connection after the server closed it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub(crate) struct Wire {
     socket: Socket,
     layer: Layer,
@@ -27,7 +27,7 @@ enum Layer {
     Tls(Box<rustls::ServerConnection>),
 }
 
-/// Whether another request may follow.
+/// What may follow on a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Request,
@@ -46,18 +46,18 @@ impl Wire {
         Self { layer: Layer::Tls(Box::new(session)), ..self }
     }
 
-    /// From now on reading fails after this time in all, however the bytes drip.
+    /// Sets a deadline for all reads from now on, however slowly the bytes arrive.
     pub(crate) fn read_for(&mut self, limit: Duration) {
         self.deadline = Instant::now().checked_add(limit);
     }
 
-    /// Waits for the client's first bytes and leaves them where they are.
+    /// Waits for the client's first bytes without taking them.
     pub(crate) fn await_first_bytes(&mut self) -> io::Result<()> {
         self.socket.0.set_read_timeout(Some(PATIENCE))?;
         self.socket.0.peek(&mut [0]).map(|_| ())
     }
 
-    /// Does what the script says, until it ends the connection or the client does.
+    /// Plays a script, until the script or the client ends the connection.
     pub(crate) fn play(&mut self, steps: Vec<Step>, stop: &Stop) -> io::Result<Next> {
         for step in steps {
             match step {
@@ -94,38 +94,38 @@ impl Wire {
         Ok(Next::Request)
     }
 
-    /// Ends in order: nothing that was sent is lost, and with TLS the client knows that it has all.
+    /// Closes in order: no sent byte is lost. With TLS, `close_notify` tells the client that it received everything.
     pub(crate) fn finish(&mut self) {
         #[cfg(feature = "tls")]
         if let Layer::Tls(session) = &mut self.layer {
             session.send_close_notify();
-            // Who is gone already needs no farewell.
+            // The client may have closed the connection already.
             let _ = session.complete_io(&mut self.socket);
         }
         self.end(Ending::Close);
     }
 
-    /// Ends at once.
+    /// Ends the connection without a `close_notify`.
     pub(crate) fn end(&mut self, ending: Ending) {
         match ending {
             Ending::Close => {
-                // Closing while bytes are unread would send RST and destroy what is under way.
+                // Closing with unread bytes would send RST, which destroys the bytes that are still on their way.
                 let _ = self.socket.0.shutdown(Shutdown::Write);
                 self.drain(Some(PATIENCE));
             }
-            // With no time to linger, closing the socket sends RST. It closes with this wire.
+            // With a linger time of zero, closing the socket sends RST. Dropping this value closes the socket.
             Ending::Reset => {
                 let _ = SockRef::from(&*self.socket.0).set_linger(Some(Duration::ZERO));
             }
         }
     }
 
-    /// Says nothing until the client gives up or the sandbox goes down.
+    /// Sends nothing until the client gives up or the sandbox stops.
     pub(crate) fn hang(&mut self) {
         self.drain(None);
     }
 
-    /// Reads what still comes, without looking at it.
+    /// Reads and discards what the client still sends.
     fn drain(&mut self, limit: Option<Duration>) {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut nowhere = [0; 4096];
@@ -180,8 +180,8 @@ impl Write for Wire {
     }
 }
 
-/// The one owner of a socket while its thread runs: dropping it closes the socket, which is when a reset
-/// is sent.
+/// The only owner of a socket while its thread runs. Dropping it closes the socket, and with it sends the reset if one
+/// was ordered.
 struct Socket(Arc<TcpStream>);
 
 impl Read for Socket {
