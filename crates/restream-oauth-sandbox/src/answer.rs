@@ -1,10 +1,10 @@
-//! An HTTP answer before it is written, and its bytes on the wire when nothing goes wrong.
+//! An HTTP answer in memory, and its bytes without any fault.
 
 use std::fmt::Write as _;
 
-/// Status, headers and body. Framing is added when it becomes bytes.
+/// Status, headers and body. The conversion to bytes adds the framing.
 ///
-/// Bodies hold tokens, hence no `Debug`.
+/// There is no `Debug`, because bodies hold tokens.
 pub(crate) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
@@ -17,7 +17,7 @@ impl Answer {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// JSON the way Restream sends it: nothing of the OAuth endpoints may be stored (RFC 6749 section 5.1).
+    /// A JSON answer as Restream sends it: no cache may store it (RFC 6749 section 5.1).
     pub(crate) fn json(status: u16, body: String) -> Self {
         Self::new(status)
             .header("Cache-Control", "no-store")
@@ -25,24 +25,24 @@ impl Answer {
             .with_body("application/json; charset=utf-8", body.into_bytes())
     }
 
-    /// One more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A body and what it is.
+    /// Sets the body and its content type.
     pub(crate) fn with_body(self, content_type: &str, body: Vec<u8>) -> Self {
         Self { body, ..self.header("Content-Type", content_type) }
     }
 
-    /// A copy with one more header.
+    /// Copies the answer and adds a header.
     pub(crate) fn clone_with(&self, name: &str, value: &str) -> Self {
         let (headers, body) = (self.headers.clone(), self.body.clone());
         Self { status: self.status, headers, body }.header(name, value)
     }
 
-    /// The same headers around other bytes.
+    /// Replaces the body and keeps the headers.
     pub(crate) fn replace_body(self, body: Vec<u8>) -> Self {
         Self { body, ..self }
     }
@@ -61,7 +61,7 @@ impl Answer {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The head up to and including the empty line, announcing the body as `framing` says.
+    /// The head, including the empty line. `framing` decides how it announces the body.
     pub(crate) fn head(&self, framing: Framing) -> Vec<u8> {
         let version = if framing == Framing::UntilClose { "1.0" } else { "1.1" };
         let mut head = format!("HTTP/{version} {} {}\r\n", self.status, reason(self.status));
@@ -82,7 +82,7 @@ impl Answer {
         head.into_bytes()
     }
 
-    /// Head and body with the right length.
+    /// Head and body with a correct `Content-Length`.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.head(Framing::Length(self.body.len()));
         bytes.extend_from_slice(&self.body);
@@ -90,14 +90,14 @@ impl Answer {
     }
 }
 
-/// How the end of a body is told.
+/// How the head announces the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// `Content-Length` with this value, true or not.
+    /// `Content-Length` with this value, whether or not it is correct.
     Length(usize),
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// By the end of the connection, as HTTP/1.0 did.
+    /// Not at all: the end of the connection ends the body, as in HTTP/1.0.
     UntilClose,
 }
 
@@ -148,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_framed_by_its_length() {
+    fn an_answer_carries_its_content_length() {
         let answer = Answer::new(200).with_body("text/plain", b"hello".to_vec());
         assert_eq!(answer.to_bytes(), b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
     }
 
     #[test]
-    fn an_empty_200_says_that_it_is_empty_and_a_204_says_nothing() {
+    fn an_empty_200_has_a_content_length_and_a_204_has_none() {
         assert_eq!(Answer::new(200).to_bytes(), b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(Answer::new(204).to_bytes(), b"HTTP/1.1 204 No Content\r\n\r\n");
     }

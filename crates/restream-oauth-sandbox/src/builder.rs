@@ -1,4 +1,4 @@
-//! [`Builder`]: what a sandbox is before it starts, and why it may not start.
+//! [`Builder`]: the settings of a sandbox and their checks.
 
 use std::fmt;
 use std::io;
@@ -46,13 +46,13 @@ pub struct Builder {
 enum Secret {
     Random,
     Given(String),
-    /// A public client has none.
+    /// A public client has no secret.
     None,
 }
 
-/// The redirect URI that is registered if no other is.
+/// The redirect URI that is registered by default.
 const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
-/// Those of the documented answer.
+/// The scopes in the documented token response.
 const SCOPES: [&str; 4] = ["profile.read", "channels.read", "chat.read", "stream.read"];
 
 impl Default for Builder {
@@ -77,83 +77,84 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The id of the registered client; random if not given.
+    /// Sets the id of the registered client. Random by default.
     pub fn client_id(self, id: impl Into<String>) -> Self {
         Self { client_id: Some(id.into()), ..self }
     }
 
-    /// The secret of the registered client; random if not given.
+    /// Sets the secret of the registered client. Random by default.
     pub fn client_secret(self, secret: impl Into<String>) -> Self {
         Self { secret: Secret::Given(secret.into()), ..self }
     }
 
-    /// The registered client is a public one: it has no secret.
+    /// Registers a public client, which has no secret.
     pub fn public_client(self) -> Self {
         Self { secret: Secret::None, ..self }
     }
 
-    /// Registers one more redirect URI; `http://127.0.0.1:8976/callback` if none is given. They are
-    /// compared byte for byte, port included.
+    /// Registers one more redirect URI. `http://127.0.0.1:8976/callback` by default. The sandbox compares redirect URIs byte
+    /// for byte, port included.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
         self
     }
 
-    /// What the application's settings ask for, and every approval grants.
+    /// Sets the scopes of the application. Every approval grants all of them.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// What every code and every token begins with, in the place of as many of its 40 random digits, up to 20: a word that
-    /// logs can be searched for, in all its [`spellings`](crate::spellings). Nothing if not given.
+    /// Sets the text at the start of every code and token, so that tests can search logs for all its
+    /// [`spellings`](crate::spellings). It replaces as many of the 40 random digits and has 20 characters at most. Empty by
+    /// default.
     pub fn token_prefix(self, prefix: impl Into<String>) -> Self {
         Self { token_prefix: prefix.into(), ..self }
     }
 
-    /// Where to listen; 127.0.0.1 on a free port if not given.
+    /// Sets the address to listen on. A free port of 127.0.0.1 by default.
     pub fn address(self, address: SocketAddr) -> Self {
         Self { address, ..self }
     }
 
-    /// Permits an address that other machines reach. Anyone there can have tokens and drive the sandbox.
+    /// Permits an address that other machines can reach. Everyone there can get tokens and control the sandbox.
     pub fn allow_non_loopback(self) -> Self {
         Self { allow_non_loopback: true, ..self }
     }
 
-    /// How long a code lives; 60 s if not given.
+    /// Sets the lifetime of a code. 60 s by default.
     pub fn code_lifetime(self, lifetime: Duration) -> Self {
         Self { code_lifetime: lifetime, ..self }
     }
 
-    /// How long an access token lives; 3600 s if not given.
+    /// Sets the lifetime of an access token. 3600 s by default.
     pub fn access_token_lifetime(self, lifetime: Duration) -> Self {
         Self { access_token_lifetime: lifetime, ..self }
     }
 
-    /// How long a refresh token lives; 31,536,000 s if not given.
+    /// Sets the lifetime of a refresh token. 31,536,000 s by default.
     pub fn refresh_token_lifetime(self, lifetime: Duration) -> Self {
         Self { refresh_token_lifetime: lifetime, ..self }
     }
 
-    /// The use of a dead refresh token kills the living pair of its grant too, as other servers do.
+    /// Makes the use of a dead refresh token also revoke the living pair of its grant, as other servers do.
     pub fn revoke_grant_on_reuse(self) -> Self {
         Self { revoke_grant_on_reuse: true, ..self }
     }
 
-    /// Every answer closes its connection, as some servers do. A fault of a connection that is ordered over HTTP then
-    /// meets the next request, even of a client that would rather use a connection again, and none is sent twice because
-    /// the connection that it was put on had ended.
+    /// Closes each connection after one request, as some servers do. Then a fault that concerns a connection also strikes
+    /// a client that would otherwise reuse its connection. It also keeps such a client from sending a request on a
+    /// connection that the server is closing, which the client would have to send again.
     pub fn one_request_per_connection(self) -> Self {
         Self { one_request_per_connection: true, ..self }
     }
 
-    /// Serves https, with this certificate.
+    /// Serves https with this certificate.
     #[cfg(feature = "tls")]
     pub fn tls(self, certificate: Certificate) -> Self {
         Self { certificate: Some(certificate), ..self }
     }
 
-    /// The settings, checked, and the random ones drawn.
+    /// Draws the random settings and checks all of them.
     pub(crate) fn plan(self) -> Result<Plan, StartError> {
         if !self.address.ip().is_loopback() && !self.allow_non_loopback {
             return Err(StartError::NotLoopback(self.address));
@@ -189,7 +190,7 @@ impl Builder {
     }
 }
 
-/// Settings that can work.
+/// Settings that passed the checks.
 pub(crate) struct Plan {
     pub(crate) address: SocketAddr,
     pub(crate) public: bool,
@@ -203,7 +204,7 @@ fn no_randomness(error: getrandom::Error) -> StartError {
     StartError::Random(error.into())
 }
 
-/// Settings that no client could meet are refused at the start, not at the first request.
+/// Fails at the start, and not at the first request, if a setting is invalid.
 fn check(settings: &Settings) -> Result<(), StartError> {
     let printable = |text: &str| !text.is_empty() && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !printable(&settings.client_id) {
@@ -240,20 +241,20 @@ fn check(settings: &Settings) -> Result<(), StartError> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address is reachable from elsewhere and nobody said that it may be.
+    /// Other machines can reach the address, which [`Builder::allow_non_loopback`] did not permit.
     NotLoopback(SocketAddr),
-    /// The address cannot be listened on.
+    /// The sandbox cannot listen on the address.
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The system has no random bytes.
+    /// The operating system has no random bytes.
     Random(io::Error),
-    /// A setting cannot work.
+    /// A setting is invalid, for this reason.
     Setting(&'static str),
-    /// No certificate could be made.
+    /// The certificate could not be created.
     #[cfg(feature = "tls")]
     Tls(TlsError),
 }

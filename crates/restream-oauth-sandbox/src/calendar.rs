@@ -1,4 +1,4 @@
-//! The two ways in which HTTP and JSON write a time down.
+//! The two formats for a time, in JSON and in HTTP headers.
 
 use std::time::Duration;
 
@@ -77,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_in_the_documented_body() {
+    fn times_have_the_format_of_the_documented_body() {
         // `accessTokenExpiresEpoch` and `refreshTokenExpiresEpoch` beside their `…ExpiresAt`.
         assert_eq!(rfc3339(Duration::from_millis(1_520_280_067_215)), "2018-03-05T20:01:07.215Z");
         assert_eq!(rfc3339(Duration::from_millis(1_551_812_467_215)), "2019-03-05T19:01:07.215Z");
     }
 
     #[test]
-    fn the_calendar_knows_leap_days_and_the_turn_of_the_year() {
+    fn leap_days_and_the_turn_of_the_year_are_right() {
         for (seconds, written) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn header_dates_are_the_ones_of_rfc_9110() {
+    fn header_dates_have_the_format_of_rfc_9110() {
         assert_eq!(http_date(Duration::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

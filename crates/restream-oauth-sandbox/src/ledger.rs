@@ -1,4 +1,4 @@
-//! What the sandbox saw: every request by its shape, never by its secrets, and how often what happened.
+//! The ledger: the shape of each request, without any secret, and the counts of what the server did.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -10,34 +10,34 @@ use crate::restream::authorization_server::Tally;
 use crate::restream::client_authentication::ClientAuthentication;
 use crate::system::sync::lock;
 
-/// How many requests are kept; older ones are only counted.
+/// The largest number of requests that the ledger keeps. It only counts older ones.
 const REQUESTS_KEPT: usize = 10_000;
 
 /// A snapshot of everything that happened since the start or the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
-    /// The requests in the order in which they arrived, without those to `/_sandbox/` other than the canary.
+    /// The requests in the order of their arrival. Of the paths under `/_sandbox/`, only the canary is recorded.
     pub requests: Vec<SeenRequest>,
-    /// How many older requests are no longer in `requests`.
+    /// The number of older requests that `requests` no longer holds.
     pub requests_forgotten: u64,
-    /// Connections that were accepted, those of `/_sandbox/` included.
+    /// Accepted connections, including those to `/_sandbox/`.
     pub connections: u64,
-    /// Requests to `/_sandbox/canary`: somebody followed a redirect.
+    /// Requests to `/_sandbox/canary`. Each means that a client followed a redirect.
     pub canary_hits: u64,
-    /// Codes handed out by an approval.
+    /// Issued codes, one for each approval.
     pub codes_issued: u64,
-    /// Codes that became a pair.
+    /// Codes that were exchanged for a pair.
     pub exchanges: u64,
-    /// Refreshes that succeeded. Each is a rotation: the pair before it is dead.
+    /// Successful refreshes. Each is a rotation, which kills the previous pair.
     pub refreshes: u64,
-    /// Revocations that killed a pair.
+    /// Revocations that killed a living pair.
     pub revocations: u64,
     /// Second uses of a code.
     pub codes_replayed: u64,
-    /// Uses of a refresh token that had been rotated or revoked before.
+    /// Uses of a refresh token after its rotation or revocation.
     pub dead_refresh_tokens_used: u64,
-    /// Uses of an access token that had been rotated or revoked before.
+    /// Uses of an access token after its rotation or revocation.
     pub dead_access_tokens_used: u64,
 }
 
@@ -47,7 +47,7 @@ impl Ledger {
         self.requests.iter().filter(move |request| request.path == path)
     }
 
-    /// The ledger as one JSON object, as `GET /_sandbox/ledger` answers it.
+    /// The ledger as the JSON object that `GET /_sandbox/ledger` returns.
     #[must_use]
     pub fn to_json(&self) -> String {
         json!({
@@ -67,7 +67,7 @@ impl Ledger {
     }
 }
 
-/// One request: what it looked like and what became of it. No value of a parameter, no credential.
+/// The shape of one request, and its outcome. It holds no credentials and no values of parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SeenRequest {
@@ -87,9 +87,9 @@ pub struct SeenRequest {
     pub content_type: Option<String>,
     /// The value of `User-Agent`.
     pub user_agent: Option<String>,
-    /// The fault that struck, by its name in JSON.
+    /// The name of the fault that struck, as in JSON.
     pub fault: Option<&'static str>,
-    /// The status of the final answer; `None` if there is none yet, or never will be.
+    /// The status of the final answer. `None` before the answer, and for ever if the client receives no whole head.
     pub status: Option<u16>,
 }
 
@@ -122,11 +122,11 @@ struct Pages {
     kept: VecDeque<SeenRequest>,
     /// The totals; its `requests` stay empty.
     totals: Ledger,
-    /// Which reset these pages follow: an entry of an older one is gone.
+    /// The number of resets before these pages. An [`Entry`] of an older edition no longer exists.
     edition: u64,
 }
 
-/// Where a request stands in the book.
+/// The place of a request in the book.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     edition: u64,
@@ -142,7 +142,7 @@ impl Book {
         self.write(|pages| pages.totals.canary_hits += 1);
     }
 
-    /// A request has arrived and nothing was done about it yet.
+    /// Records a request on arrival, before the server does anything.
     pub(crate) fn arrived(&self, request: SeenRequest) -> Entry {
         self.write(|pages| {
             if pages.kept.len() == REQUESTS_KEPT {
@@ -155,7 +155,7 @@ impl Book {
         })
     }
 
-    /// Its answer is about to be written: a client that has it finds it in the ledger.
+    /// Records the status before the answer is sent, so that a client that has the answer finds it in the ledger.
     pub(crate) fn answered(&self, entry: Entry, status: Option<u16>) {
         self.write(|pages| {
             let at = entry.number.checked_sub(pages.totals.requests_forgotten);
@@ -166,7 +166,7 @@ impl Book {
         });
     }
 
-    /// Takes over what the authorization server counted.
+    /// Copies the counts of the authorization server.
     pub(crate) fn count(&self, tally: Tally) {
         self.write(|Pages { totals, .. }| {
             totals.codes_issued = tally.codes_issued;
@@ -190,7 +190,7 @@ impl Book {
         lock(&self.pages).snapshot()
     }
 
-    /// Waits until the ledger is as wanted; `false` if it never was within `limit`.
+    /// Waits until `wanted` accepts the ledger. Returns `false` after `limit`.
     pub(crate) fn wait_until(&self, limit: Duration, mut wanted: impl FnMut(&Ledger) -> bool) -> bool {
         let started = Instant::now();
         let mut pages = lock(&self.pages);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_written_beside_its_own_request() {
+    fn a_status_is_recorded_for_its_own_request() {
         let book = Book::default();
         let first = book.arrived(seen("/1"));
         let second = book.arrived(seen("/2"));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_book_is_bounded_and_counts_what_it_forgets() {
+    fn the_book_keeps_a_limited_number_of_requests_and_counts_the_rest() {
         let book = Book::default();
         let first = book.arrived(seen("/first"));
         for _ in 0..REQUESTS_KEPT {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_a_reset_belongs_to_nothing() {
+    fn the_status_of_a_request_before_a_reset_is_ignored() {
         let book = Book::default();
         let old = book.arrived(seen("/old"));
         book.reset();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_the_ledger_is_as_wanted_or_time_is_up() {
+    fn waiting_ends_with_the_wanted_ledger_or_with_the_timeout() {
         let book = Book::default();
         assert!(!book.wait_until(Duration::from_millis(1), |ledger| ledger.connections == 1));
         std::thread::scope(|scope| {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn json_names_every_field() {
+    fn the_json_has_every_field() {
         let book = Book::default();
         book.arrived(seen("/oauth/token"));
         let value: Value = serde_json::from_str(&book.snapshot().to_json()).unwrap();

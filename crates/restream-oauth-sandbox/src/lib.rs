@@ -1,23 +1,22 @@
-//! A local Restream: an OAuth 2.0 authorization server for tests, true to what Restream documents.
+//! A local Restream: an OAuth 2.0 authorization server for tests that behaves as Restream documents.
 //!
-//! It starts in-process on a free port of 127.0.0.1, answers what Restream answers, fails in every way
-//! that networks and servers fail in, and remembers what it saw. Any client can be tested against it, in
-//! Rust through [`Sandbox`] or in any language over HTTP.
+//! The sandbox starts in-process on a free port of 127.0.0.1 and answers as Restream does. On request, it fails as
+//! networks and servers fail. A ledger records the requests. Tests in Rust use [`Sandbox`], tests in other languages
+//! use HTTP.
 //!
-//! **In scope:** a login page with approve and deny, single-use codes, PKCE, both client authentications
-//! and public clients, rotation that kills the old pair, revocation, the user's profile, Restream's error
-//! bodies, a fault menu, a ledger, a clock that can be moved, https (feature `tls`), and [`spellings`] by which to
-//! search logs for a secret.
+//! **In scope:** a login page with approve and deny, single-use codes, PKCE, confidential and public clients,
+//! rotation that kills the old pair, revocation, the user's profile, Restream's error bodies, a fault menu, a ledger,
+//! a clock that tests move, https (feature `tls`), and [`spellings`] to search logs for secrets.
 //!
-//! **Out of scope:** accounts, several clients, persistence, HTTP/2, and every property of a server that
-//! is exposed: it hands tokens to anyone who asks, which is why it listens on loopback only.
+//! **Out of scope:** accounts, several clients, persistence, HTTP/2, and security against other machines. The sandbox
+//! issues tokens to everyone, and therefore listens on loopback only.
 //!
 //! ```
 //! use restream_oauth_sandbox::{Endpoint, Fault, Sandbox, What};
 //!
 //! let sandbox = Sandbox::start()?;
 //!
-//! // The user agrees…
+//! // The user approves.
 //! let authorize_url = format!(
 //!     "{}/login?response_type=code&client_id={}&redirect_uri={}&state=xyz",
 //!     sandbox.base_url(),
@@ -27,10 +26,10 @@
 //! let callback = sandbox.approve(&authorize_url)?;
 //! assert!(callback.ends_with("&state=xyz"));
 //!
-//! // …the exchange rotates but its answer is lost: does the client cope?
+//! // The next token request will succeed, but the client will not receive the answer.
 //! sandbox.inject(Fault::new(What::lost_answer()).on(Endpoint::Token));
 //!
-//! // The ledger knows what really happened.
+//! // The ledger counts what the server did.
 //! assert_eq!(sandbox.ledger().codes_issued, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -42,15 +41,15 @@
 //! | `GET /login`, `GET /oauth/authorize` | the consent page |
 //! | `POST /oauth/token` | exchange and refresh |
 //! | `POST /oauth/revoke` | 200, empty |
-//! | `GET /v2/user/profile` | whose access token it is |
+//! | `GET /v2/user/profile` | the user's profile, for a valid access token |
 //! | `GET /_sandbox/ledger` | [`Ledger`] as JSON |
-//! | `POST /_sandbox/faults` | takes a fault; [`fault`] describes the JSON |
-//! | `DELETE /_sandbox/faults` | takes all faults back |
+//! | `POST /_sandbox/faults` | orders a fault; [`fault`] describes the JSON |
+//! | `DELETE /_sandbox/faults` | clears all faults |
 //! | `POST /_sandbox/approve`, `/_sandbox/deny` | presses the button: the body is the URL of the consent page, the answer `{"callback":"…"}` |
 //! | `POST /_sandbox/advance` | moves the clock: `{"seconds":3600}` |
 //! | `POST /_sandbox/reset` | forgets everything but the credentials |
 //! | `GET /_sandbox/config` | address, client id, redirect URIs, scopes, lifetimes |
-//! | `/_sandbox/canary` | counts who comes; where [`What::Redirect`] points |
+//! | `/_sandbox/canary` | the target of [`What::Redirect`]; the ledger counts its requests |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]

@@ -1,7 +1,6 @@
 //! [`Provider`]: the one Restream that all connections share.
 //!
-//! It locks the authorization server, passes in the time and fresh random strings, and enters in the ledger what the
-//! authorization server counted.
+//! It locks the authorization server, passes in the time and fresh random strings, and copies the counts into the ledger.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -30,7 +29,7 @@ impl Provider {
         Self { settings, clock, book, authorization_server: Mutex::default() }
     }
 
-    /// The user's decision: returns the address that the browser goes to.
+    /// Carries out the user's decision. Returns the address that the browser goes to.
     pub(crate) fn settle(&self, asked: AuthorizationRequest, approved: bool) -> Result<String, ErrorResponse> {
         if !approved {
             return Ok(asked.deny());
@@ -39,18 +38,18 @@ impl Provider {
         Ok(self.act(|server, now| server.approve(&self.settings, asked, code, now)))
     }
 
-    /// A token request of an authenticated client: returns the new pair and when it was issued.
+    /// Handles a token request of an authenticated client. Returns the new pair and the time of issue.
     pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), ErrorResponse> {
         let pair = FreshPair { access_token: self.fresh()?, refresh_token: self.fresh()? };
         self.act(|server, now| server.token(&self.settings, form, pair, now).map(|issued| (issued, now)))
     }
 
-    /// Kills the pair that this token belongs to, if there is one.
+    /// Revokes the pair that this token belongs to, if there is one.
     pub(crate) fn revoke(&self, token: &str) {
         self.act(|server, _| server.revoke(token));
     }
 
-    /// Fails unless this access token opens the API.
+    /// Fails unless this access token is valid at the API.
     pub(crate) fn check_access_token(&self, token: &str) -> Result<(), ErrorResponse> {
         self.act(|server, now| server.check_access_token(token, now))
     }
@@ -65,12 +64,12 @@ impl Provider {
     fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Duration) -> T) -> T {
         let mut server = lock(&self.authorization_server);
         let outcome = act(&mut server, self.clock.now());
-        // Counted while the server is locked, so that no older count overtakes a newer one.
+        // The counts are copied while the server is locked, so that older counts never replace newer ones.
         self.book.count(server.tally());
         outcome
     }
 
-    /// An unused code or token.
+    /// Draws a new code or token.
     fn fresh(&self) -> Result<String, ErrorResponse> {
         let random = random::hex_40().map_err(|_| ErrorResponse::server_error("Server error: no randomness"))?;
         let prefix = &self.settings.token_prefix;

@@ -18,7 +18,7 @@ use crate::provider::Provider;
 use crate::restream::json::quoted;
 use crate::system::sync::{Stop, lock};
 
-/// A running local Restream. Dropping it ends its threads and closes its port.
+/// A running local Restream. Dropping it stops its threads and closes its port.
 pub struct Sandbox {
     server: Server,
     #[cfg(feature = "tls")]
@@ -26,16 +26,16 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts one on 127.0.0.1, on a free port, for a confidential client with random credentials.
+    /// Starts a sandbox on a free port of 127.0.0.1, for a confidential client with random credentials.
     ///
     /// # Errors
     ///
-    /// When no port or no randomness is to be had.
+    /// Fails if the operating system has no free port or no random bytes.
     pub fn start() -> Result<Self, StartError> {
         Self::builder().start()
     }
 
-    /// Starts with other settings than the usual ones.
+    /// Returns a builder, to change settings before the start.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -64,14 +64,14 @@ impl Sandbox {
         &self.state().provider.settings.redirect_uris
     }
 
-    /// The address that counts who comes there: see [`Ledger::canary_hits`].
+    /// The URL of the canary, whose requests [`Ledger::canary_hits`] counts.
     #[must_use]
     pub fn canary_url(&self) -> String {
         format!("{}{}", self.base_url(), endpoints::CANARY)
     }
 
-    /// Presses "Approve" on the page at `authorize_url`, without a browser: the address that a browser
-    /// would be sent to.
+    /// Presses "Approve" on the page at `authorize_url`, without a browser. Returns the URL that a browser would be
+    /// redirected to.
     ///
     /// ```
     /// use restream_oauth_sandbox::Sandbox;
@@ -90,38 +90,38 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the page would not be shown.
+    /// Fails if the sandbox would not show the page.
     pub fn approve(&self, authorize_url: &str) -> Result<String, AuthorizeError> {
         decide(&self.state().provider, self.base_url(), authorize_url, true)
     }
 
-    /// Presses "Deny" on the page at `authorize_url`: Restream redirects without any parameter.
+    /// Presses "Deny" on the page at `authorize_url`. Returns the redirect URI without any parameter, as Restream does.
     ///
     /// # Errors
     ///
-    /// When the page would not be shown.
+    /// Fails if the sandbox would not show the page.
     pub fn deny(&self, authorize_url: &str) -> Result<String, AuthorizeError> {
         decide(&self.state().provider, self.base_url(), authorize_url, false)
     }
 
-    /// Puts a fault at the end of the queue.
+    /// Orders a fault. Faults strike in the order in which they were ordered.
     pub fn inject(&self, fault: Fault) {
         lock(&self.state().faults).push(fault);
     }
 
-    /// Takes all faults off the queue. Those that struck already run their course.
+    /// Clears all faults. A fault that has struck already runs to its end.
     pub fn clear_faults(&self) {
         lock(&self.state().faults).clear();
     }
 
-    /// What has happened so far.
+    /// A snapshot of the ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.state().provider.book.snapshot()
     }
 
-    /// Waits until the ledger is as wanted; `false` if it was not within `limit`. For clients that have no
-    /// answer to wait for.
+    /// Waits until `wanted` accepts the ledger. Returns `false` after `limit`. Use it when the client
+    /// receives no answer to wait for.
     pub fn wait_until(&self, limit: Duration, wanted: impl FnMut(&Ledger) -> bool) -> bool {
         self.state().provider.book.wait_until(limit, wanted)
     }
@@ -136,9 +136,9 @@ impl Sandbox {
         self.state().reset();
     }
 
-    /// One line of JSON, secret included, for whoever starts this as a server:
-    /// `{"base_url":…,"client_id":…,"client_secret":…,"redirect_uris":[…]}`, and `"ca_certificate_pem"`
-    /// with TLS. The secret of a public client is `null`.
+    /// One line of JSON that a server prints when it is ready:
+    /// `{"base_url":…,"client_id":…,"client_secret":…,"redirect_uris":[…]}`, and with TLS `"ca_certificate_pem"`. The
+    /// line contains the secret, which is `null` for a public client.
     #[must_use]
     pub fn ready_line(&self) -> String {
         let uris: Vec<_> = self.redirect_uris().iter().map(|uri| quoted(uri)).collect();
@@ -156,7 +156,7 @@ impl Sandbox {
         )
     }
 
-    /// Blocks while the sandbox serves, which is until the process ends.
+    /// Blocks for ever, so that a server's `main` does not return.
     pub fn wait(&self) {
         while !self.state().stop.sleep(Duration::MAX) {}
     }
@@ -181,11 +181,11 @@ impl Sandbox {
 }
 
 impl Builder {
-    /// Starts it.
+    /// Starts the sandbox.
     ///
     /// # Errors
     ///
-    /// When a setting cannot work or the port cannot be had.
+    /// Fails if a setting is invalid, or if the operating system does not provide the port or random bytes.
     pub fn start(self) -> Result<Sandbox, StartError> {
         let plan = self.plan()?;
         let address = plan.address;
@@ -229,7 +229,7 @@ impl Builder {
     }
 }
 
-/// Without the secret.
+/// Shows the address only, not the secret.
 impl fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Sandbox").field("base_url", &self.base_url()).finish_non_exhaustive()
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sandbox_is_shared_between_threads() {
+    fn a_sandbox_can_be_shared_between_threads() {
         fn shared<T: Send + Sync + 'static>() {}
         shared::<Sandbox>();
     }

@@ -1,15 +1,16 @@
-//! [`spellings`]: the forms in which a secret gets into logs.
+//! [`spellings`]: the forms in which a secret appears in logs.
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// All forms in which bytes get printed: as they are, percent-encoded, in hexadecimal, escaped as in JSON and in Rust, as
-/// decimal numbers, and in base64 wherever the word begins in what is encoded.
+/// All forms in which programs print bytes: unchanged, percent-encoded, in hexadecimal, escaped as in JSON and in Rust, as
+/// decimal numbers, and in base64 at each of the three possible offsets.
 ///
-/// Take a word of ten letters and digits or more, which looks the same in base64 of either alphabet, and put it into
-/// every secret ([`Builder::token_prefix`](crate::Builder::token_prefix)): what is found is a leak.
+/// Choose a word of at least ten letters and digits and put it into every secret, for tokens with
+/// [`Builder::token_prefix`](crate::Builder::token_prefix). If a log contains one of the forms, it leaks a secret. Both
+/// base64 alphabets must encode the word alike.
 ///
 /// ```
 /// let log = format!("sent {:?}", "c4nary7Qx2Vb".as_bytes());
@@ -32,7 +33,7 @@ pub fn spellings(word: &str) -> BTreeSet<String> {
         each(u8::to_string).join(" "),
     ]);
     for begin in 0..3_usize {
-        // The characters at its ends depend on its neighbours, and are left out.
+        // The first and last characters also depend on the neighbours of the word, and are left out.
         let encoded = STANDARD_NO_PAD.encode("x".repeat(begin) + word);
         let first = begin.saturating_mul(8).div_ceil(6);
         let whole = word.len().saturating_add(begin).saturating_mul(8) / 6;
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_found_however_it_is_printed() {
+    fn a_word_is_found_in_every_form_in_which_it_is_printed() {
         let word = "c4nary7Qx2Vb";
         let all = spellings(word);
         let found = |text: &str| all.iter().any(|spelling| text.contains(spelling));

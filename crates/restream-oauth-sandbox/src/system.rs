@@ -1,4 +1,4 @@
-//! What the operating system gives: the time, random bytes, and threads that lock and wait.
+//! What comes from the operating system: the time, random bytes, locks and waiting.
 
 pub(crate) mod clock;
 pub(crate) mod random;

@@ -1,21 +1,21 @@
-//! The sandbox's clock: the system's, moved forward by whatever a test asked for.
+//! The sandbox's clock: the system's time, plus the time by which tests moved it forward.
 //!
-//! Everywhere else a time is a [`Duration`] since the Unix epoch that is passed in, so that the
-//! authorization server itself never looks at a clock.
+//! Everywhere else a time is an argument, a [`Duration`] since the Unix epoch, so that the authorization server never
+//! looks at a clock.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::system::sync::lock;
 
-/// A clock that tests move forward, so that an hour passes without sleeping.
+/// A clock that tests move forward instead of sleeping.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     ahead: Mutex<Duration>,
 }
 
 impl Clock {
-    /// Now, as the time since the Unix epoch.
+    /// The time since the Unix epoch.
     pub(crate) fn now(&self) -> Duration {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         system.saturating_add(*lock(&self.ahead))
@@ -27,7 +27,7 @@ impl Clock {
         *ahead = ahead.saturating_add(by);
     }
 
-    /// Back to the system's time.
+    /// Returns to the system's time.
     pub(crate) fn reset(&self) {
         *lock(&self.ahead) = Duration::ZERO;
     }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_moves_forward_and_back_home() {
+    fn the_clock_moves_forward_and_can_be_reset() {
         let clock = Clock::default();
         let before = clock.now();
         clock.advance(Duration::from_secs(3600));

@@ -1,4 +1,4 @@
-//! Codes, tokens and credentials: from the operating system, in the shape of the documented ones.
+//! Random codes, tokens and credentials in the documented format.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_40_lower_case_hex_digits_and_never_the_same() {
+    fn strings_are_40_lower_case_hex_digits_and_differ() {
         let (one, other) = (hex_40().unwrap(), hex_40().unwrap());
         assert!(one.len() == 40 && one.bytes().all(|byte| b"0123456789abcdef".contains(&byte)));
         assert_ne!(one, other);
