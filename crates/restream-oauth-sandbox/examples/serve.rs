@@ -1,4 +1,4 @@
-//! A sandbox as a server: one JSON line when it is ready, then it serves until it is killed.
+//! A sandbox as a server. It prints one line of JSON when it is ready, then serves until it is killed.
 //!
 //! ```sh
 //! cargo run -p restream-oauth-sandbox --example serve

@@ -1,4 +1,4 @@
-//! The remote control: everything that Rust can do, over HTTP.
+//! The remote control: what tests in Rust do through `Sandbox`, done over HTTP.
 
 mod raw;
 
@@ -6,7 +6,7 @@ use raw::{exchange, pair, profile, refresh, send};
 use restream_oauth_sandbox::Sandbox;
 
 #[test]
-fn faults_are_ordered_and_taken_back() {
+fn faults_are_ordered_and_cleared() {
     let sandbox = Sandbox::start().unwrap();
     let fault = r#"{"what":"status","status":429,"headers":{"Retry-After":"7"},"times":"always"}"#;
     assert_eq!(send(&sandbox, "POST /_sandbox/faults", "", fault).status(), 200);
@@ -17,7 +17,7 @@ fn faults_are_ordered_and_taken_back() {
 }
 
 #[test]
-fn a_misspelt_fault_is_refused_with_its_reason() {
+fn a_misspelt_fault_gets_an_error_that_says_why() {
     let sandbox = Sandbox::start().unwrap();
     let answer = send(&sandbox, "POST /_sandbox/faults", "", r#"{"what":"gzip","tiems":2}"#);
     assert_eq!(answer.status(), 400);
@@ -25,7 +25,7 @@ fn a_misspelt_fault_is_refused_with_its_reason() {
 }
 
 #[test]
-fn the_ledger_counts_and_lists() {
+fn the_ledger_counts_events_and_lists_requests() {
     let sandbox = Sandbox::start().unwrap();
     let (_, refresh_token) = pair(&sandbox);
     refresh(&sandbox, &refresh_token);
@@ -35,14 +35,14 @@ fn the_ledger_counts_and_lists() {
     assert_eq!(ledger["refreshes"], 1);
     assert_eq!(ledger["dead_refresh_tokens_used"], 1);
     let requests = ledger["requests"].as_array().unwrap();
-    assert_eq!(requests.len(), 3, "the remote control is not part of what it shows");
+    assert_eq!(requests.len(), 3, "requests to the remote control are not listed");
     assert_eq!(requests[2]["status"], 400);
     assert_eq!(requests[2]["client_authentication"], "body");
     assert!(!answer.body().contains(&refresh_token));
 }
 
 #[test]
-fn the_buttons_are_pressed() {
+fn approve_and_deny_press_the_buttons() {
     let sandbox = Sandbox::start().unwrap();
     let url = format!("{}{}", sandbox.base_url(), raw::login_path(&sandbox));
     let approved = send(&sandbox, "POST /_sandbox/approve", "", &url).json();
@@ -58,7 +58,7 @@ fn the_buttons_are_pressed() {
 }
 
 #[test]
-fn the_clock_is_advanced() {
+fn advance_moves_the_clock() {
     let sandbox = Sandbox::start().unwrap();
     let (access, _) = pair(&sandbox);
     assert_eq!(send(&sandbox, "POST /_sandbox/advance", "", r#"{"seconds":3600}"#).status(), 200);
@@ -81,7 +81,7 @@ fn a_reset_forgets_everything_but_the_credentials() {
 }
 
 #[test]
-fn the_configuration_is_told_without_the_secret() {
+fn the_configuration_does_not_contain_the_secret() {
     let sandbox = Sandbox::start().unwrap();
     let answer = send(&sandbox, "GET /_sandbox/config", "", "");
     assert_eq!(answer.json()["client_id"], sandbox.client_id());
@@ -90,7 +90,7 @@ fn the_configuration_is_told_without_the_secret() {
 }
 
 #[test]
-fn the_canary_counts_who_comes() {
+fn the_canary_counts_its_requests() {
     let sandbox = Sandbox::start().unwrap();
     send(&sandbox, "POST /_sandbox/canary", "", "grant_type=x");
     send(&sandbox, "GET /_sandbox/canary", "", "");
@@ -99,7 +99,7 @@ fn the_canary_counts_who_comes() {
 }
 
 #[test]
-fn web_pages_from_elsewhere_cannot_use_it() {
+fn pages_of_other_origins_cannot_use_the_remote_control() {
     let sandbox = Sandbox::start().unwrap();
     for origin in ["https://evil.example", "null"] {
         let answer = send(&sandbox, "GET /_sandbox/ledger", &format!("Origin: {origin}\r\n"), "");

@@ -1,4 +1,4 @@
-//! Every fault, as bytes on the wire, and whether the server acted.
+//! Every kind of fault: the bytes on the wire, and whether the server acted.
 
 mod raw;
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use raw::{Ended, Reply, exchange, exchange_form};
 use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, Sandbox, What};
 
-/// How long a client waits here before it says that the server hangs.
+/// How long the client waits before it concludes that the server hangs.
 const SHORTLY: Duration = Duration::from_millis(100);
 
 fn sandbox_with(what: What) -> Sandbox {
@@ -18,14 +18,14 @@ fn sandbox_with(what: What) -> Sandbox {
     sandbox
 }
 
-/// An exchange that meets the fault, and how many exchanges there were then.
+/// Sends an exchange that meets the fault. Returns the reply and the number of successful exchanges.
 fn struck_by(what: What) -> (Reply, u64) {
     let sandbox = sandbox_with(what);
     let reply = exchange(&sandbox);
     (reply, sandbox.ledger().exchanges)
 }
 
-/// An exchange whose answer is not waited for long.
+/// Sends an exchange without waiting for the answer.
 fn start_exchange(sandbox: &Sandbox) -> TcpStream {
     let form = exchange_form(sandbox);
     let request = raw::request(sandbox, "POST /oauth/token", raw::FORM, &form);
@@ -39,7 +39,7 @@ fn is_pair(body: &str) -> bool {
     value.is_some_and(|value| value["refresh_token"].is_string())
 }
 
-/// What chunks hold, up to the first that is not one.
+/// Joins the data of all chunks before the first malformed one.
 fn dechunked(mut body: &str) -> String {
     let mut out = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {
@@ -55,7 +55,7 @@ fn dechunked(mut body: &str) -> String {
 }
 
 #[test]
-fn a_status_replaces_the_answer_and_nothing_was_issued() {
+fn a_status_replaces_the_answer_and_issues_nothing() {
     let (reply, exchanges) = struck_by(What::retry_after(503, "120"));
     assert_eq!((reply.status(), reply.body().as_str()), (503, ""));
     assert_eq!(reply.header("retry-after").as_deref(), Some("120"));
@@ -63,7 +63,7 @@ fn a_status_replaces_the_answer_and_nothing_was_issued() {
 }
 
 #[test]
-fn a_date_of_the_faults_own_is_the_only_one() {
+fn a_date_header_of_the_fault_replaces_the_usual_one() {
     let date = "Wed, 21 Oct 2015 07:28:00 GMT";
     let headers = vec![("Date".to_owned(), date.to_owned())];
     let (reply, _) = struck_by(What::Status { status: 503, headers, body: Vec::new() });
@@ -72,7 +72,7 @@ fn a_date_of_the_faults_own_is_the_only_one() {
 }
 
 #[test]
-fn the_same_status_after_acting_has_issued() {
+fn a_status_after_acting_replaces_the_answer_of_an_exchange_that_succeeded() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.inject(Fault::new(What::status(504)).on(Endpoint::Token).after_acting());
     assert_eq!(exchange(&sandbox).status(), 504);
@@ -80,7 +80,7 @@ fn the_same_status_after_acting_has_issued() {
 }
 
 #[test]
-fn a_deformed_answer_before_acting_is_a_deformed_503() {
+fn a_fault_that_alters_the_answer_alters_a_503_if_it_strikes_before_acting() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.inject(Fault::new(What::Http10).on(Endpoint::Token).before_acting());
     let reply = exchange(&sandbox);
@@ -90,7 +90,7 @@ fn a_deformed_answer_before_acting_is_a_deformed_503() {
 }
 
 #[test]
-fn faults_stay_on_their_endpoint_and_end_after_their_count() {
+fn a_fault_strikes_only_its_endpoint_and_only_its_number_of_times() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.inject(Fault::new(What::status(500)).on(Endpoint::Profile).times(2));
     sandbox.inject(Fault::new(What::status(502)).on(Endpoint::Revoke).always());
@@ -124,7 +124,7 @@ fn a_delay_comes_before_or_after_acting() {
 }
 
 #[test]
-fn a_hang_says_so_much_and_then_nothing() {
+fn a_hang_sends_everything_before_its_point_and_then_nothing() {
     for (point, check) in [
         (Point::BeforeHead, (|text| text.is_empty()) as fn(&str) -> bool),
         (Point::InHead, |text| text == "HTTP/1.1 2"),
@@ -151,7 +151,7 @@ fn a_hang_at_the_start_of_a_connection_reads_no_request() {
 }
 
 #[test]
-fn a_dropped_connection_ends_where_and_how_it_should() {
+fn a_drop_ends_the_connection_at_its_point_by_close_or_reset() {
     for (ending, ended) in [(Ending::Close, Ended::Closed), (Ending::Reset, Ended::Reset)] {
         for (point, text) in [(Point::BeforeHead, ""), (Point::InHead, "HTTP/1.1 2")] {
             let (reply, exchanges) = struck_by(What::Drop { point, ending });
@@ -163,7 +163,7 @@ fn a_dropped_connection_ends_where_and_how_it_should() {
 }
 
 #[test]
-fn a_connection_dropped_before_acting_issued_nothing() {
+fn a_drop_before_acting_issues_nothing() {
     for what in [What::lost_answer(), What::reset()] {
         let sandbox = Sandbox::start().unwrap();
         sandbox.inject(Fault::new(what).on(Endpoint::Token).before_acting());
@@ -175,10 +175,10 @@ fn a_connection_dropped_before_acting_issued_nothing() {
 }
 
 #[test]
-fn a_connection_can_end_right_after_accepting() {
+fn a_drop_can_strike_right_after_accepting() {
     for (ending, ended) in [(Ending::Close, Ended::Closed), (Ending::Reset, Ended::Reset)] {
         let sandbox = sandbox_with(What::Drop { point: Point::Accept, ending });
-        // Without a byte of a request: nothing but the accepting ends it.
+        // The client sends nothing, so that only the fault can end the connection.
         let reply = raw::read(&raw::connect(&sandbox), SHORTLY * 20);
         assert_eq!((reply.text().as_str(), reply.ended), ("", ended));
         assert_eq!(sandbox.ledger().requests.len(), 0);
@@ -186,7 +186,7 @@ fn a_connection_can_end_right_after_accepting() {
 }
 
 #[test]
-fn a_connection_can_end_after_the_first_bytes() {
+fn a_drop_can_strike_after_the_first_bytes() {
     let sandbox = sandbox_with(What::Drop { point: Point::Handshake, ending: Ending::Reset });
     let mut stream = raw::connect(&sandbox);
     assert_eq!(raw::read(&stream, SHORTLY).ended, Ended::StillOpen);
@@ -195,7 +195,7 @@ fn a_connection_can_end_after_the_first_bytes() {
 }
 
 #[test]
-fn a_body_is_cut_at_any_byte_under_each_framing() {
+fn a_body_is_truncated_at_any_byte_under_each_framing() {
     for after in [0, 1, 40, 100_000] {
         for framing in [BodyFraming::Length, BodyFraming::UntilClose, BodyFraming::Chunked] {
             let (reply, exchanges) = struck_by(What::Truncate { after, framing, ending: Ending::Close });
@@ -219,14 +219,14 @@ fn a_body_is_cut_at_any_byte_under_each_framing() {
 }
 
 #[test]
-fn a_cut_can_be_a_reset() {
+fn a_truncated_body_can_end_with_a_reset() {
     let framing = BodyFraming::Length;
     let (reply, _) = struck_by(What::Truncate { after: 40, framing, ending: Ending::Reset });
     assert_eq!((reply.body().len(), reply.ended), (40, Ended::Reset));
 }
 
 #[test]
-fn a_page_for_people_comes_under_any_status() {
+fn an_html_page_comes_under_any_status() {
     for status in [200, 502, 520] {
         let (reply, exchanges) = struck_by(What::html(status));
         assert_eq!(reply.status(), status);
@@ -237,7 +237,7 @@ fn a_page_for_people_comes_under_any_status() {
 }
 
 #[test]
-fn an_oversize_body_has_its_size_and_perhaps_the_answer_at_the_front() {
+fn an_oversize_body_has_its_size_and_begins_with_the_answer_if_so_ordered() {
     for answer_first in [true, false] {
         let (reply, _) = struck_by(What::Oversize { bytes: 300_000, answer_first });
         assert_eq!(reply.header("content-length").as_deref(), Some("300000"));
@@ -247,7 +247,7 @@ fn an_oversize_body_has_its_size_and_perhaps_the_answer_at_the_front() {
 }
 
 #[test]
-fn an_endless_body_goes_on_until_the_client_does_not() {
+fn an_endless_body_does_not_end_before_the_connection() {
     let sandbox = sandbox_with(What::Endless { answer_first: true });
     let mut stream = start_exchange(&sandbox);
     let mut bytes = vec![0; 3_000_000];
@@ -256,11 +256,11 @@ fn an_endless_body_goes_on_until_the_client_does_not() {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("Transfer-Encoding: chunked"));
     assert!(is_pair(&dechunked(&body[..body.len() / 16])));
-    // Dropping sandbox and stream must not hang.
+    // Dropping the sandbox and the stream must not hang.
 }
 
 #[test]
-fn a_slow_answer_drips() {
+fn a_drip_sends_the_answer_a_few_bytes_at_a_time() {
     let every = Duration::from_millis(2);
     let sandbox = sandbox_with(What::Drip { bytes: 16, every });
     let started = Instant::now();
@@ -271,7 +271,7 @@ fn a_slow_answer_drips() {
 }
 
 #[test]
-fn bad_json_and_literal_bodies_are_sent_as_they_are() {
+fn bad_json_and_literal_bodies_are_sent_unchanged() {
     let (reply, _) = struck_by(What::bad_json());
     assert_eq!(reply.status(), 200);
     assert!(serde_json::from_str::<serde_json::Value>(&reply.body()).is_err());
@@ -281,7 +281,7 @@ fn bad_json_and_literal_bodies_are_sent_as_they_are() {
 }
 
 #[test]
-fn a_redirect_points_to_the_canary_or_elsewhere() {
+fn a_redirect_points_to_the_canary_or_to_its_own_location() {
     for status in [301, 302, 303, 307, 308] {
         let sandbox = sandbox_with(What::redirect(status));
         let reply = exchange(&sandbox);
@@ -293,7 +293,7 @@ fn a_redirect_points_to_the_canary_or_elsewhere() {
 }
 
 #[test]
-fn a_wrong_length_is_off_by_as_much_as_was_asked() {
+fn a_wrong_length_differs_by_the_ordered_number_of_bytes() {
     for by in [-5_i64, 5] {
         let (reply, _) = struck_by(What::WrongLength { by });
         let told: i64 = reply.header("content-length").unwrap().parse().unwrap();
@@ -314,14 +314,14 @@ fn a_bad_chunk_follows_a_good_one() {
 }
 
 #[test]
-fn gzip_comes_unasked_and_is_gzip() {
+fn gzip_is_sent_although_the_client_did_not_ask_for_it() {
     let (reply, _) = struck_by(What::Gzip);
     assert_eq!(reply.header("content-encoding").as_deref(), Some("gzip"));
     let at = reply.bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let body = &reply.bytes[at..];
     assert_eq!(reply.header("content-length"), Some(body.len().to_string()));
     assert_eq!(body[..3], [0x1f, 0x8b, 8]);
-    // One stored block: what is between its header and the checksum is the body.
+    // The body stands in one stored block, between the block's header and the checksum.
     assert!(is_pair(&String::from_utf8_lossy(&body[15..body.len() - 8])));
 }
 
@@ -335,7 +335,7 @@ fn an_http_1_0_answer_ends_with_its_connection() {
 }
 
 #[test]
-fn informational_answers_come_before_the_real_one() {
+fn informational_answers_precede_the_real_one() {
     for (status, line) in
         [(100, "HTTP/1.1 100 Continue"), (102, "HTTP/1.1 102 Processing"), (103, "HTTP/1.1 103 Early Hints")]
     {
@@ -359,7 +359,7 @@ fn informational_answers_can_be_endless() {
 }
 
 #[test]
-fn switching_protocols_switches_to_nothing() {
+fn switching_protocols_sends_101_and_closes() {
     let (reply, _) = struck_by(What::SwitchingProtocols);
     assert_eq!(reply.status(), 101);
     assert!(reply.header("upgrade").is_some());
@@ -367,7 +367,7 @@ fn switching_protocols_switches_to_nothing() {
 }
 
 #[test]
-fn a_huge_header_stands_before_a_good_body() {
+fn a_huge_header_precedes_the_real_body() {
     let (reply, _) = struck_by(What::HugeHeader { bytes: 1024 * 1024 });
     assert_eq!(reply.header("x-huge").map(|value| value.len()), Some(1024 * 1024));
     assert!(is_pair(&reply.body()));
@@ -382,7 +382,7 @@ fn tiny_chunks_hold_one_byte_each() {
 }
 
 #[test]
-fn a_sandbox_in_the_middle_of_a_fault_still_stops() {
+fn a_sandbox_stops_in_the_middle_of_a_fault() {
     for what in [
         What::Hang(Point::BeforeHead),
         What::Delay(Duration::MAX),

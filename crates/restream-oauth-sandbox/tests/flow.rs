@@ -1,4 +1,4 @@
-//! The documented flow, over a socket: what Restream's pages say is what is expected here.
+//! The documented flow over a socket. The expectations come from Restream's pages.
 
 mod raw;
 
@@ -49,7 +49,7 @@ fn the_deny_button_redirects_without_any_parameter() {
 }
 
 #[test]
-fn another_page_cannot_press_the_buttons() {
+fn a_page_of_another_origin_cannot_press_the_buttons() {
     let sandbox = Sandbox::start().unwrap();
     for origin in ["https://evil.example", "null"] {
         let headers = format!("{FORM}Origin: {origin}\r\n");
@@ -62,7 +62,7 @@ fn another_page_cannot_press_the_buttons() {
 }
 
 #[test]
-fn a_foreign_client_or_redirect_uri_gets_an_error_page_and_no_redirect() {
+fn an_unknown_client_or_redirect_uri_gets_an_error_page_and_no_redirect() {
     let sandbox = Sandbox::start().unwrap();
     let known = login_path(&sandbox);
     for path in [
@@ -81,7 +81,7 @@ fn a_foreign_client_or_redirect_uri_gets_an_error_page_and_no_redirect() {
 }
 
 #[test]
-fn an_exchange_answers_with_the_documented_members_in_their_order() {
+fn the_token_response_has_the_documented_members_in_their_order() {
     let sandbox = Sandbox::start().unwrap();
     let answer = exchange(&sandbox);
     assert_eq!(answer.status(), 200);
@@ -131,7 +131,7 @@ fn an_exchange_answers_with_the_documented_members_in_their_order() {
 }
 
 #[test]
-fn a_refresh_rotates_and_the_old_pair_is_dead() {
+fn a_refresh_issues_a_new_pair_and_kills_the_old_one() {
     let sandbox = Sandbox::start().unwrap();
     let (access, refresh_token) = pair(&sandbox);
     assert_eq!(profile(&sandbox, &access).status(), 200);
@@ -153,7 +153,7 @@ fn a_refresh_rotates_and_the_old_pair_is_dead() {
 }
 
 #[test]
-fn tokens_can_begin_with_a_word_by_which_they_are_found() {
+fn tokens_begin_with_the_configured_prefix() {
     let sandbox = Sandbox::builder().token_prefix("c4nary7Qx2Vb").start().unwrap();
     let (access, refresh_token) = pair(&sandbox);
     for token in [&access, &refresh_token] {
@@ -163,7 +163,7 @@ fn tokens_can_begin_with_a_word_by_which_they_are_found() {
 }
 
 #[test]
-fn a_code_is_worth_one_exchange() {
+fn a_code_can_be_exchanged_only_once() {
     let sandbox = Sandbox::start().unwrap();
     let form = raw::exchange_form(&sandbox);
     let first = post(&sandbox, "/oauth/token", &form).json();
@@ -175,7 +175,7 @@ fn a_code_is_worth_one_exchange() {
 }
 
 #[test]
-fn time_passes_without_waiting() {
+fn codes_and_access_tokens_expire_when_the_clock_is_advanced() {
     let sandbox = Sandbox::start().unwrap();
     let (access, _) = pair(&sandbox);
     let form = raw::exchange_form(&sandbox);
@@ -189,7 +189,7 @@ fn time_passes_without_waiting() {
 }
 
 #[test]
-fn revoking_either_token_kills_both_and_always_answers_an_empty_200() {
+fn revoking_either_token_kills_both_and_the_answer_is_always_an_empty_200() {
     let sandbox = Sandbox::start().unwrap();
     for by_refresh_token in [false, true] {
         let (access, refresh_token) = pair(&sandbox);
@@ -211,7 +211,7 @@ fn revoking_either_token_kills_both_and_always_answers_an_empty_200() {
 }
 
 #[test]
-fn the_profile_tells_whose_token_it_is() {
+fn the_profile_needs_a_living_access_token() {
     let sandbox = Sandbox::start().unwrap();
     let (access, refresh_token) = pair(&sandbox);
     let answer = profile(&sandbox, &access).json();
@@ -268,7 +268,7 @@ fn a_public_client_needs_its_id_only() {
 }
 
 #[test]
-fn malformed_token_requests_are_refused_before_anything_happens() {
+fn a_malformed_token_request_gets_an_error_and_leaves_the_code_valid() {
     let sandbox = Sandbox::start().unwrap();
     let form = raw::exchange_form(&sandbox);
     let repeated = post(&sandbox, "/oauth/token", &format!("{form}&code=x"));
@@ -298,7 +298,7 @@ fn pages_of_other_origins_may_read_answers() {
 }
 
 #[test]
-fn the_ledger_shows_shapes_and_never_values() {
+fn the_ledger_shows_names_of_parameters_and_never_their_values() {
     let sandbox = Sandbox::start().unwrap();
     let form = raw::exchange_form(&sandbox);
     send(&sandbox, "POST /oauth/token?q=1", &format!("{FORM}User-Agent: test/1\r\n"), &form);
@@ -320,7 +320,7 @@ fn the_ledger_shows_shapes_and_never_values() {
 }
 
 #[test]
-fn a_connection_serves_request_after_request() {
+fn a_connection_serves_several_requests() {
     use std::io::Write as _;
     let sandbox = Sandbox::start().unwrap();
     let mut stream = raw::connect(&sandbox);
@@ -333,7 +333,7 @@ fn a_connection_serves_request_after_request() {
 }
 
 #[test]
-fn a_connection_serves_one_request_if_it_may_not_serve_more() {
+fn a_connection_closes_after_one_request_if_so_configured() {
     use std::io::Write as _;
     let sandbox = Sandbox::builder().one_request_per_connection().start().unwrap();
     let mut stream = raw::connect(&sandbox);
@@ -345,7 +345,7 @@ fn a_connection_serves_one_request_if_it_may_not_serve_more() {
 }
 
 #[test]
-fn an_answer_to_head_has_no_body_that_the_next_answer_would_follow() {
+fn the_answer_to_a_head_request_has_no_body() {
     use std::io::Write as _;
     let sandbox = Sandbox::start().unwrap();
     let mut stream = raw::connect(&sandbox);
@@ -358,7 +358,7 @@ fn an_answer_to_head_has_no_body_that_the_next_answer_would_follow() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_unread() {
+fn a_body_over_the_limit_gets_an_error_before_it_is_read() {
     use std::io::Write as _;
     let sandbox = Sandbox::start().unwrap();
     let mut stream = raw::connect(&sandbox);
@@ -371,17 +371,17 @@ fn a_body_over_the_limit_is_refused_unread() {
 }
 
 #[test]
-fn other_machines_are_kept_out_unless_allowed() {
+fn an_address_that_other_machines_reach_must_be_allowed() {
     let everywhere = "0.0.0.0:0".parse().unwrap();
     let refused = Sandbox::builder().address(everywhere).start();
     assert!(matches!(refused, Err(StartError::NotLoopback(_))));
     let allowed = Sandbox::builder().address(everywhere).allow_non_loopback().start().unwrap();
-    assert!(allowed.base_url().starts_with("http://127.0.0.1:"), "an address that can be gone to");
+    assert!(allowed.base_url().starts_with("http://127.0.0.1:"), "a client can connect to the address");
     assert_eq!(exchange(&allowed).status(), 200);
 }
 
 #[test]
-fn settings_that_cannot_work_are_refused_at_the_start() {
+fn an_invalid_setting_is_an_error_at_the_start() {
     for builder in [
         Sandbox::builder().client_id(""),
         Sandbox::builder().client_secret("t\u{e4}st"),
@@ -396,7 +396,7 @@ fn settings_that_cannot_work_are_refused_at_the_start() {
 }
 
 #[test]
-fn dropping_the_sandbox_closes_its_port_whatever_hangs() {
+fn dropping_the_sandbox_closes_its_port_and_its_connections() {
     let sandbox = Sandbox::start().unwrap();
     let idle = raw::connect(&sandbox);
     let address = raw::authority(&sandbox).to_owned();

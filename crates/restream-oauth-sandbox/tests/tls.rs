@@ -1,4 +1,4 @@
-//! https: what a client that trusts the sandbox's authority makes of each certificate.
+//! https: how a client that trusts the sandbox's authority reacts to each certificate.
 #![cfg(feature = "tls")]
 
 mod raw;
@@ -28,7 +28,7 @@ fn client(sandbox: &Sandbox) -> StreamOwned<ClientConnection, TcpStream> {
     StreamOwned::new(session, stream)
 }
 
-/// A revocation: the shortest request there is.
+/// Sends a revocation, the shortest request.
 fn send(sandbox: &Sandbox) -> (String, io::Result<usize>) {
     let mut stream = client(sandbox);
     let request = raw::request(sandbox, "POST /oauth/revoke", raw::FORM, "token=x");
@@ -50,12 +50,12 @@ fn certificate_error(certificate: Certificate) -> CertificateError {
 }
 
 #[test]
-fn a_client_that_trusts_the_authority_is_served_and_bidden_farewell() {
+fn a_client_that_trusts_the_authority_gets_an_answer_and_a_close_notify() {
     let sandbox = start(Certificate::Good);
     assert!(sandbox.base_url().starts_with("https://127.0.0.1:"));
     let (answer, ended) = send(&sandbox);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
-    assert!(ended.is_ok(), "the end is told by close_notify");
+    assert!(ended.is_ok(), "the connection ends with a close_notify");
     let pem = sandbox.ca_certificate_pem().unwrap();
     assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
     let ready: serde_json::Value = serde_json::from_str(&sandbox.ready_line()).unwrap();
@@ -63,7 +63,7 @@ fn a_client_that_trusts_the_authority_is_served_and_bidden_farewell() {
 }
 
 #[test]
-fn wrong_certificates_are_wrong_in_their_way_only() {
+fn each_bad_certificate_fails_for_its_own_reason_only() {
     assert_eq!(certificate_error(Certificate::SelfSigned), CertificateError::UnknownIssuer);
     let expired = certificate_error(Certificate::Expired);
     assert!(matches!(expired, CertificateError::Expired | CertificateError::ExpiredContext { .. }));
@@ -72,7 +72,7 @@ fn wrong_certificates_are_wrong_in_their_way_only() {
 }
 
 #[test]
-fn a_cut_is_not_an_end() {
+fn a_truncation_has_no_close_notify() {
     let sandbox = start(Certificate::Good);
     let framing = BodyFraming::UntilClose;
     sandbox.inject(Fault::new(What::Truncate { after: 0, framing, ending: Ending::Close }));

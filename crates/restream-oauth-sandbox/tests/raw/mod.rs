@@ -1,4 +1,4 @@
-//! HTTP by hand: what is sent and what comes back are bytes, so that the tests see what is on the wire.
+//! HTTP by hand: requests and replies are bytes, so that the tests see what is on the wire.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use restream_oauth_sandbox::Sandbox;
 
-/// How a connection was when the reading stopped.
+/// The state of a connection when reading stopped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Closed,
@@ -56,7 +56,7 @@ pub(crate) fn authority(sandbox: &Sandbox) -> &str {
     sandbox.base_url().split_once("://").unwrap().1
 }
 
-/// Reads until the server ends the connection, or says nothing for `patience`.
+/// Reads until the server ends the connection, or sends nothing for `patience`.
 pub(crate) fn read(mut stream: &TcpStream, patience: Duration) -> Reply {
     stream.set_read_timeout(Some(patience)).unwrap();
     let mut bytes = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) fn read(mut stream: &TcpStream, patience: Duration) -> Reply {
     Reply { bytes, ended }
 }
 
-/// The bytes of a request, with `Connection: close` so that the answer's end is the connection's.
+/// The bytes of a request. It has `Connection: close`, so that the connection ends with the answer.
 pub(crate) fn request(sandbox: &Sandbox, line: &str, headers: &str, body: &str) -> String {
     let (host, length) = (authority(sandbox), body.len());
     format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
@@ -87,7 +87,7 @@ pub(crate) fn post(sandbox: &Sandbox, path: &str, body: &str) -> Reply {
     send(sandbox, &format!("POST {path}"), FORM, body)
 }
 
-/// `client_id` and `client_secret` for the end of a form.
+/// `client_id` and `client_secret`, to append to a form.
 pub(crate) fn credentials(sandbox: &Sandbox) -> String {
     let (id, secret) = (sandbox.client_id(), sandbox.client_secret().unwrap());
     format!("&client_id={id}&client_secret={secret}")
@@ -98,7 +98,7 @@ pub(crate) fn login_path(sandbox: &Sandbox) -> String {
     format!("/login?response_type=code&client_id={id}&redirect_uri={uri}&state=xyz")
 }
 
-/// A new code.
+/// Approves, and returns the new code.
 pub(crate) fn code(sandbox: &Sandbox) -> String {
     let callback = sandbox.approve(&format!("{}{}", sandbox.base_url(), login_path(sandbox))).unwrap();
     callback.split(['=', '&']).nth(1).unwrap().to_owned()
@@ -109,7 +109,7 @@ pub(crate) fn exchange_form(sandbox: &Sandbox) -> String {
     format!("grant_type=authorization_code&redirect_uri={uri}&code={code}{}", credentials(sandbox))
 }
 
-/// An exchange with a new code.
+/// Exchanges a new code.
 pub(crate) fn exchange(sandbox: &Sandbox) -> Reply {
     let form = exchange_form(sandbox);
     post(sandbox, "/oauth/token", &form)
@@ -124,7 +124,7 @@ pub(crate) fn profile(sandbox: &Sandbox, access_token: &str) -> Reply {
     send(sandbox, "GET /v2/user/profile", &format!("Authorization: Bearer {access_token}\r\n"), "")
 }
 
-/// Access and refresh token of a new grant.
+/// Returns the access token and the refresh token of a new grant.
 pub(crate) fn pair(sandbox: &Sandbox) -> (String, String) {
     let answer = exchange(sandbox).json();
     let member = |name: &str| answer[name].as_str().unwrap().to_owned();
