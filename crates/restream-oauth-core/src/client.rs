@@ -1,6 +1,4 @@
-//! A registered application: identifier, credentials, redirect URI and endpoints, checked once.
-//!
-//! What never changes between calls (URIs, header values, the constant part of each body) is computed here.
+//! A registered application, and how a step of the flow becomes a [`Call`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +10,9 @@ use http::{Method, Request, Uri};
 use crate::encoding::form::{self, Piece, Space};
 use crate::encoding::uri;
 use crate::error::Operation;
-use crate::registration::{
-    BasicEncoding, CALLBACK_PARAMETERS, ConfigError, Credentials, Endpoints, JSON, LARGEST_BODY_LIMIT, Registration,
-    TextProblem, authorization_prefix, check_client_id, check_secret, form_headers, request_uri,
-};
+use crate::registration::{BasicEncoding, ConfigError, Credentials, Endpoints, JSON, Registration};
 use crate::round_trip::{Body, Call, Interpret, Question};
 use crate::secret::SecretText;
-use crate::token::Binding;
 
 /// A registered application. Cheap to clone; share it.
 ///
@@ -183,52 +177,8 @@ impl ClientBuilder {
     /// ```
     pub fn build(self) -> Result<Client, ConfigError> {
         let Self { client_id, credentials, redirect_uri, endpoints, body_limit } = self;
-        check_client_id(&client_id, &credentials).map_err(ConfigError::ClientId)?;
-        credentials.secret().map_or(Ok(()), check_secret).map_err(ConfigError::ClientSecret)?;
-        let redirect = uri::redirect(&redirect_uri).map_err(ConfigError::RedirectUri)?;
-        uri::check_query(redirect.query, |name| CALLBACK_PARAMETERS.contains(&name))
-            .map_err(ConfigError::RedirectUri)?;
-        if !(1..=LARGEST_BODY_LIMIT).contains(&body_limit) {
-            return Err(ConfigError::BodyLimit);
-        }
-        let token_uri = request_uri("token", &endpoints.token)?;
-        let revocation_uri = request_uri("revocation", &endpoints.revocation)?;
-        let profile_uri = request_uri("profile", &endpoints.profile)?;
-        let authorization_prefix = authorization_prefix(&endpoints.authorization, &client_id, &redirect_uri)?;
-        let basic = match &credentials {
-            Credentials::Basic { .. } => {
-                let header = credentials.header(&client_id);
-                Some(header.ok_or(ConfigError::ClientSecret(TextProblem::TooLong))?)
-            }
-            Credentials::Body { .. } | Credentials::Public => None,
-        };
-        let exchange_prefix = form::assemble(
-            [
-                Piece::Encoded("grant_type=authorization_code&redirect_uri="),
-                Piece::Plain(&redirect_uri),
-                Piece::Encoded("&code="),
-            ],
-            Space::Plus,
-        );
-        let form_suffix = credentials.form_suffix(&client_id);
-        Ok(Client {
-            registration: Arc::new(Registration {
-                binding: Arc::new(Binding { client_id, token_endpoint: endpoints.token.clone() }),
-                credentials,
-                redirect_uri: redirect_uri.into(),
-                endpoints,
-                body_limit,
-                token_uri,
-                revocation_uri,
-                profile_uri,
-                authorization_prefix,
-                token_headers: form_headers(basic.as_ref()),
-                revocation_headers: form_headers(None),
-                basic,
-                exchange_prefix: exchange_prefix.expose().to_owned(),
-                form_suffix,
-            }),
-        })
+        let registration = Registration::check(client_id, credentials, redirect_uri, endpoints, body_limit)?;
+        Ok(Client { registration: Arc::new(registration) })
     }
 }
 
@@ -250,6 +200,7 @@ impl fmt::Debug for ClientBuilder {
 mod tests {
     use super::*;
     use crate::encoding::uri::UriProblem;
+    use crate::registration::{LARGEST_BODY_LIMIT, TextProblem};
 
     fn builder() -> ClientBuilder {
         Client::builder("id").secret("secret").redirect_uri("https://app.example/callback")

@@ -11,6 +11,9 @@ use std::sync::Arc;
 use http::Uri;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use endpoints::request_uri;
+use parameters::CALLBACK_PARAMETERS;
+
 use crate::encoding::form::{self, Piece, Space};
 use crate::encoding::text::is_invisible;
 use crate::encoding::uri;
@@ -21,11 +24,10 @@ pub use config_error::{ConfigError, TextProblem};
 pub use credentials::BasicEncoding;
 pub(crate) use credentials::Credentials;
 pub use endpoints::Endpoints;
-pub(crate) use endpoints::request_uri;
-pub(crate) use parameters::{CALLBACK_PARAMETERS, is_reserved};
+pub(crate) use parameters::is_reserved;
 
 /// The longest client identifier and the longest secret, in bytes. Servers take headers of 8 KiB.
-pub(crate) const LONGEST_CREDENTIAL: usize = 4096;
+const LONGEST_CREDENTIAL: usize = 4096;
 /// No answer needs more, in bytes: 16 MiB.
 pub(crate) const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -52,10 +54,66 @@ pub(crate) struct Registration {
     pub(crate) revocation_headers: HeaderMap,
 }
 
+impl Registration {
+    /// Checks everything, and computes what never changes.
+    pub(crate) fn check(
+        client_id: String,
+        credentials: Credentials,
+        redirect_uri: String,
+        endpoints: Endpoints,
+        body_limit: usize,
+    ) -> Result<Self, ConfigError> {
+        check_client_id(&client_id, &credentials).map_err(ConfigError::ClientId)?;
+        credentials.secret().map_or(Ok(()), check_secret).map_err(ConfigError::ClientSecret)?;
+        let redirect = uri::redirect(&redirect_uri).map_err(ConfigError::RedirectUri)?;
+        uri::check_query(redirect.query, |name| CALLBACK_PARAMETERS.contains(&name))
+            .map_err(ConfigError::RedirectUri)?;
+        if !(1..=LARGEST_BODY_LIMIT).contains(&body_limit) {
+            return Err(ConfigError::BodyLimit);
+        }
+        let token_uri = request_uri("token", &endpoints.token)?;
+        let revocation_uri = request_uri("revocation", &endpoints.revocation)?;
+        let profile_uri = request_uri("profile", &endpoints.profile)?;
+        let authorization_prefix = authorization_prefix(&endpoints.authorization, &client_id, &redirect_uri)?;
+        let basic = match &credentials {
+            Credentials::Basic { .. } => {
+                let header = credentials.header(&client_id);
+                Some(header.ok_or(ConfigError::ClientSecret(TextProblem::TooLong))?)
+            }
+            Credentials::Body { .. } | Credentials::Public => None,
+        };
+        let exchange_prefix = form::assemble(
+            [
+                Piece::Encoded("grant_type=authorization_code&redirect_uri="),
+                Piece::Plain(&redirect_uri),
+                Piece::Encoded("&code="),
+            ],
+            Space::Plus,
+        );
+        let form_suffix = credentials.form_suffix(&client_id);
+        Ok(Self {
+            binding: Arc::new(Binding { client_id, token_endpoint: endpoints.token.clone() }),
+            credentials,
+            redirect_uri: redirect_uri.into(),
+            endpoints,
+            body_limit,
+            token_uri,
+            revocation_uri,
+            profile_uri,
+            authorization_prefix,
+            token_headers: form_headers(basic.as_ref()),
+            revocation_headers: form_headers(None),
+            basic,
+            exchange_prefix: exchange_prefix.expose().to_owned(),
+            form_suffix,
+        })
+    }
+}
+
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The headers of a form, with client authentication or without.
-pub(crate) fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
+fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, JSON);
@@ -65,7 +123,7 @@ pub(crate) fn form_headers(authorization: Option<&HeaderValue>) -> HeaderMap {
     headers
 }
 
-pub(crate) fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), TextProblem> {
+fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), TextProblem> {
     let raw = matches!(credentials, Credentials::Basic { encoding: BasicEncoding::Raw, .. });
     match client_id {
         "" => Err(TextProblem::Empty),
@@ -80,7 +138,7 @@ pub(crate) fn check_client_id(client_id: &str, credentials: &Credentials) -> Res
     }
 }
 
-pub(crate) fn check_secret(secret: &str) -> Result<(), TextProblem> {
+fn check_secret(secret: &str) -> Result<(), TextProblem> {
     match secret {
         "" => Err(TextProblem::Empty),
         _ if secret.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
@@ -95,7 +153,7 @@ fn is_other_space(character: char) -> bool {
     character.is_whitespace() && character != ' '
 }
 
-pub(crate) fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
+fn authorization_prefix(endpoint: &str, client_id: &str, redirect_uri: &str) -> Result<String, ConfigError> {
     let refuse = |problem| ConfigError::Endpoint { name: "authorization", problem };
     let parts = uri::endpoint(endpoint).map_err(refuse)?;
     uri::check_query(parts.query, is_reserved).map_err(refuse)?;

@@ -117,28 +117,6 @@ pub(crate) fn same_text(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// Defines a public secret type: a name around [`SecretText`].
-macro_rules! secret_type {
-    ($(#[$documentation:meta])* $name:ident) => {
-        $(#[$documentation])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $name(pub(crate) crate::secret::SecretText);
-
-        impl $name {
-            /// Takes the text over; it is wiped when the value is dropped.
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(crate::secret::SecretText::new(text))
-            }
-
-            /// The text itself. The only way in: search for this name to find every use.
-            pub fn expose_secret(&self) -> &str {
-                self.0.expose()
-            }
-        }
-    };
-}
-pub(crate) use secret_type;
-
 /// A few secret bytes of a fixed number, wiped when dropped.
 pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
 

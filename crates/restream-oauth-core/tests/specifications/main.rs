@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tables are files, written by this test and not by the core")]
 
 mod known_failures;
+mod layout;
 mod requirements;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The grammar of JSON (RFC 8259 §2 to §7), checked in one pass over the bytes.
 
 use super::string::unescaped;
-use super::{Kind, Value};
+use super::value::{Kind, Value};
 
 /// Why a value ends before it is whole. As wide as a word: a byte in the place of one would split each copy of a result
 /// into pieces that wait for each other.
@@ -288,6 +288,20 @@ impl<'a> Scanner<'a> {
             self.rest = after;
         }
         Ok(())
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The elements of an array; none of anything else.
+    pub(crate) fn elements(self) -> impl Iterator<Item = Value<'a>> {
+        let mut scanner = Scanner { rest: if self.is_array() { self.written } else { b"" } };
+        let mut before = b'[';
+        std::iter::from_fn(move || {
+            scanner.require(before).ok()?;
+            before = b',';
+            // The array is whole: what is no value is its end.
+            scanner.value().ok()
+        })
     }
 }
 
