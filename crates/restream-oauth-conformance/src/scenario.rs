@@ -83,9 +83,19 @@ impl Scenario {
 
     /// With the last difference, the server saw the request and did what was asked.
     #[must_use]
-    pub fn which_acts(mut self) -> Self {
+    pub fn which_acts(self) -> Self {
+        self.which_shows(LedgerShows { requests: 1, acted: true })
+    }
+
+    /// With the last difference, the server saw the request twice and did what was asked once.
+    #[must_use]
+    pub fn which_sends_twice(self) -> Self {
+        self.which_shows(LedgerShows { requests: 2, acted: true })
+    }
+
+    fn which_shows(mut self, ledger: LedgerShows) -> Self {
         if let Some(difference) = self.differences.last_mut() {
-            difference.ledger = Some(LedgerShows { requests: 1, acted: true });
+            difference.ledger = Some(ledger);
         }
         self
     }

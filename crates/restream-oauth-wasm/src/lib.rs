@@ -43,10 +43,19 @@
 //! `Origin`, `User-Agent`, `Accept-Language`, `Sec-Fetch-*` and the like. A browser asks for compressed answers whatever
 //! is set; elsewhere `Accept-Encoding: identity` and `Connection: close` are sent.
 //!
-//! **Some runtimes send a request a second time** by themselves when the connection they reused turns out to be closed
-//! (measured in Chromium and Deno, not in Node, Bun and workerd). If the first one had rotated the tokens, the answer to
-//! the second is `invalid_grant`. Deno is asked for a connection of the call's own (`Deno.createHttpClient`), which rules
-//! it out; where it has none to give, and in a browser, nothing can.
+//! # How often a request is sent
+//!
+//! This crate calls `fetch` once for each call. **Some runtimes then send the request a second time** by themselves. If the
+//! server acted on the first request of a refresh, it answers the second one with `invalid_grant`.
+//!
+//! - **Browsers** may send a request again when the connection that they reused turns out to be closed, and when the answer
+//!   is 421 (both measured in Chromium). No page can forbid it.
+//! - **Node** sends a request again when the answer is 421, unless its body is a stream. A POST is given one there, with
+//!   its length, so it goes out once and with `Content-Length`. A profile call has no body, and can be sent twice.
+//! - **Deno** sends a POST again on a connection that was used before. It is asked for a connection of the call's own
+//!   (`Deno.createHttpClient`), which rules that out. Where Deno has no such connection to give, nothing does.
+//! - **Bun and workerd** sent each request once in all tests (421, lost answers). Nothing is known that would forbid them
+//!   to send it twice.
 //!
 //! # Dropping the future
 //!

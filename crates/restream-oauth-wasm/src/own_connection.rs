@@ -1,7 +1,7 @@
 //! A connection that no other request was on, where the runtime can be asked for one.
 //!
 //! Deno (2.9) keeps the connections of all that a program fetches, whatever `Connection` says, and when one turns out to
-//! be closed it sends the request again by itself. If the first one had rotated the tokens, the answer to the second is
+//! be closed it sends the request again by itself, though the server may have read all of it. If the first one had rotated the tokens, the answer to the second is
 //! `invalid_grant`, and a login is lost for nothing. A client of the call's own keeps no connection.
 
 use js_sys::{Array, Object};

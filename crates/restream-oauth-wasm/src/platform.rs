@@ -62,6 +62,15 @@ pub(crate) fn global() -> Object {
     js_sys::global()
 }
 
+/// Whether `fetch` is undici's, as in Node. Deno, Bun and workerd have a `process` as well, whose versions name no undici
+/// or an empty one. In a page of Electron, which may have Node's `process`, `fetch` is Chromium's.
+pub(crate) fn is_fetch_undici() -> bool {
+    let process = get(&global(), "process").unwrap_or_default();
+    let version = get(&process, "versions").and_then(|versions| get(&versions, "undici"));
+    let is_page = get(&process, "type").is_ok_and(|kind| kind == "renderer" || kind == "worker");
+    version.is_ok_and(|version| version.is_truthy()) && !is_page
+}
+
 /// A function of the global object, or a class.
 pub(crate) fn global_function(name: &str) -> Result<Function, JsValue> {
     get(&global(), name)?.dyn_into()

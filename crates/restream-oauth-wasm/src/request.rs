@@ -5,7 +5,7 @@ use js_sys::{Array, Object, Reflect, Uint8Array};
 use restream_oauth_core::Body;
 use wasm_bindgen::JsValue;
 
-use crate::platform::{construct, get, global, set};
+use crate::platform::{construct, get, global, is_fetch_undici, set};
 
 /// The names of all that the core sets. Reading any name at all (`HeaderName::as_str`) costs a page 900 bytes.
 const HEADERS: [(HeaderName, &str); 3] =
@@ -14,16 +14,33 @@ const HEADERS: [(HeaderName, &str); 3] =
 /// Nothing is sent by this: whoever fails here has not handed anything to `fetch`.
 pub(crate) fn build(request: &http::Request<Body>, signal: &JsValue) -> Result<JsValue, JsValue> {
     let init = Object::new();
+    let headers = headers(request.headers())?;
     set(&init, "method", request.method().as_str());
-    set(&init, "headers", headers(request.headers())?);
     if !request.body().is_empty() {
-        set(&init, "body", Uint8Array::from(request.body().as_ref()));
+        set_body(&init, &headers, &Uint8Array::from(request.body().as_ref()))?;
     }
+    set(&init, "headers", headers);
     set(&init, "signal", signal);
     // Following one would carry the credentials elsewhere.
     set(&init, "redirect", "manual");
     set_where_known(&init)?;
     construct("Request", &Array::of2(&request.uri().to_string().into(), &init))
+}
+
+/// Bytes, and in Node a stream of them, which can be read once and so be sent once: Node's `fetch` answers a 421 by sending
+/// the request again by itself, unless its body is a stream (the Fetch standard, "HTTP-network-or-cache fetch"; undici 6.24
+/// and 7.29). The length that is announced keeps the stream from going out in chunks, which not every server takes.
+///
+/// Chromium sends again as well, and takes a stream over HTTP/2 and later only, so a page has no such way.
+fn set_body(init: &Object, headers: &Object, bytes: &Uint8Array) -> Result<(), JsValue> {
+    if !is_fetch_undici() {
+        set(init, "body", bytes);
+        return Ok(());
+    }
+    set(headers, "content-length", bytes.length());
+    set(init, "body", get(&construct("Response", &Array::of1(bytes))?, "body")?);
+    set(init, "duplex", "half");
+    Ok(())
 }
 
 /// What only means something where there are cookies, a cache and pages. A runtime without them may refuse a member

@@ -105,10 +105,29 @@ test("a server that asks to wait says how long", async () => {
   await assert.rejects(client.refresh("any"), { advice: "retry", retryAfter: 7000, delivery: "refused" });
 });
 
+test("a server that is the wrong one is sent nothing twice, but for a profile call in Node", async () => {
+  const { accessToken, refreshToken } = await grant();
+  const refused = { advice: "retry", delivery: "refused", status: 421 };
+  await inject({ what: "status", status: 421, endpoint: "token" });
+  await assert.rejects(client.refresh(refreshToken), refused);
+  await inject({ what: "status", status: 421, endpoint: "revoke" });
+  await assert.rejects(client.revoke(refreshToken), refused);
+  await inject({ what: "status", status: 421, endpoint: "profile" });
+  const profile = client.profile(accessToken);
+  await (Deno || Bun ? assert.rejects(profile, refused) : profile);
+
+  const { requests } = await ledger();
+  const sent = (path) => requests.filter((it) => it.path === path).length;
+  assert.deepEqual([sent("/oauth/token"), sent("/oauth/revoke")], [2, 1]);
+  assert.equal(sent("/v2/user/profile"), Deno || Bun ? 1 : 2);
+});
+
 test("a lost answer leaves the refresh in doubt, and half a pair is salvaged", async () => {
   const lost = await grant();
   await inject({ what: "drop", point: "before_head", endpoint: "token" });
   await assert.rejects(client.refresh(lost.refreshToken), { delivery: "unknown", advice: "replay" });
+  // The exchange, and the refresh once.
+  assert.equal((await ledger()).requests.filter((it) => it.path === "/oauth/token").length, 2);
 
   const cut = await grant();
   await inject({ what: "truncate", after: 80, endpoint: "token" });

@@ -27,6 +27,9 @@ export default {
     await inject({ what: "redirect", endpoint: "token" });
     await assert.rejects(client.refresh(second.refreshToken), { kind: "redirected", status: 302 });
 
+    await inject({ what: "status", status: 421, endpoint: "token" });
+    await assert.rejects(client.refresh(second.refreshToken), { advice: "retry", delivery: "refused", status: 421 });
+
     const hasty = new Client({ ...options, timeLimit: 200 });
     await inject({ what: "hang", point: "before_head", strikes: "before_acting", endpoint: "token" });
     await assert.rejects(hasty.refresh(second.refreshToken), { kind: "timeout", delivery: "unknown", advice: "replay" });
@@ -38,6 +41,6 @@ export default {
     // Nothing was sent twice: one rotation that was heard of, and one that was lost.
     const { refreshes, canary_hits, requests } = await ledger();
     const sent = requests.filter((it) => it.form_parameters.includes("refresh_token")).length;
-    assert.deepEqual({ refreshes, canary_hits, sent }, { refreshes: 2, canary_hits: 0, sent: 4 });
+    assert.deepEqual({ refreshes, canary_hits, sent }, { refreshes: 2, canary_hits: 0, sent: 5 });
   },
 };

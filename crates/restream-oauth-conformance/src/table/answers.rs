@@ -7,7 +7,7 @@ use crate::outcome::{Kind, Outcome, RETRY, code_in_doubt, in_doubt, may_be_repea
 use crate::scenario::{Case, Operation, Scenario};
 use crate::stack::{CHROMIUM, NODE};
 
-use super::why::DECOMPRESSES;
+use super::why::{DECOMPRESSES, SENDS_AGAIN};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = refusals();
@@ -46,6 +46,10 @@ fn refusals() -> Vec<Scenario> {
         ),
         Scenario::new("408 and 425: nothing happened yet")
             .cases([408, 425].map(|code| Case::new(status(code), refused(plain(code), RETRY)).not_acted())),
+        misdirected("421 to a refresh", Operation::Refresh, "token", &[CHROMIUM]),
+        misdirected("421 to an exchange", Operation::Exchange, "token", &[CHROMIUM]),
+        misdirected("421 to a revocation", Operation::Revoke, "revoke", &[CHROMIUM]),
+        misdirected("421 to a profile call", Operation::Profile, "profile", &[NODE, CHROMIUM]),
         row("429", &status(429), refused(plain(429), RETRY)),
         row("429 with Retry-After", &unavailable(429, "7"), refused(plain(429), retry_after(7))),
         row("429 with a Retry-After that is none", &unavailable(429, "soon"), refused(plain(429), RETRY)),
@@ -82,11 +86,22 @@ fn refusals() -> Vec<Scenario> {
         Scenario::new("500 to an exchange")
             .of(Operation::Exchange)
             .case(Case::new(status(500), code_in_doubt(plain(500))).not_acted()),
-        Scenario::new("500 and 503 to a revocation").of(Operation::Revoke).cases([500, 503].map(|code| {
-            let fault = format!(r#"{{"what":"status","status":{code},"endpoint":"revoke"}}"#);
-            Case::new(fault, may_be_repeated(plain(code))).not_acted()
-        })),
+        Scenario::new("500 and 503 to a revocation").of(Operation::Revoke).cases(
+            [500, 503].map(|code| Case::new(status_of("revoke", code), may_be_repeated(plain(code))).not_acted()),
+        ),
     ]
+}
+
+/// The server is not the one for this name (RFC 9110 §15.5.20, which lets a client try another connection), asked once: the
+/// next request is answered as usual.
+fn misdirected(
+    name: &'static str,
+    operation: Operation,
+    endpoint: &str,
+    send_again: &'static [&'static str],
+) -> Scenario {
+    let case = Case::new(status_of(endpoint, 421), refused(plain(421), RETRY)).not_acted();
+    Scenario::new(name).of(operation).case(case).but(send_again, [Outcome::Done], SENDS_AGAIN).which_sends_twice()
 }
 
 /// None is followed, whatever its status; the canary in the ledger sees who does.
@@ -187,7 +202,11 @@ fn in_base64(body: &str, more: &str) -> String {
 }
 
 fn status(code: u16) -> String {
-    format!(r#"{{"what":"status","status":{code},"endpoint":"token"}}"#)
+    status_of("token", code)
+}
+
+fn status_of(endpoint: &str, code: u16) -> String {
+    format!(r#"{{"what":"status","status":{code},"endpoint":"{endpoint}"}}"#)
 }
 
 /// An answer with this status and no error code.

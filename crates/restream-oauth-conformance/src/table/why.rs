@@ -17,6 +17,9 @@ pub(super) const DECOMPRESSES: &str = "It decompresses, asked or not.";
 /// Chromium: no page has a say in it.
 pub(super) const KEEPS_CONNECTIONS: &str = "It keeps a connection unless the server closes it, as ours does after each \
     answer; on one that it kept, it may send a request twice.";
+/// Chromium, as the Fetch standard has it: no page can forbid it. Node, where the request has no body: a body that can be
+/// read once is what forbids it.
+pub(super) const SENDS_AGAIN: &str = "It sends the request again by itself, on another connection.";
 /// The glue that reads with the same parser; it has no word for it.
 pub(super) const TOO_LONG: &str = "It does not tell too long a head from a broken one.";
 /// Chromium: the Fetch standard has one error for all that happens before the head.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{JSON, Object, Promise, Reflect};
 use restream_oauth_core::{Advice, Delivery, RefreshToken};
 use restream_oauth_wasm::{EntropyError, Transport, entropy};
 use wasm_bindgen::JsValue;
@@ -69,6 +69,33 @@ async fn what_leaves_holds_no_more_than_is_documented() {
     assert!(!refresh.contains("cookie") && !refresh.contains("referer"), "{refresh}");
     // A browser keeps its own ways with connections.
     assert!(refresh.contains(r#""connection""#) || !in_node(), "{refresh}");
+    // A stream whose length is announced goes out as bytes do.
+    assert!(refresh.contains(r#""content-length""#) && !refresh.contains("transfer-encoding"), "{refresh}");
+}
+
+/// A length is announced to `fetch` for a stream only: with bytes it counts for itself.
+#[wasm_bindgen_test]
+async fn a_stream_is_sent_where_fetch_is_undici_and_nowhere_else() {
+    let node = json(r#"{"versions":{"node":"22.0.0","undici":"6.0.0"}}"#);
+    let electrons_page = json(r#"{"versions":{"node":"22.0.0","undici":"6.0.0"},"type":"renderer"}"#);
+    let deno = json(r#"{"versions":{"node":"26.3.0","deno":"2.9.6"}}"#);
+    let workerd = json(r#"{"versions":{"node":"22.23.4","undici":""}}"#);
+    let cases = [(node, true), (electrons_page, false), (deno, false), (workerd, false), (JsValue::UNDEFINED, false)];
+    // Elsewhere a request with a stream cannot be made, or does not show the header.
+    for (process, streams) in cases.into_iter().filter(|_| in_node()) {
+        let announced = Rc::new(Cell::new(None));
+        let sees = Rc::clone(&announced);
+        let fetch = Closure::<dyn FnMut(Request) -> Promise>::new(move |request: Request| {
+            sees.set(Some(request.headers().has("content-length").unwrap()));
+            Promise::reject(&JsValue::from("checked"))
+        });
+        let _fetch = StandIn::put("fetch", fetch.as_ref());
+        let unanswered = {
+            let _process = StandIn::put("process", &process);
+            Transport::new().send(client_of_nobody().refresh(&RefreshToken::new("any"))).await.unwrap_err()
+        };
+        assert_eq!((unanswered.delivery(), announced.get()), (Delivery::Unknown, Some(streams)), "{process:?}");
+    }
 }
 
 #[wasm_bindgen_test]
@@ -96,6 +123,10 @@ fn each_login_has_entropy_of_its_own() {
     let [one, other] = [(); 2].map(|()| client.login(entropy().unwrap()).state());
     assert_ne!(one, other);
     assert!(one.expose_secret().bytes().any(|byte| byte != b'A'));
+}
+
+fn json(text: &str) -> JsValue {
+    JSON::parse(text).unwrap()
 }
 
 fn object_with(name: &str, value: &JsValue) -> Object {
