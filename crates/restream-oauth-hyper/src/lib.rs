@@ -38,6 +38,22 @@
 //! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
 //! more crates.
 //!
+//! # A proxy
+//!
+//! None is used unless it is switched on: a variable in the environment, which some other program may need, should not
+//! decide by itself how a refresh token travels. With the feature `proxy`, `TransportBuilder::proxy_from_environment`
+//! switches on the proxy that `HTTPS_PROXY` names, or else `ALL_PROXY`. Servers in `NO_PROXY` are connected to directly, as
+//! loopback addresses always are. Each name may be in lower case; upper case goes first. `HTTP_PROXY` plays no part: there
+//! is no plain http off loopback.
+//!
+//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, which the roots
+//! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
+//! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others. If the proxy cannot
+//! be reached or opens no tunnel, the failure is [`Connect`](restream_oauth_core::FailureKind::Connect); its sources name the
+//! proxy and its reason. The time limit for connecting counts for both.
+//!
+//! For anything else there is [`Transport::with_connector`].
+//!
 //! # What stays in memory
 //!
 //! The core wipes what it owned. hyper leaves two copies in memory that it frees: the head of each request, with the
@@ -57,12 +73,17 @@
 )]
 
 mod body;
+mod build_error;
+mod connector;
 mod failure;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod tls;
 mod transport;
 
+pub use build_error::BuildError;
+pub use connector::TcpConnector;
 pub use rustls;
-pub use tls::BuildError;
 pub use transport::{Limits, Transport, TransportBuilder};
 
 /// The programs of the README, run with the tests.

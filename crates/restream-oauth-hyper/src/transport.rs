@@ -13,7 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Stage};
 use rustls::pki_types::CertificateDer;
@@ -21,15 +21,19 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::body::{FlaggedBody, SentFlag};
+use crate::build_error::BuildError;
+use crate::connector::TcpConnector;
 use crate::failure;
-use crate::tls::{self, BuildError, Roots};
+#[cfg(feature = "proxy")]
+use crate::proxy::Proxy;
+use crate::tls::{self, Roots};
 
 /// More informational answers (1xx) than any server sends before the real one.
 const MOST_INFORMATIONAL: usize = 16;
 
 /// Sends calls. Cheap to clone; share it.
 #[derive(Clone, Debug)]
-pub struct Transport<C = HttpsConnector<HttpConnector>> {
+pub struct Transport<C = HttpsConnector<TcpConnector>> {
     client: Client<C, FlaggedBody>,
     limits: Limits,
     user_agent: HeaderValue,
@@ -46,7 +50,12 @@ impl Transport {
 
     /// With other roots or limits.
     pub fn builder() -> TransportBuilder {
-        TransportBuilder { roots: Roots::default(), limits: Limits::default() }
+        TransportBuilder {
+            roots: Roots::default(),
+            limits: Limits::default(),
+            #[cfg(feature = "proxy")]
+            proxy_from_environment: false,
+        }
     }
 }
 
@@ -173,6 +182,8 @@ impl Limits {
 pub struct TransportBuilder {
     roots: Roots,
     limits: Limits,
+    #[cfg(feature = "proxy")]
+    proxy_from_environment: bool,
 }
 
 impl TransportBuilder {
@@ -195,12 +206,31 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets up TLS.
+    /// Connects through the proxy that the environment names when [`build`](Self::build) is called, if it names one. See
+    /// [A proxy](crate#a-proxy).
+    ///
+    /// ```
+    /// use restream_oauth_hyper::Transport;
+    ///
+    /// let transport = Transport::builder().proxy_from_environment().build()?;
+    /// # Ok::<(), restream_oauth_hyper::BuildError>(())
+    /// ```
+    #[cfg(feature = "proxy")]
+    pub fn proxy_from_environment(mut self) -> Self {
+        self.proxy_from_environment = true;
+        self
+    }
+
+    /// Sets up TLS, and reads the environment if it is to name a proxy.
     ///
     /// # Errors
-    /// [`BuildError`] if a root certificate is not one, or the system's roots cannot be had.
+    /// [`BuildError`] if a root certificate is not a certificate, the system's roots cannot be read, or the environment
+    /// names a proxy that cannot be used.
     pub fn build(self) -> Result<Transport, BuildError> {
-        Ok(Transport::with_connector(tls::connector(self.roots)?, self.limits))
+        let tcp = TcpConnector::direct();
+        #[cfg(feature = "proxy")]
+        let tcp = tcp.through(if self.proxy_from_environment { Proxy::from_environment()? } else { None });
+        Ok(Transport::with_connector(tls::connector(self.roots, tcp)?, self.limits))
     }
 }
 

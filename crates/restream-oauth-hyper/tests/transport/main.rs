@@ -3,5 +3,7 @@
 mod drops;
 mod faults;
 mod flow;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod support;
 mod tls;
