@@ -42,6 +42,16 @@
 //!   [`Malformed`](restream_oauth_core::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
 //!   either way.
 //!
+//! # Several addresses
+//!
+//! ureq tries a server's addresses one after the other. Of two it gives the first 6.7 of the default 10 seconds for
+//! connecting, of three 5.7, of four 5.3, and each further one half of the one before. The system mostly names IPv6 first, so
+//! an IPv6 that is announced and leads nowhere would cost these seconds at every call. The agent of [`Transport::new`] and of
+//! the builder tries IPv4 first, then the families by turns, so it pays only where an IPv4 address leads nowhere.
+//!
+//! An agent of your own keeps its resolver, and with ureq's default one it pays. `ip_family(IpFamily::Ipv4Only)` in its
+//! configuration, or a greater [`Limits::connect`], is the way out there.
+//!
 //! # TLS
 //!
 //! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
@@ -68,6 +78,7 @@
 
 mod body;
 mod failure;
+mod resolver;
 mod tls;
 mod transport;
 

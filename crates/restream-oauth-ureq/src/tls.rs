@@ -7,6 +7,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
+
+use crate::resolver::Ipv4First;
 
 /// ureq takes one of these, not a sum of them.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +50,8 @@ pub(crate) fn agent(roots: RootCerts) -> Agent {
         .unversioned_rustls_crypto_provider(ring)
         .root_certs(roots)
         .build();
-    Agent::config_builder().tls_config(tls).build().new_agent()
+    let config = Agent::config_builder().tls_config(tls).build();
+    Agent::with_parts(config, DefaultConnector::default(), Ipv4First::<DefaultResolver>::default())
 }
 
 /// A [`Transport`](crate::Transport) cannot be built: a root certificate is not one.
