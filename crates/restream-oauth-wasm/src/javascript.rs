@@ -30,13 +30,13 @@ const TYPES: &str = include_str!("javascript/types.d.ts");
 fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, resolve: fn(&T) -> JsValue) -> Promise {
     let parts = call.map(|call| {
         let (request, reader) = call.into_parts();
-        (request, Box::new(Asked { reader, resolve }) as Box<dyn Ask>)
+        (request, Box::new(Asked { reader, resolve }) as Box<dyn Ask + Send>)
     });
     drive(transport.clone(), parts)
 }
 
 /// Not generic: a page would load it once for each kind of call.
-fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask>), JsValue>) -> Promise {
+fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask + Send>), JsValue>) -> Promise {
     future_to_promise(async move {
         let (request, mut asked) = parts?;
         let sent_at = now();

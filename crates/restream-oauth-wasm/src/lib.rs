@@ -63,6 +63,13 @@
 //! be the grant: spawn refreshes (`js_sys::futures::spawn_local`) when the caller can be cancelled. `keepalive` is not
 //! set, since a request that outlives its page is answered to nobody.
 //!
+//! # Where futures must be `Send`
+//!
+//! The future of a call is not `Send`, for one reason: it waits for a promise of JavaScript's, which stays on its thread.
+//! Routers such as axum's want handlers whose futures are `Send`. A worker has one thread, so a wrapper that checks the
+//! thread will do: `send_wrapper::SendWrapper::new(transport.send(call)).await`, or `SendFuture` and `#[worker::send]` of
+//! Cloudflare's `worker` crate. The example `examples/worker.rs` is such an endpoint.
+//!
 //! # Memory
 //!
 //! Nothing is wiped beyond the core's own buffers: JavaScript's strings and the runtime's buffers cannot be.

@@ -57,11 +57,11 @@ impl Transport {
     }
 
     /// Feeds the answer piece by piece until it ends, or enough was fed. Not generic: a page would load it once for each
-    /// kind of call.
+    /// kind of call. `Send`, so that only what JavaScript holds keeps this future on its thread.
     pub(crate) async fn drive(
         &self,
         request: &http::Request<Body>,
-        feed: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
+        feed: &mut (dyn FnMut(Piece<'_>) -> ControlFlow<()> + Send),
     ) -> Result<(), (Stage, Failure)> {
         let unsent = |thrown: JsValue| (Stage::BeforeBody, failure::of(&thrown));
         // Lives to the end of the call, however it ends, and then aborts what is left of it.
@@ -136,4 +136,19 @@ fn status_of(response: &JsValue) -> Option<StatusCode> {
     let status = get(response, "status").ok()?.as_f64()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cut is no status either")]
     StatusCode::from_u16(status as u16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// It compiles, or it does not. Beside these a call holds a `JsFuture`, which is not `Send`.
+    #[test]
+    fn what_a_call_holds_of_ours_is_send_whatever_its_answer_becomes() {
+        fn is_send<T: Send>() {}
+        is_send::<(TimeLimit, Fetch, Chunks, JsValue)>();
+        is_send::<Reader<Rc<()>>>();
+    }
 }

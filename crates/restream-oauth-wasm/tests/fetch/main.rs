@@ -14,6 +14,8 @@ mod redirect;
 mod sandbox;
 #[cfg(target_arch = "wasm32")]
 mod time;
+#[cfg(target_arch = "wasm32")]
+mod worker;
 
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
