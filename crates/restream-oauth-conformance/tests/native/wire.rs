@@ -110,8 +110,8 @@ fn ends_in_time(name: &str, profile: Profile, token: &AccessToken, listener: Tcp
     drop(done);
     let timeout = ErrorKind::Transport(FailureKind::Timeout);
     assert!(matches!(&outcome, Outcome::Failed { kind, .. } if *kind == timeout), "{name}: {outcome:?}");
-    // ureq is given a little less, and minreq a whole second.
-    assert!(elapsed > LIMIT / 2 && elapsed < Duration::from_secs(2), "{name}: {elapsed:?}");
+    // ureq is given a little less, and minreq a whole second. A busy machine adds its own.
+    assert!(elapsed > LIMIT / 2 && elapsed < Duration::from_secs(4), "{name}: {elapsed:?}");
 }
 
 fn client_of(listener: &TcpListener) -> Client {
