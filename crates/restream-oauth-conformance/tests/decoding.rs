@@ -53,7 +53,7 @@ fn refresh(headers: &[(&str, &str)], body: Vec<u8>) -> Result<Tokens, Error> {
     let client = builder.endpoints(Endpoints::at(sandbox.base_url())).body_limit(LIMIT).build().unwrap();
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     sandbox.inject(Fault::new(What::Status { status: 200, headers, body }).on(Endpoint::Token));
-    Transport::new().send(client.refresh(&RefreshToken::new("r1")))
+    Transport::new().unwrap().send(client.refresh(&RefreshToken::new("r1")))
 }
 
 fn zipped(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {

@@ -75,6 +75,7 @@
 mod body;
 mod build_error;
 mod connector;
+mod entropy;
 mod failure;
 #[cfg(feature = "proxy")]
 mod proxy;
@@ -83,6 +84,8 @@ mod transport;
 
 pub use build_error::BuildError;
 pub use connector::TcpConnector;
+pub use entropy::{EntropyError, entropy};
+pub use restream_oauth_core;
 pub use rustls;
 pub use transport::{Limits, Transport, TransportBuilder};
 

@@ -153,6 +153,14 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
 }
 
 /// The limits of one call's time.
+///
+/// ```
+/// use std::time::Duration;
+/// use restream_oauth_hyper::Limits;
+///
+/// let limits = Limits::default().connect(Duration::from_secs(5)).total(Duration::from_secs(60));
+/// assert_eq!((limits.connect.as_secs(), limits.total.as_secs()), (5, 60));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -170,9 +178,22 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Other limits than the default ones.
+    /// Limits by their places, which are swapped too easily.
+    #[doc(hidden)]
     pub fn new(connect: Duration, total: Duration) -> Self {
         Self { connect, total }
+    }
+
+    /// Another limit for connecting.
+    #[must_use]
+    pub fn connect(self, connect: Duration) -> Self {
+        Self { connect, ..self }
+    }
+
+    /// Another limit for the whole call.
+    #[must_use]
+    pub fn total(self, total: Duration) -> Self {
+        Self { total, ..self }
     }
 }
 

@@ -12,7 +12,7 @@
 //!     .secret("client-secret")
 //!     .redirect_uri("https://app.example/callback")
 //!     .build()?;
-//! let transport = Transport::new();
+//! let transport = Transport::new()?;
 //! let tokens = transport.send(client.refresh(&RefreshToken::new("9ca0e1e9")))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -77,11 +77,14 @@
 )]
 
 mod body;
+mod entropy;
 mod failure;
 mod resolver;
 mod tls;
 mod transport;
 
+pub use entropy::{EntropyError, entropy};
+pub use restream_oauth_core;
 pub use rustls;
 pub use tls::BuildError;
 pub use transport::{Limits, Transport, TransportBuilder};

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn every_agent_of_ours_resolves_so() {
-        let transports = [Transport::new(), Transport::builder().build().unwrap()];
+        let transports = [Transport::new().unwrap(), Transport::builder().build().unwrap()];
         for transport in transports {
             assert!(format!("{transport:?}").contains("Ipv4First"), "{transport:?}");
         }

@@ -8,7 +8,6 @@ use http::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
 use restream_oauth_core::{Answer, Body, Call, Error, Stage};
 use rustls::pki_types::CertificateDer;
-use ureq::tls::RootCerts;
 use ureq::{Agent, SendBody};
 
 use crate::body::{SentFlag, flagged};
@@ -31,17 +30,13 @@ pub struct Transport {
     user_agent: HeaderValue,
 }
 
-/// With the bundled roots and the default limits.
-impl Default for Transport {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Transport {
     /// With the bundled roots and the default limits.
-    pub fn new() -> Self {
-        Self::with_agent(tls::agent(RootCerts::WebPki), Limits::default())
+    ///
+    /// # Errors
+    /// [`BuildError`], as every adapter's. With these settings there is none today.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
     }
 
     /// With other roots or limits.
@@ -50,7 +45,7 @@ impl Transport {
     /// use std::time::Duration;
     /// use restream_oauth_ureq::{Limits, Transport};
     ///
-    /// let limits = Limits::new(Duration::from_secs(5), Duration::from_secs(60));
+    /// let limits = Limits::default().total(Duration::from_secs(60));
     /// let transport = Transport::builder().limits(limits).build()?;
     /// # Ok::<(), restream_oauth_ureq::BuildError>(())
     /// ```
@@ -153,7 +148,7 @@ impl Transport {
             .no_delay(true)
             .input_buffer_size(input_buffer)
             .output_buffer_size(OUTPUT_BUFFER)
-            .timeout_global(Some(self.limits.total()))
+            .timeout_global(Some(self.limits.bounded_total()))
             .timeout_per_call(None)
             .timeout_per_read(None)
             .timeout_per_write(None)
@@ -168,6 +163,14 @@ impl Transport {
 }
 
 /// The limits of one call's time.
+///
+/// ```
+/// use std::time::Duration;
+/// use restream_oauth_ureq::Limits;
+///
+/// let limits = Limits::default().connect(Duration::from_secs(5)).total(Duration::from_secs(60));
+/// assert_eq!((limits.connect.as_secs(), limits.total.as_secs()), (5, 60));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -185,20 +188,33 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Other limits than the default ones.
+    /// Limits by their places, which are swapped too easily.
+    #[doc(hidden)]
     pub fn new(connect: Duration, total: Duration) -> Self {
         Self { connect, total }
     }
 
+    /// Another limit for connecting.
+    #[must_use]
+    pub fn connect(self, connect: Duration) -> Self {
+        Self { connect, ..self }
+    }
+
+    /// Another limit for the whole call.
+    #[must_use]
+    pub fn total(self, total: Duration) -> Self {
+        Self { total, ..self }
+    }
+
     /// ureq adds it to the present time, which must not overflow: beyond thirty years, thirty years.
-    fn total(&self) -> Duration {
+    fn bounded_total(&self) -> Duration {
         const FAR: Duration = Duration::from_secs(30 * 31_536_000);
         self.total.min(FAR)
     }
 
     /// The limit of each phase: a little less than the whole, so that ureq names the phase that took too long.
     fn phase(&self) -> Duration {
-        let total = self.total();
+        let total = self.bounded_total();
         let little = Duration::from_millis(100).min(total.checked_div(8).unwrap_or_default());
         total.saturating_sub(little)
     }
@@ -269,9 +285,9 @@ mod tests {
 
     #[test]
     fn limits_of_any_length_can_be_added_to_the_present_time() {
-        let endless = Limits::new(Duration::MAX, Duration::MAX);
-        assert!(std::time::Instant::now().checked_add(endless.total()).is_some());
-        assert!(endless.phase() < endless.total());
-        assert_eq!(Limits::new(Duration::ZERO, Duration::ZERO).phase(), Duration::ZERO);
+        let endless = Limits::default().connect(Duration::MAX).total(Duration::MAX);
+        assert!(std::time::Instant::now().checked_add(endless.bounded_total()).is_some());
+        assert!(endless.phase() < endless.bounded_total());
+        assert_eq!(Limits::default().total(Duration::ZERO).phase(), Duration::ZERO);
     }
 }

@@ -20,7 +20,7 @@ fn a_refused_connection_sent_nothing() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     drop(sandbox);
-    let error = Transport::new().send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
+    let error = Transport::new().unwrap().send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Connect));
     assert_eq!((error.delivery(), error.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
 }
@@ -33,7 +33,7 @@ fn a_name_that_is_not_found_sent_nothing() {
         .endpoints(Endpoints::at("https://nowhere.invalid"))
         .build()
         .unwrap();
-    let error = Transport::new().send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
+    let error = Transport::new().unwrap().send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Connect));
     assert_eq!(error.delivery(), Delivery::NotSent);
 }
@@ -43,7 +43,7 @@ fn a_call_without_a_body_never_claims_that_nothing_was_sent() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     drop(sandbox);
-    let error = Transport::new().send(client.profile(&AccessToken::new("a1")).unwrap()).unwrap_err();
+    let error = Transport::new().unwrap().send(client.profile(&AccessToken::new("a1")).unwrap()).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Connect));
     assert_eq!(error.delivery(), Delivery::Unknown);
 }
@@ -51,7 +51,7 @@ fn a_call_without_a_body_never_claims_that_nothing_was_sent() {
 #[test]
 fn a_lost_answer_leaves_the_refresh_in_doubt() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for what in [What::lost_answer(), What::reset(), What::Drop { point: Point::InHead, ending: Ending::Close }] {
         let before = tokens(&sandbox, &transport);
         sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
@@ -67,7 +67,7 @@ fn silence_ends_at_the_limit_wherever_it_falls() {
     let points = [Point::BeforeHead, Point::InHead, Point::AfterHead, Point::InBody(40)];
     for point in points {
         let sandbox = Sandbox::start().unwrap();
-        let before = tokens(&sandbox, &Transport::new());
+        let before = tokens(&sandbox, &Transport::new().unwrap());
         sandbox.inject(Fault::new(What::Hang(point)).on(Endpoint::Token));
         let started = Instant::now();
         let call = client(&sandbox).refresh(before.refresh_token().unwrap());
@@ -85,7 +85,7 @@ fn an_answer_that_drips_or_never_comes_to_the_point_ends_at_the_limit() {
         What::Informational { status: 103, times: None, every: std::time::Duration::from_millis(5) };
     for what in [drip, endless_early_hints] {
         let sandbox = Sandbox::start().unwrap();
-        let before = tokens(&sandbox, &Transport::new());
+        let before = tokens(&sandbox, &Transport::new().unwrap());
         sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
         let started = Instant::now();
         let call = client(&sandbox).refresh(before.refresh_token().unwrap());
@@ -98,7 +98,7 @@ fn an_answer_that_drips_or_never_comes_to_the_point_ends_at_the_limit() {
 #[test]
 fn a_pair_that_arrived_survives_what_comes_after_it() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let truncate = |framing| What::Truncate { after: 300, framing, ending: Ending::Close };
     for what in [
         truncate(BodyFraming::Length),
@@ -124,7 +124,7 @@ fn a_pair_that_arrived_survives_what_comes_after_it() {
 #[test]
 fn memory_is_bounded_whatever_comes() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for what in [What::Endless { answer_first: false }, What::Oversize { bytes: 1 << 30, answer_first: false }] {
         let before = tokens(&sandbox, &transport);
         sandbox.inject(Fault::new(what).on(Endpoint::Token));

@@ -10,7 +10,7 @@ use sandboxed::{client, code, tokens};
 #[test]
 fn exchange_refresh_profile_and_revocation_work_and_rotate_once() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let first = tokens(&sandbox, &transport);
     let second = transport.send(client.refresh(first.refresh_token().unwrap())).unwrap();
     assert_ne!(first.access_token(), second.access_token());
@@ -26,7 +26,7 @@ fn exchange_refresh_profile_and_revocation_work_and_rotate_once() {
 #[test]
 fn a_request_carries_only_what_http_needs_and_a_user_agent() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let tokens = tokens(&sandbox, &transport);
     transport.send(client.profile(tokens.access_token()).unwrap()).unwrap();
 
@@ -42,7 +42,7 @@ fn a_request_carries_only_what_http_needs_and_a_user_agent() {
 #[test]
 fn the_user_agent_can_be_another() {
     let sandbox = Sandbox::start().unwrap();
-    let transport = Transport::new().user_agent("mine/1".parse().unwrap());
+    let transport = Transport::new().unwrap().user_agent("mine/1".parse().unwrap());
     tokens(&sandbox, &transport);
     assert_eq!(sandbox.ledger().requests[0].user_agent.as_deref(), Some("mine/1"));
 }
@@ -52,7 +52,7 @@ fn the_user_agent_can_be_another() {
 fn a_refusal_is_read_from_its_body() {
     let sandbox = Sandbox::start().unwrap();
     let call = client(&sandbox).refresh(&RefreshToken::new("unknown"));
-    let error = Transport::new().send(call).unwrap_err();
+    let error = Transport::new().unwrap().send(call).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant));
     assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Reauthorize));
     assert_eq!(error.server_message(), Some("Invalid grant: refresh token is invalid"));
@@ -62,7 +62,7 @@ fn a_refusal_is_read_from_its_body() {
 #[test]
 fn any_status_is_an_answer_and_none_is_retried() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for (count, status) in (1..).zip([400_u16, 401, 404, 408, 425, 429, 500, 502, 503, 504, 520]) {
         sandbox.inject(Fault::new(What::status(status)).on(Endpoint::Token));
         let error = transport.send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
@@ -75,7 +75,7 @@ fn any_status_is_an_answer_and_none_is_retried() {
 #[test]
 fn no_redirect_is_followed() {
     let sandbox = Sandbox::start().unwrap();
-    let (client, transport) = (client(&sandbox), Transport::new());
+    let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for status in [300_u16, 301, 302, 303, 304, 305, 307, 308] {
         sandbox.inject(Fault::new(What::redirect(status)));
         let error = transport.send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
@@ -94,7 +94,7 @@ fn an_answer_can_be_kept_before_it_is_read() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     let sent_at = std::time::SystemTime::now();
-    let answer = Transport::new().receive(client.exchange(&code(&sandbox, &client)));
+    let answer = Transport::new().unwrap().receive(client.exchange(&code(&sandbox, &client)));
     assert!(answer.is_whole());
     let tokens = String::from_utf8(answer.expose_body().to_vec()).unwrap();
     let read = answer.read(sent_at).unwrap();

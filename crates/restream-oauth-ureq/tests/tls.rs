@@ -42,7 +42,7 @@ fn nothing_is_sent_to_a_server_that_cannot_prove_who_it_is() {
         assert_eq!(failure(&sandbox, &trusting(&sandbox)), FailureKind::Tls, "{certificate:?}");
     }
     let sandbox = start(Certificate::Good);
-    assert_eq!(failure(&sandbox, &Transport::new()), FailureKind::Tls, "the bundled roots do not know it");
+    assert_eq!(failure(&sandbox, &Transport::new().unwrap()), FailureKind::Tls, "the bundled roots do not know it");
 }
 
 #[test]

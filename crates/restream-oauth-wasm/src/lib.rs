@@ -102,4 +102,5 @@ mod transport;
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 pub use platform::{EntropyError, entropy, now};
+pub use restream_oauth_core;
 pub use transport::Transport;

@@ -168,7 +168,7 @@ mod tests {
             .unwrap();
         let mut login = client.login(Entropy::from([7; 64]));
         let code = login.read_callback(&sandbox.approve(login.url().as_str()).unwrap()).unwrap();
-        let answer = restream_oauth_ureq::Transport::new().receive(client.exchange(&code));
+        let answer = restream_oauth_ureq::Transport::new().unwrap().receive(client.exchange(&code));
         let body = std::str::from_utf8(answer.expose_body()).unwrap();
         assert_eq!(body.len(), BODY.len());
         // The members stand where they are cut.

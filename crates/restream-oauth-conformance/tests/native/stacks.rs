@@ -30,7 +30,7 @@ impl Stack for Hyper {
     const NAME: &'static str = stack::HYPER;
 
     fn new(limit: Duration, sandbox: Option<&Sandbox>) -> Self {
-        let limits = restream_oauth_hyper::Limits::new(limit, limit);
+        let limits = restream_oauth_hyper::Limits::default().connect(limit).total(limit);
         let transport = restream_oauth_hyper::Transport::builder().limits(limits).root_certificates(root(sandbox));
         Self(runtime(), transport.build().unwrap())
     }
@@ -46,7 +46,7 @@ impl Stack for Ureq {
     const NAME: &'static str = stack::UREQ;
 
     fn new(limit: Duration, sandbox: Option<&Sandbox>) -> Self {
-        let limits = restream_oauth_ureq::Limits::new(limit, limit);
+        let limits = restream_oauth_ureq::Limits::default().connect(limit).total(limit);
         let transport = restream_oauth_ureq::Transport::builder().limits(limits).only_root_certificates(root(sandbox));
         Self(transport.build().unwrap())
     }

@@ -50,7 +50,7 @@ pub(crate) fn client(sandbox: &Sandbox) -> Client {
 
 /// Half a second to connect, one in total.
 pub(crate) fn limits() -> Limits {
-    Limits::new(Duration::from_millis(500), Duration::from_secs(1))
+    Limits::default().connect(Duration::from_millis(500)).total(Duration::from_secs(1))
 }
 
 pub(crate) fn short() -> Transport {

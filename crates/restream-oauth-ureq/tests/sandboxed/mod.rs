@@ -32,5 +32,5 @@ pub(crate) fn tokens(sandbox: &Sandbox, transport: &Transport) -> Tokens {
 
 /// Limits for what hangs.
 pub(crate) fn short() -> Limits {
-    Limits::new(Duration::from_millis(300), Duration::from_millis(500))
+    Limits::default().connect(Duration::from_millis(300)).total(Duration::from_millis(500))
 }
