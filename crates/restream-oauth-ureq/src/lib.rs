@@ -33,14 +33,29 @@
 //! - **Family of addresses**: IPv4, IPv6 or both.
 //! - **Middleware**: it sees the `Authorization` header and the body, and whatever it changes is changed.
 //! - **Connector and resolver**: where bytes really go.
-//! - **Proxy**, off loopback. Every agent that is given none, [`Transport::new`]'s too, takes one from `ALL_PROXY`,
-//!   `HTTPS_PROXY` or `HTTP_PROXY`. It sees the server's name, and nothing of what goes through it: that is https.
+//! - **Proxy**, off loopback. Every agent of your own whose configuration says nothing of a proxy takes one from
+//!   `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`. It sees the server's name, and nothing of what goes through it: that is
+//!   https.
 //! - **Cookies**, with ureq's feature `cookies`.
 //! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on, and no call
 //!   can turn off. With the first two, an answer that nobody asked to compress is decoded, where it is an error otherwise.
 //!   `charset` can spoil an answer: tokens in UTF-8 that come as `text/plain; charset=utf-16`, say, are then
 //!   [`Malformed`](restream_oauth_core::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
 //!   either way.
+//!
+//! # A proxy
+//!
+//! [`Transport::new`] uses none, and the builder uses one if it is switched on: a variable in the environment, which some
+//! other program may need, should not decide by itself how a refresh token travels. `proxy_from_environment` switches on the
+//! proxy that `HTTPS_PROXY` names, or else `ALL_PROXY`. Domains in `NO_PROXY`, and all below them, are connected to directly,
+//! as loopback addresses always are. Each name may be in lower case; upper case goes first. `HTTP_PROXY` plays no part: there
+//! is no plain http off loopback.
+//!
+//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, which the roots
+//! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
+//! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others, and an agent of your
+//! own may have them. If the proxy cannot be reached or opens no tunnel, the failure is
+//! [`Connect`](restream_oauth_core::FailureKind::Connect), and its source has the reason.
 //!
 //! # Several addresses
 //!
@@ -77,15 +92,17 @@
 )]
 
 mod body;
+mod build_error;
 mod entropy;
 mod failure;
+mod proxy;
 mod resolver;
 mod tls;
 mod transport;
 
+pub use build_error::BuildError;
 pub use entropy::{EntropyError, entropy};
 pub use restream_oauth_core;
 pub use rustls;
-pub use tls::BuildError;
 pub use transport::{Limits, Transport, TransportBuilder};
 pub use ureq;

@@ -1,15 +1,15 @@
-//! Whom the default agent trusts: rustls with ring.
+//! The default agent: whom it trusts, over rustls with ring.
 
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy};
 
+use crate::build_error::BuildError;
 use crate::resolver::Ipv4First;
 
 /// ureq takes one of these, not a sum of them.
@@ -32,7 +32,7 @@ impl TryFrom<Roots> for RootCerts {
                 // ureq would pass over what is no certificate, and trust nobody instead.
                 let mut store = RootCertStore::empty();
                 for certificate in &certificates {
-                    store.add(certificate.clone()).map_err(BuildError)?;
+                    store.add(certificate.clone()).map_err(BuildError::tls)?;
                 }
                 Ok(certificates.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).into())
             }
@@ -42,7 +42,7 @@ impl TryFrom<Roots> for RootCerts {
     }
 }
 
-pub(crate) fn agent(roots: RootCerts) -> Agent {
+pub(crate) fn agent(roots: RootCerts, proxy: Option<Proxy>) -> Agent {
     // Named here, a provider that the program installed process-wide plays no part.
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
@@ -50,22 +50,6 @@ pub(crate) fn agent(roots: RootCerts) -> Agent {
         .unversioned_rustls_crypto_provider(ring)
         .root_certs(roots)
         .build();
-    let config = Agent::config_builder().tls_config(tls).build();
+    let config = Agent::config_builder().tls_config(tls).proxy(proxy).build();
     Agent::with_parts(config, DefaultConnector::default(), Ipv4First::<DefaultResolver>::default())
-}
-
-/// A [`Transport`](crate::Transport) cannot be built: a root certificate is not one.
-#[derive(Clone, Debug)]
-pub struct BuildError(rustls::Error);
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TLS cannot be set up: check the root certificates")
-    }
-}
-
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
-    }
 }

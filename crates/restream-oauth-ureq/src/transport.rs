@@ -11,8 +11,10 @@ use rustls::pki_types::CertificateDer;
 use ureq::{Agent, SendBody};
 
 use crate::body::{SentFlag, flagged};
+use crate::build_error::BuildError;
 use crate::failure;
-use crate::tls::{self, BuildError, Roots};
+use crate::proxy;
+use crate::tls::{self, Roots};
 
 /// The longest head of an answer, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -50,7 +52,7 @@ impl Transport {
     /// # Ok::<(), restream_oauth_ureq::BuildError>(())
     /// ```
     pub fn builder() -> TransportBuilder {
-        TransportBuilder { roots: Roots::default(), limits: Limits::default() }
+        TransportBuilder { roots: Roots::default(), limits: Limits::default(), proxy_from_environment: false }
     }
 
     /// Over an agent of the caller's own. What of it stays in force is told in the
@@ -226,6 +228,7 @@ impl Limits {
 pub struct TransportBuilder {
     roots: Roots,
     limits: Limits,
+    proxy_from_environment: bool,
 }
 
 impl TransportBuilder {
@@ -248,12 +251,27 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets up TLS.
+    /// Connects through the proxy that the environment names when [`build`](Self::build) is called, if it names one. See
+    /// [A proxy](crate#a-proxy).
+    ///
+    /// ```
+    /// use restream_oauth_ureq::Transport;
+    ///
+    /// let transport = Transport::builder().proxy_from_environment().build()?;
+    /// # Ok::<(), restream_oauth_ureq::BuildError>(())
+    /// ```
+    pub fn proxy_from_environment(mut self) -> Self {
+        self.proxy_from_environment = true;
+        self
+    }
+
+    /// Sets up TLS, and reads the environment if it is to name a proxy.
     ///
     /// # Errors
-    /// [`BuildError`] if a root certificate is not one.
+    /// [`BuildError`] if a root certificate is not a certificate, or the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<Transport, BuildError> {
-        Ok(Transport::with_agent(tls::agent(self.roots.try_into()?), self.limits))
+        let proxy = if self.proxy_from_environment { proxy::from_environment()? } else { None };
+        Ok(Transport::with_agent(tls::agent(self.roots.try_into()?, proxy), self.limits))
     }
 }
 

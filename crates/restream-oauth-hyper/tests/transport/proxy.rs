@@ -7,15 +7,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{env, io, thread};
 
 use restream_oauth_core::{Client, Endpoints, RefreshToken};
-use restream_oauth_hyper::Transport;
 use restream_oauth_hyper::rustls::pki_types::CertificateDer;
 use restream_oauth_hyper::rustls::pki_types::pem::PemObject as _;
+use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::{Certificate, Sandbox};
-
-use crate::support::limits;
 
 const VARIABLES: [&str; 8] =
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
@@ -194,7 +193,8 @@ fn refresh_of_a_dead_token(base_url: &str, sandbox: &Sandbox, variables: &[(&str
 async fn refreshes_a_dead_token_as_its_environment_says() {
     let root = env::var(ROOT).unwrap();
     let roots = CertificateDer::pem_slice_iter(root.as_bytes()).map(Result::unwrap);
-    let mut builder = Transport::builder().limits(limits()).root_certificates(roots);
+    let limits = Limits::default().connect(Duration::from_secs(2)).total(Duration::from_secs(5));
+    let mut builder = Transport::builder().limits(limits).root_certificates(roots);
     if env::var_os(OFF).is_none() {
         builder = builder.proxy_from_environment();
     }
