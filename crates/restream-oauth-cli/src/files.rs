@@ -44,9 +44,13 @@ pub(crate) fn read_text(source: impl io::Read) -> io::Result<Zeroizing<String>> 
     let mut text = Zeroizing::new(String::new());
     source.take(LONGEST).read_to_string(&mut text)?;
     if u64::try_from(text.len()).unwrap_or(u64::MAX) >= LONGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than a megabyte"));
+        return Err(too_long());
     }
     Ok(text)
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "longer than a megabyte")
 }
 
 /// True if others than its user can read the file.
@@ -133,24 +137,63 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Proves that `target` can be replaced by up to `room` bytes.
+    /// Proves that `target` can be replaced by up to `room` bytes: replaces it by a copy of itself. Where a file can be
+    /// made, it cannot always be renamed, and not every file can be replaced: it may be a mount point, or immutable.
     pub(crate) fn prepare(target: &Path, room: usize) -> io::Result<Self> {
         refuse_what_must_not_be_replaced(target)?;
-        let folder = Folder::of(target)?;
-        let temporary = replacement_path(target);
         // A leftover of a process that died.
-        if let Err(error) = fs::remove_file(&temporary)
+        if let Err(error) = fs::remove_file(replacement_path(target))
             && error.kind() != io::ErrorKind::NotFound
         {
-            return Err(error);
+            return Err(not_replaceable(&error));
         }
-        let file = create_private(&temporary)?;
-        let mut replacement = Self { file, folder, temporary, target: target.to_owned(), written: false };
-        same_owner(&replacement.file, target)?;
+        let replacement = Self::create(target)?;
+        replacement.prove_renaming()?;
+        let mut replacement = replacement.prove_replacing()?;
         replacement.file.write_all(&vec![b' '; room])?;
         replacement.file.sync_all()?;
         replacement.folder.sync()?;
         Ok(replacement)
+    }
+
+    fn create(target: &Path) -> io::Result<Self> {
+        let folder = Folder::of(target)?;
+        let temporary = replacement_path(target);
+        let file = create_private(&temporary)?;
+        let replacement = Self { file, folder, temporary, target: target.to_owned(), written: false };
+        same_owner(&replacement.file, target)?;
+        Ok(replacement)
+    }
+
+    /// Renames the temporary file there and back while it is empty: an append-only folder would keep for ever what was
+    /// made in it.
+    fn prove_renaming(&self) -> io::Result<()> {
+        let elsewhere = beside(&self.target, ".probe");
+        if fs::symlink_metadata(&elsewhere).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0) {
+            let reason = format!("{} is in the way: move it elsewhere", elsewhere.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
+        }
+        fs::rename(&self.temporary, &elsewhere)
+            .and_then(|()| fs::rename(&elsewhere, &self.temporary))
+            .map_err(|error| not_replaceable(&error))
+    }
+
+    /// Puts a copy of the target in its place. A target that is not there yet has nothing to lose.
+    fn prove_replacing(mut self) -> io::Result<Self> {
+        let target = self.target.clone();
+        let original = match File::open(&target) {
+            Ok(original) => original,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(self),
+            Err(error) => return Err(error),
+        };
+        if io::copy(&mut original.take(LONGEST), &mut self.file)? >= LONGEST {
+            return Err(too_long());
+        }
+        self.file.sync_all()?;
+        fs::rename(&self.temporary, &target).map_err(|error| not_replaceable(&error))?;
+        // It has nothing to remove any more, and the next one has its name.
+        drop(self);
+        Self::create(&target)
     }
 
     /// Puts `bytes` in place: write, fsync, rename, fsync of the folder. What was written stays, even if it cannot be
@@ -229,6 +272,20 @@ pub(crate) fn refuse_what_must_not_be_replaced(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Says what stands behind the error of a rename or a removal, and what to do about it.
+fn not_replaceable(error: &io::Error) -> io::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::ResourceBusy => {
+            "it is a mount point of its own, which cannot be replaced: mount its folder instead"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "it cannot be replaced: it or its folder is perhaps immutable or append-only"
+        }
+        _ => "it cannot be replaced",
+    };
+    io::Error::new(error.kind(), format!("{reason} ({error})"))
 }
 
 /// A folder that is open, so that what happens in it can be made to last.

@@ -5,6 +5,7 @@ mod crashes;
 mod demo;
 mod login;
 mod mended;
+mod places;
 mod steps;
 mod support;
 mod token_files;
