@@ -1,11 +1,13 @@
 //! The file that holds the tokens: locked, proven writable before anything is spent, and never worse than before.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use restream_oauth_core::{Delivery, Saved, Tokens};
+use restream_oauth_core::{Delivery, RefreshToken, Saved, Tokens};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, say};
@@ -13,6 +15,8 @@ use crate::files::{self, Replacement};
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
+/// The member of a saved document that names the pair which it replaced.
+const REPLACES: &str = "replaces";
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
@@ -73,20 +77,25 @@ impl TokenFile {
     }
 
     /// Proves that the file can be replaced, before anything is spent.
-    pub(crate) fn prepare(&self) -> Result<Replacement, Failure> {
-        set_aside(&self.path)?;
-        Replacement::prepare(&self.path, ROOM).map_err(|error| cannot("write", &self.path, &error))
+    pub(crate) fn prepare(&self) -> Result<Place, Failure> {
+        set_aside_what_is_torn(&self.path)?;
+        let room = Replacement::prepare(&self.path, ROOM).map_err(|error| cannot("write", &self.path, &error))?;
+        let replaces = match Present::of(&self.path) {
+            Present::Tokens(tokens) => Some(fingerprint(&tokens)),
+            Present::Nothing | Present::Unreadable => None,
+        };
+        Ok(Place { room, replaces })
     }
 
     /// Keeps an answer that gave no pair, raw, in the room that was taken for one, and tells where. One that may hold
     /// the only copy of a grant gets a name of its own; a plain refusal replaces the one before it.
-    pub(crate) fn keep_answer(&self, room: Replacement, body: &[u8], delivery: Delivery) -> PathBuf {
+    pub(crate) fn keep_answer(&self, place: Place, body: &[u8], delivery: Delivery) -> PathBuf {
         let path = if delivery == Delivery::Refused {
             files::beside(&self.path, ".refused")
         } else {
-            unused_answer_path(&self.path, unix_milliseconds())
+            unused_path(&self.path, ".answer", unix_milliseconds())
         };
-        match room.commit_as(body, &path) {
+        match place.room.commit_as(body, &path) {
             Ok(()) => {
                 say(&format!("the answer is kept in {}", path.display()));
                 path
@@ -108,6 +117,12 @@ impl TokenFile {
     pub(crate) fn remove(&self) -> io::Result<()> {
         files::remove(&self.path)
     }
+}
+
+/// Where the next pair goes: a replacement of the file, and the fingerprint of the pair in it.
+pub(crate) struct Place {
+    room: Replacement,
+    replaces: Option<String>,
 }
 
 /// Proves, before a person or a server is asked for tokens, that there is a place for them. What lies there must be
@@ -137,8 +152,8 @@ pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<
         copy = saved.ok();
     };
     let stored = TokenFile::lock_or_wait(path, patience, wait).and_then(|file| {
-        let replacement = file.prepare()?;
-        replace(&file, replacement, tokens)
+        let place = file.prepare()?;
+        replace(&file, place, tokens)
     });
     match (stored, copy) {
         (Ok(()), None) => Ok(()),
@@ -154,13 +169,13 @@ pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<
 }
 
 /// Puts the tokens of a refresh in place. If that cannot be, they are saved elsewhere.
-pub(crate) fn put_in_place(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Result<(), Failure> {
-    replace(file, replacement, tokens).map_err(|failure| rescue(failure, tokens))
+pub(crate) fn put_in_place(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
+    replace(file, place, tokens).map_err(|failure| rescue(failure, tokens))
 }
 
-fn replace(file: &TokenFile, replacement: Replacement, tokens: &Tokens) -> Result<(), Failure> {
-    let line = line(&tokens.to_saved());
-    replacement.commit(line.as_bytes()).map_err(|error| cannot("write", &file.path, &error))
+fn replace(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
+    let line = successor_line(&tokens.to_saved(), place.replaces.as_deref());
+    place.room.commit(line.as_bytes()).map_err(|error| cannot("write", &file.path, &error))
 }
 
 /// Saves tokens that have no place, so that the grant is not lost, and says where.
@@ -206,9 +221,9 @@ fn elsewhere(what: &str) -> PathBuf {
     std::env::temp_dir().join(format!("restream-oauth-{what}-{:016x}.json", u64::from_le_bytes(random)))
 }
 
-/// A name for an answer that is not taken. It stays free, because the lock is held.
-fn unused_answer_path(path: &Path, milliseconds: u128) -> PathBuf {
-    let named = |more: &str| files::beside(path, &format!(".answer-{milliseconds}{more}"));
+/// A name beside the file that is not taken. It stays free, because the lock is held.
+fn unused_path(path: &Path, what: &str, milliseconds: u128) -> PathBuf {
+    let named = |more: &str| files::beside(path, &format!("{what}-{milliseconds}{more}"));
     let numbered = (2_u32..).map(|number| named(&format!("-{number}")));
     let mut paths = std::iter::once(named("")).chain(numbered);
     // A name that is too long is nobody's, so this ends.
@@ -221,7 +236,27 @@ pub(crate) fn read(path: &Path) -> Result<Tokens, Failure> {
     if files::others_can_read(path) {
         say(&format!("warning: others can read {}: chmod 600 it", path.display()));
     }
-    Tokens::from_saved(&text).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+    Tokens::from_saved(&*text).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+}
+
+/// What stands in the file.
+enum Present {
+    /// There is no file, or an empty one.
+    Nothing,
+    Tokens(Tokens),
+    /// A file that is damaged or cannot be read.
+    Unreadable,
+}
+
+impl Present {
+    fn of(path: &Path) -> Self {
+        match files::read(path) {
+            Ok(text) if text.is_empty() => Self::Nothing,
+            Ok(text) => Tokens::from_saved(&*text).map_or(Self::Unreadable, Self::Tokens),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Nothing,
+            Err(_) => Self::Unreadable,
+        }
+    }
 }
 
 /// What a process that died may have left in the place of the replacement.
@@ -230,8 +265,8 @@ enum Leftover {
     Nothing,
     /// Others could have written it.
     Untrusted,
-    /// A whole pair that was not renamed.
-    Tokens,
+    /// A whole pair that was not renamed, and the fingerprint of the pair that it replaces.
+    Tokens(Tokens, Option<String>),
     /// Something torn: a pair or an answer, perhaps with whole tokens inside.
     Torn,
 }
@@ -241,14 +276,16 @@ impl Leftover {
         match fs::symlink_metadata(left) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
             Err(error) => return Err(cannot("read", left, &error)),
-            Ok(metadata) if !metadata.is_file() => return Ok(Self::Nothing),
+            Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => return Ok(Self::Nothing),
             Ok(_) if files::others_can_read(left) => return Ok(Self::Untrusted),
             Ok(_) => {}
         }
         match files::read(left) {
             Ok(text) if text.trim().is_empty() => Ok(Self::Nothing),
-            Ok(text) if Tokens::from_saved(&text).is_ok() => Ok(Self::Tokens),
-            Ok(_) => Ok(Self::Torn),
+            Ok(text) => {
+                let tokens = Tokens::from_saved(&*text);
+                Ok(tokens.map_or(Self::Torn, |tokens| Self::Tokens(tokens, replaced_by(&text))))
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge) => {
                 Ok(Self::Torn)
             }
@@ -257,31 +294,83 @@ impl Leftover {
     }
 }
 
-/// Puts in place what a process that died had written and not renamed: it may be the only copy of a rotated pair. It is
-/// always newer than the file, because the next process to have the lock finds it here.
+/// Puts in place what a process that died had written and not renamed, if it follows on what stands in the file: it may
+/// be the only copy of a rotated pair. The file may have been replaced since, so any other pair is set aside.
 fn recover(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
-    match Leftover::of(&left)? {
-        Leftover::Nothing | Leftover::Torn => {}
-        Leftover::Untrusted => say(&format!("{} is ignored: others could have written it", left.display())),
-        Leftover::Tokens => {
-            files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
-            let left = left.display();
-            say(&format!("found newer tokens in {left}, which an interrupted run had left, and put them in place"));
+    let (tokens, replaces) = match Leftover::of(&left)? {
+        Leftover::Nothing | Leftover::Torn => return Ok(()),
+        Leftover::Untrusted => return set_aside(path, "others could have written it"),
+        Leftover::Tokens(tokens, replaces) => (tokens, replaces),
+    };
+    let follows = match Present::of(path) {
+        Present::Tokens(present) if is_same_pair(&present, &tokens) => {
+            return files::remove(&left).map_err(|error| cannot("remove", &left, &error));
         }
+        Present::Tokens(present) => replaces.is_some_and(|replaces| replaces == fingerprint(&present)),
+        // A login is the only one that writes where there is nothing.
+        Present::Nothing => replaces.is_none(),
+        Present::Unreadable => false,
+    };
+    if !follows {
+        return set_aside(path, &format!("its tokens do not follow on those in {}", path.display()));
     }
+    files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
+    let left = left.display();
+    say(&format!("found newer tokens in {left}, which an interrupted run had left, and put them in place"));
+    Ok(())
+}
+
+/// Keeps a leftover of an interrupted run under another name, and says why it is not used.
+fn set_aside(path: &Path, why: &str) -> Result<(), Failure> {
+    let left = files::replacement_path(path);
+    let aside = unused_path(path, ".leftover", unix_milliseconds());
+    files::rename(&left, &aside).map_err(|error| cannot("set aside", &left, &error))?;
+    say(&format!("{} is not used, and set aside as {}: {why}", left.display(), aside.display()));
     Ok(())
 }
 
 /// Keeps what is torn under another name, before its place is needed.
-fn set_aside(path: &Path) -> Result<(), Failure> {
+fn set_aside_what_is_torn(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     if let Leftover::Torn = Leftover::of(&left)? {
-        let aside = unused_answer_path(path, unix_milliseconds());
+        let aside = unused_path(path, ".answer", unix_milliseconds());
         files::rename(&left, &aside).map_err(|error| cannot("set aside", &left, &error))?;
         say(&format!("an interrupted run had left something torn, perhaps with tokens in it: see {}", aside.display()));
     }
     Ok(())
+}
+
+fn is_same_pair(one: &Tokens, other: &Tokens) -> bool {
+    one.refresh_token() == other.refresh_token() && one.access_token() == other.access_token()
+}
+
+/// Names a pair without telling it: SHA-256 of its refresh token, in hexadecimal. A pair without one is named by its
+/// access token.
+fn fingerprint(tokens: &Tokens) -> String {
+    let token = tokens.refresh_token().map_or(tokens.access_token().expose_secret(), RefreshToken::expose_secret);
+    Sha256::digest(token).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The fingerprint of the pair that a document replaces.
+fn replaced_by(document: &str) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_str(document).ok()?;
+    document.get(REPLACES)?.as_str().map(str::to_owned)
+}
+
+/// A saved document that names the pair which it replaces, as a line of its own.
+fn successor_line(saved: &Saved, replaces: Option<&str>) -> Zeroizing<String> {
+    let text = saved.expose_secret();
+    let (Some(replaces), Some(members)) = (replaces, text.strip_suffix('}')) else { return line(saved) };
+    let more = format!(",\"{REPLACES}\":\"{replaces}\"}}\n");
+    let mut line = Zeroizing::new(String::with_capacity(members.len().saturating_add(more.len())));
+    line.push_str(members);
+    line.push_str(&more);
+    line
 }
 
 /// A saved document as a line of its own.
@@ -315,7 +404,7 @@ mod tests {
         let path = folder.join("tokens.json");
         let names = ["tokens.json.answer-7", "tokens.json.answer-7-2", "tokens.json.answer-7-3"];
         for name in names {
-            let unused = unused_answer_path(&path, 7);
+            let unused = unused_path(&path, ".answer", 7);
             assert_eq!(unused, folder.join(name));
             fs::write(unused, name).unwrap();
         }

@@ -11,9 +11,8 @@ use zeroize::Zeroizing;
 use crate::arguments::Refresh;
 use crate::configuration;
 use crate::failure::{Exit, Failure, say};
-use crate::files::Replacement;
 use crate::signals::Interruptions;
-use crate::token_file::{self, TokenFile};
+use crate::token_file::{self, Place, TokenFile};
 use crate::token_source::{Given, print_tokens, prove_output, saved_refresh_token};
 
 /// How much longer than a request another refresh may hold the lock.
@@ -73,7 +72,7 @@ impl Run {
     }
 
     /// Proves that the file can be replaced, before anything is sent.
-    fn prepare(&self) -> Result<Option<Replacement>, Failure> {
+    fn prepare(&self) -> Result<Option<Place>, Failure> {
         self.file.as_ref().map(TokenFile::prepare).transpose()
     }
 
@@ -81,7 +80,7 @@ impl Run {
     async fn refresh_once(
         &self,
         refresh_token: &RefreshToken,
-        room: Option<Replacement>,
+        room: Option<Place>,
     ) -> Result<Result<(), NoPair>, Failure> {
         let sent_at = SystemTime::now();
         let answer = receive(&self.transport, self.client.refresh(refresh_token)).await;
@@ -115,7 +114,7 @@ fn superseded(failure: Failure, kept: Option<&Path>) -> Failure {
 }
 
 /// Keeps an answer, and tells where. An empty one holds nothing, and a refusal nothing that is not said anyway.
-fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Replacement)>) -> Option<PathBuf> {
+fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Place)>) -> Option<PathBuf> {
     match place {
         _ if body.is_empty() => None,
         Some((file, room)) => Some(file.keep_answer(room, body, delivery)),

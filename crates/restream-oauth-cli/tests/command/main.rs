@@ -3,6 +3,7 @@
 mod answers;
 mod crashes;
 mod demo;
+mod leftovers;
 mod login;
 mod mended;
 mod places;

@@ -144,10 +144,15 @@ fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
     let path = setup.token_file();
     let left = setup.folder.0.join("tokens.json.new");
     let planted = std::fs::read_to_string(&path).unwrap().replace("access_token\":\"", "access_token\":\"planted");
-    std::fs::write(&left, planted).unwrap();
+    std::fs::write(&left, &planted).unwrap();
     std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
     let outcome = setup.run(&REFRESH).expect(0);
     assert!(outcome.stderr.contains("others could have written it"), "{}", outcome.stderr);
+    // A file system without modes says so of every file, and then it may be the only copy of a pair.
+    let aside = setup.folder.names().into_iter().find(|name| name.starts_with("tokens.json.leftover-"));
+    let aside = setup.folder.0.join(aside.expect("it is set aside"));
+    assert_eq!(std::fs::read_to_string(&aside).unwrap(), planted);
+    std::fs::remove_file(aside).unwrap();
     let target = setup.elsewhere.0.join("target");
     std::fs::write(&target, "precious").unwrap();
     std::os::unix::fs::symlink(&target, &left).unwrap();

@@ -1,0 +1,185 @@
+//! `FILE.new` that a run which died has left: it is put in place only where it follows on what stands in FILE.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use restream_oauth_core::Tokens;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{Setup, mode};
+
+const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
+
+fn refresh_token(text: &str) -> String {
+    Tokens::from_saved(text).unwrap().refresh_token().unwrap().expose_secret().to_owned()
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
+}
+
+/// A private leftover.
+fn leave(setup: &Setup, text: &str) -> PathBuf {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let left = setup.folder.0.join("tokens.json.new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(&left).unwrap().write_all(text.as_bytes()).unwrap();
+    left
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A saved document with a member `replaces`.
+fn naming(document: &str, hash: &str) -> String {
+    let whole: serde_json::Value = serde_json::from_str(document).unwrap();
+    let mut members = whole.as_object().unwrap().clone();
+    members.insert("replaces".to_owned(), hash.into());
+    serde_json::to_string(&members).unwrap()
+}
+
+/// The only file that was set aside.
+#[track_caller]
+fn aside(setup: &Setup) -> PathBuf {
+    let names: Vec<_> =
+        setup.folder.names().into_iter().filter(|name| name.starts_with("tokens.json.leftover-")).collect();
+    assert_eq!(names.len(), 1, "{:?}", setup.folder.names());
+    let path = setup.folder.0.join(&names[0]);
+    assert_eq!(mode(&path), 0o600);
+    path
+}
+
+#[test]
+fn a_refresh_writes_down_which_refresh_token_it_replaces() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let first = read(&path);
+    assert!(!first.contains("replaces"), "a first login replaces none");
+    setup.run(&REFRESH).expect(0);
+    let second: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
+    assert_eq!(second["replaces"], hash(&refresh_token(&first)));
+    // So does a login over a file with tokens.
+    let second = read(&path);
+    setup.token_file();
+    let third: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
+    assert_eq!(third["replaces"], hash(&refresh_token(&second)));
+    // Nothing of that goes to standard output.
+    assert!(!setup.run_with_input(&["refresh"], &read(&path)).expect(0).stdout.contains("replaces"));
+}
+
+#[test]
+fn a_leftover_that_names_the_pair_in_the_file_is_put_in_place() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let first = read(&path);
+    setup.run(&REFRESH).expect(0);
+    // As if the rename had not come about any more.
+    let second = read(&path);
+    std::fs::write(&path, &first).unwrap();
+    leave(&setup, &second);
+    let outcome = setup.run(&REFRESH).expect(0);
+    assert!(outcome.stderr.contains("found newer tokens"), "{}", outcome.stderr);
+    assert_eq!(setup.sandbox.ledger().dead_refresh_tokens_used, 0);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
+
+/// The file was refreshed, restored or replaced by another program since.
+#[test]
+fn a_leftover_older_than_the_file_is_set_aside() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let first = read(&path);
+    setup.run(&REFRESH).expect(0);
+    let second = read(&path);
+    setup.run(&REFRESH).expect(0);
+    let third = read(&path);
+    for older in [first, second] {
+        let left = leave(&setup, &older);
+        let outcome =
+            setup.run(&["revoke", "--tokens", "tokens.json", "--revoke-url", "http://127.0.0.1:9/"]).expect(4);
+        assert_eq!(read(&path), third, "the file stays what it was");
+        let aside = aside(&setup);
+        assert!(outcome.stderr.contains(aside.file_name().unwrap().to_str().unwrap()), "{}", outcome.stderr);
+        assert_eq!(read(&aside), older);
+        assert!(!left.exists());
+        std::fs::remove_file(aside).unwrap();
+    }
+    setup.run(&REFRESH).expect(0);
+    assert_eq!(setup.sandbox.ledger().dead_refresh_tokens_used, 0);
+}
+
+#[test]
+fn a_leftover_of_another_grant_is_set_aside() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let other = read(&path);
+    std::fs::remove_file(&path).unwrap();
+    setup.token_file();
+    let own = read(&path);
+    let hash_of_other = hash(&refresh_token(&other));
+    for leftover in [other.clone(), naming(&other, &hash_of_other), naming(&other, &hash("r0")), naming(&other, "")] {
+        leave(&setup, &leftover);
+        setup.run(&["revoke", "--tokens", "tokens.json", "--revoke-url", "http://127.0.0.1:9/"]).expect(4);
+        assert_eq!(read(&path), own);
+        let aside = aside(&setup);
+        assert_eq!(read(&aside), leftover);
+        std::fs::remove_file(aside).unwrap();
+    }
+}
+
+#[test]
+fn a_leftover_is_not_put_over_a_file_that_cannot_be_read() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let leftover = naming(&read(&path), &hash("r0"));
+    let damaged = r#"{"version":2,"kind":"tokens","access_token":"a"#;
+    std::fs::write(&path, damaged).unwrap();
+    leave(&setup, &leftover);
+    setup.run(&REFRESH).expect(1);
+    assert_eq!(read(&path), damaged);
+    assert_eq!(read(&aside(&setup)), leftover);
+}
+
+#[test]
+fn without_a_file_the_leftover_of_a_login_is_put_in_place_and_that_of_a_refresh_is_not() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let first = read(&path);
+    setup.run(&REFRESH).expect(0);
+    let second = read(&path);
+    // Someone removed the file, or revoked its tokens.
+    std::fs::remove_file(&path).unwrap();
+    leave(&setup, &second);
+    setup.run(&REFRESH).expect(1);
+    assert!(!path.exists());
+    let aside = aside(&setup);
+    assert_eq!(read(&aside), second);
+    std::fs::remove_file(aside).unwrap();
+
+    // A login died between writing and renaming; an empty file counts as none.
+    for empty in [false, true] {
+        if empty {
+            std::fs::write(&path, "").unwrap();
+        }
+        leave(&setup, &first);
+        setup.run(&["revoke", "--tokens", "tokens.json", "--revoke-url", "http://127.0.0.1:9/"]).expect(4);
+        assert_eq!(read(&path), first);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+/// A crash while it was proven that the file can be replaced.
+#[test]
+fn a_leftover_with_the_pair_of_the_file_is_removed() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    leave(&setup, &read(&path));
+    let outcome = setup.run(&["revoke", "--tokens", "tokens.json", "--revoke-url", "http://127.0.0.1:9/"]).expect(4);
+    assert!(!outcome.stderr.contains("tokens.json.new"), "{}", outcome.stderr);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
