@@ -11,12 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  2  wrong usage, or the configuration must be fixed
-  3  log in again
+  2  wrong usage, or the configuration must be fixed; also tokens of another client or server
+  3  log in again; also when there are no tokens at all
   4  try again (a refresh: with the same tokens, soon)
   5  denied, waited in vain, or given up
+  6  refresh: the access token is no longer accepted
   1  anything else
-  130  interrupted while a refresh was under way
+  130  interrupted twice while tokens were on their way
 
 Results go to standard output as JSON; words for people go to standard error.";
 

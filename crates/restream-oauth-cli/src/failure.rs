@@ -1,6 +1,6 @@
 //! Why a command ends without having done what it was asked, and with which exit code.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -22,6 +22,7 @@ pub(crate) enum Exit {
     Reauthorize = 3,
     TryAgain = 4,
     Denied = 5,
+    Refresh = 6,
 }
 
 impl Failure {
@@ -35,6 +36,12 @@ impl Failure {
 
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self::new(Exit::Other, message)
+    }
+
+    /// Says first what it is about.
+    pub(crate) fn about(mut self, what: &dyn Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
     }
 
     /// Adds a sentence.
@@ -83,6 +90,7 @@ impl From<Error> for Failure {
         let exit = match error.advice() {
             Advice::Retry { .. } | Advice::Replay => Exit::TryAgain,
             Advice::Reauthorize => Exit::Reauthorize,
+            Advice::Refresh => Exit::Refresh,
             Advice::FixConfiguration => Exit::Usage,
             Advice::Abort => Exit::Denied,
             _ => Exit::Other,
@@ -104,7 +112,12 @@ impl From<ConfigError> for Failure {
 
 impl From<SavedError> for Failure {
     fn from(error: SavedError) -> Self {
-        let exit = if matches!(error, SavedError::OtherClient(_)) { Exit::Usage } else { Exit::Other };
+        let exit = match error {
+            SavedError::OtherClient(_)
+            | SavedError::TokensOfOtherClient { .. }
+            | SavedError::TokensOfOtherServer { .. } => Exit::Usage,
+            _ => Exit::Other,
+        };
         Self::new(exit, error.to_string())
     }
 }

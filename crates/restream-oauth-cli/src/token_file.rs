@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, say};
 use crate::files::{self, Replacement};
+use crate::token_source::Owner;
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -37,7 +38,7 @@ impl TokenFile {
     pub(crate) fn lock_existing(path: &Path, patience: Duration) -> Result<Self, Failure> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !files::replacement_path(path).exists() => {
-                Err(cannot("read", path, &error))
+                Err(no_tokens(path, &error))
             }
             _ => Self::lock(path, patience),
         }
@@ -71,9 +72,9 @@ impl TokenFile {
         }
     }
 
-    /// The saved tokens.
-    pub(crate) fn read(&self) -> Result<Tokens, Failure> {
-        read(&self.path)
+    /// The saved tokens, if they are their owner's.
+    pub(crate) fn read(&self, owner: Owner<'_>) -> Result<Tokens, Failure> {
+        read(&self.path, owner)
     }
 
     /// Proves that the file can be replaced, before anything is spent.
@@ -130,7 +131,7 @@ pub(crate) struct Place {
 pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Failure> {
     let file = TokenFile::lock(path, patience)?;
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
-        file.read()?;
+        file.read(Owner::Anyone)?;
     }
     // Let go of in this order: what was prepared is removed under the lock.
     drop(file.prepare()?);
@@ -231,12 +232,12 @@ fn unused_path(path: &Path, what: &str, milliseconds: u128) -> PathBuf {
 }
 
 /// Reads saved tokens without a lock: the file is only ever replaced whole.
-pub(crate) fn read(path: &Path) -> Result<Tokens, Failure> {
-    let text = files::read(path).map_err(|error| cannot("read", path, &error))?;
+pub(crate) fn read(path: &Path, owner: Owner<'_>) -> Result<Tokens, Failure> {
+    let text = files::read(path).map_err(|error| no_tokens(path, &error))?;
     if files::others_can_read(path) {
         say(&format!("warning: others can read {}: chmod 600 it", path.display()));
     }
-    Tokens::from_saved(&*text).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+    owner.restore(&text).map_err(|failure| failure.about(&path.display()))
 }
 
 /// What stands in the file.
@@ -382,11 +383,23 @@ pub(crate) fn line(saved: &Saved) -> Zeroizing<String> {
     line
 }
 
+/// Why tokens cannot be read. Where there is no file in a folder that exists, nobody has logged in yet.
+fn no_tokens(path: &Path, error: &io::Error) -> Failure {
+    let failure = cannot("read", path, error);
+    if error.kind() != io::ErrorKind::NotFound || folder_is_missing(path) {
+        return failure;
+    }
+    failure.and("there are no tokens yet: log in").ending_with(Exit::Reauthorize)
+}
+
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    let folder_missing = error.kind() == io::ErrorKind::NotFound
-        && path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-    let hint = if folder_missing { " (its folder does not exist)" } else { "" };
+    let missing = error.kind() == io::ErrorKind::NotFound && folder_is_missing(path);
+    let hint = if missing { " (its folder does not exist)" } else { "" };
     Failure::other(format!("cannot {what} {}: {error}{hint}", path.display()))
+}
+
+fn folder_is_missing(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists())
 }
 
 fn unix_milliseconds() -> u128 {

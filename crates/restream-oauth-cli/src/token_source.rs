@@ -3,12 +3,38 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use restream_oauth_core::{AccessToken, RefreshToken, Tokens};
+use restream_oauth_core::{AccessToken, Client, Endpoints, RefreshToken, Tokens};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, say};
 use crate::files;
 use crate::token_file;
+
+/// Whose tokens a command takes. A token that is sent to another server than its own is lost to whoever runs that one.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner<'a> {
+    /// Those of one client.
+    Client(&'a Client),
+    /// Those of one server, for calls that say nothing of the client.
+    Server(&'a Endpoints),
+    /// For what is not sent anywhere.
+    Anyone,
+}
+
+impl Owner<'_> {
+    /// Reads a saved document.
+    pub(crate) fn restore(self, document: &str) -> Result<Tokens, Failure> {
+        let tokens = match self {
+            Self::Client(client) => client.restore_tokens(document),
+            Self::Server(endpoints) => endpoints.restore_tokens(document),
+            Self::Anyone => Tokens::from_saved(document),
+        }?;
+        if tokens.binding().is_none() && !matches!(self, Self::Anyone) {
+            say("warning: the saved tokens do not say which client and server they belong to; a new pair will");
+        }
+        Ok(tokens)
+    }
+}
 
 /// What standard input or a file holds.
 pub(crate) enum Given {
@@ -20,13 +46,13 @@ pub(crate) enum Given {
 
 impl Given {
     /// From the file, or else from standard input.
-    pub(crate) fn read(file: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn read(file: Option<&Path>, owner: Owner<'_>) -> Result<Self, Failure> {
         if let Some(path) = file {
-            return token_file::read(path).map(Self::Saved);
+            return token_file::read(path, owner).map(Self::Saved);
         }
         let text = standard_input("expected saved tokens, or one token")?;
         if text.starts_with('{') {
-            return Ok(Self::Saved(Tokens::from_saved(&text)?));
+            return owner.restore(&text).map(Self::Saved).map_err(|failure| failure.about(&"standard input"));
         }
         Ok(Self::Bare(text))
     }

@@ -5,12 +5,12 @@ use serde_json::json;
 use crate::arguments::Profile;
 use crate::configuration;
 use crate::failure::Failure;
-use crate::token_source::{Given, print_json};
+use crate::token_source::{Given, Owner, print_json};
 
 pub(crate) async fn run(options: &Profile) -> Result<(), Failure> {
     let client = configuration::anonymous_client(&options.client)?;
     let transport = configuration::transport(&options.client)?;
-    let access_token = Given::read(options.tokens.file.as_deref())?.access_token();
+    let access_token = Given::read(options.tokens.file.as_deref(), Owner::Server(client.endpoints()))?.access_token();
     let call = client.profile(&access_token).map_err(|error| Failure::other(error.to_string()))?;
     let profile = transport.send(call).await?;
     print_json(&json!({ "id": profile.id(), "username": profile.username(), "email": profile.email() }))

@@ -13,7 +13,7 @@ use crate::configuration;
 use crate::failure::{Exit, Failure, say};
 use crate::signals::Interruptions;
 use crate::token_file::{self, Place, TokenFile};
-use crate::token_source::{Given, print_tokens, prove_output, saved_refresh_token};
+use crate::token_source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
 
 /// How much longer than a request another refresh may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,8 +29,8 @@ pub(crate) async fn run(options: &Refresh) -> Result<(), Failure> {
         Some(path) => Some(TokenFile::lock_existing(path, options.client.timeout.saturating_add(PATIENCE))?),
     };
     let refresh_token = match &file {
-        None => Given::read(None)?.refresh_token()?,
-        Some(file) => saved_refresh_token(&file.read()?)?,
+        None => Given::read(None, Owner::Client(&client))?.refresh_token()?,
+        Some(file) => saved_refresh_token(&file.read(Owner::Client(&client))?)?,
     };
     Run { client, transport, file }.refresh(&refresh_token).await
 }

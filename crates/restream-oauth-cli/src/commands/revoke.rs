@@ -6,19 +6,20 @@ use crate::arguments::{Revoke, TokenKind};
 use crate::configuration;
 use crate::failure::{Failure, say};
 use crate::token_file::TokenFile;
-use crate::token_source::{Given, print_json};
+use crate::token_source::{Given, Owner, print_json};
 
 use restream_oauth_core::{AccessToken, Call, Client, RefreshToken, Revoked};
 
 pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
     let client = configuration::anonymous_client(&options.client)?;
     let transport = configuration::transport(&options.client)?;
+    let owner = Owner::Server(client.endpoints());
     let Some(path) = options.tokens.file.as_deref() else {
-        transport.send(call(options, &client, Given::read(None)?)?).await?;
+        transport.send(call(options, &client, Given::read(None, owner)?)?).await?;
         return print_json(&json!({ "revoked": true }));
     };
     let file = TokenFile::lock_existing(path, options.client.timeout)?;
-    transport.send(call(options, &client, Given::Saved(file.read()?))?).await?;
+    transport.send(call(options, &client, Given::Saved(file.read(owner)?))?).await?;
     file.remove().map_err(|error| {
         Failure::other(format!("revoked, but {} cannot be removed: {error}; its tokens are dead", path.display()))
     })?;

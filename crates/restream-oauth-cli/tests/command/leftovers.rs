@@ -155,7 +155,7 @@ fn without_a_file_the_leftover_of_a_login_is_put_in_place_and_that_of_a_refresh_
     // Someone removed the file, or revoked its tokens.
     std::fs::remove_file(&path).unwrap();
     leave(&setup, &second);
-    setup.run(&REFRESH).expect(1);
+    setup.run(&REFRESH).expect(3);
     assert!(!path.exists());
     let aside = aside(&setup);
     assert_eq!(read(&aside), second);

@@ -1,6 +1,7 @@
 //! The command as scripts and people use it: started as a process, against a sandbox over real sockets.
 
 mod answers;
+mod belonging;
 mod crashes;
 mod demo;
 mod leftovers;

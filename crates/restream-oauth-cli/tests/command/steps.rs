@@ -22,9 +22,9 @@ fn each_step_takes_what_the_one_before_gave() {
     assert!(profile["id"].is_string());
     assert_eq!(setup.run_with_input(&["revoke"], &second).json(), serde_json::json!({ "revoked": true }));
 
-    // Dead: refresh says log in again; the API says refresh, which has no exit code of its own.
+    // Dead: refresh says log in again; the API says refresh.
     setup.run_with_input(&["refresh"], &second).expect(3);
-    setup.run_with_input(&["profile"], &second).expect(1);
+    setup.run_with_input(&["profile"], &second).expect(6);
     let ledger = setup.sandbox.ledger();
     assert_eq!((ledger.exchanges, ledger.refreshes, ledger.revocations), (1, 1, 1));
 }
@@ -155,6 +155,43 @@ fn exit_codes_follow_the_advice() {
 }
 
 #[test]
+fn profile_tells_tokens_that_expired_that_are_missing_and_that_are_damaged_apart() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let profile = ["profile", "--tokens", "tokens.json"];
+    let expired = r#"{"error":{"statusCode":401,"name":"invalid_token","message":"access token has expired"}}"#;
+    let fault = What::Status { status: 401, headers: Vec::new(), body: expired.into() };
+    setup.sandbox.inject(Fault::new(fault).on(Endpoint::Profile));
+    let outcome = setup.run(&profile).expect(6);
+    assert!(outcome.stderr.contains("refresh the access token"), "{}", outcome.stderr);
+    setup.run(&profile).expect(0);
+    std::fs::write(&path, r#"{"version":2,"kind":"tokens","acc"#).unwrap();
+    setup.run(&profile).expect(1);
+    std::fs::remove_file(&path).unwrap();
+    let outcome = setup.run(&profile).expect(3);
+    assert!(outcome.stderr.contains("there are no tokens yet: log in"), "{}", outcome.stderr);
+    // A login could not write there either.
+    setup.run(&["profile", "--tokens", "nowhere/tokens.json"]).expect(1);
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_help_and_the_manual_page() {
+    let setup = Setup::new();
+    let readme = include_str!("../../../../README.md");
+    let help = setup.run(&["--help"]).expect(0).stdout;
+    let page = setup.run(&["man"]).expect(0).stdout;
+    let codes = help.split_once("Exit codes:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let codes: Vec<_> = codes.lines().map(|line| line.trim_start().split_once("  ").unwrap().0).collect();
+    assert_eq!(codes, ["0", "2", "3", "4", "5", "6", "1", "130"]);
+    let table = readme.split_once("| exit code |").expect("a table of exit codes").1;
+    let table: Vec<_> = table.lines().skip(2).map_while(|line| line.strip_prefix("| ")?.split_once(" |")).collect();
+    assert_eq!(table.iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes);
+    for code in codes {
+        assert!(page.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code}: {page}");
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_means_try_again() {
     let setup = Setup::new();
     let outcome = setup.run_with_input(&["refresh", "--token-url", "http://127.0.0.1:9/token"], "r0").expect(4);
@@ -207,12 +244,15 @@ fn each_url_can_be_given_by_itself() {
     let authorize = at("/oauth/authorize");
     let url = with(&["authorize-url", "--authorize-url", &authorize]).json();
     assert!(url["url"].as_str().unwrap().starts_with(&format!("{authorize}?")), "{url}");
-    with(&["refresh", "--tokens", tokens]).expect(4);
-    with(&["refresh", "--tokens", tokens, "--token-url", &at("/oauth/token")]).expect(0);
-    with(&["profile", "--tokens", tokens]).expect(4);
-    with(&["profile", "--tokens", tokens, "--profile-url", &at("/v2/user/profile")]).expect(0);
-    with(&["revoke", "--tokens", tokens]).expect(4);
-    with(&["revoke", "--tokens", tokens, "--revoke-url", &at("/oauth/revoke")]).expect(0);
+    // The token URL says which server the tokens belong to.
+    let token_url = at("/oauth/token");
+    let tokens = ["--tokens", tokens, "--token-url", &token_url];
+    with(&[&["refresh"], &tokens[..2]].concat()).expect(2);
+    with(&[&["refresh"], &tokens[..]].concat()).expect(0);
+    with(&[&["profile"], &tokens[..]].concat()).expect(4);
+    with(&[&["profile", "--profile-url", &at("/v2/user/profile")], &tokens[..]].concat()).expect(0);
+    with(&[&["revoke"], &tokens[..]].concat()).expect(4);
+    with(&[&["revoke", "--revoke-url", &at("/oauth/revoke")], &tokens[..]].concat()).expect(0);
     let ledger = setup.sandbox.ledger();
     assert_eq!((ledger.refreshes, ledger.revocations), (1, 1));
 }
@@ -293,14 +333,13 @@ fn a_secret_on_standard_error_fails_whichever_test_it_is() {
 #[test]
 fn a_certificate_authority_can_be_added() {
     let mut setup = Setup::new();
-    let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
     setup.sandbox = sandbox().tls(Certificate::Good).start().unwrap();
     std::fs::write(setup.folder.0.join("ca.pem"), setup.sandbox.ca_certificate_pem().unwrap()).unwrap();
-    let outcome = setup.run_with_input(&["refresh"], &tokens).expect(4);
+    let outcome = setup.run_with_input(&["refresh"], "r0").expect(4);
     assert!(outcome.stderr.contains("no trusted TLS connection"), "{}", outcome.stderr);
     assert_eq!(setup.token_requests(), 0);
     // Trusted now; the sandbox does not know the token.
-    setup.run_with_input(&["refresh", "--ca-file", "ca.pem"], &tokens).expect(3);
+    setup.run_with_input(&["refresh", "--ca-file", "ca.pem"], "r0").expect(3);
 }
 
 #[test]

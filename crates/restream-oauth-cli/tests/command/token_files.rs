@@ -160,8 +160,8 @@ fn a_full_disk_spends_no_token() {
 #[test]
 fn missing_and_damaged_files_are_told_apart() {
     let setup = Setup::new();
-    let missing = setup.run(&["refresh", "--tokens", "none.json"]).expect(1);
-    assert!(missing.stderr.contains("cannot read"), "{}", missing.stderr);
+    let missing = setup.run(&["refresh", "--tokens", "none.json"]).expect(3);
+    assert!(missing.stderr.contains("there are no tokens yet"), "{}", missing.stderr);
     for (content, words) in [("", "not whole JSON"), ("{}", "another kind"), ("{\"kind\":\"tokens\"", "not whole JSON")]
     {
         std::fs::write(setup.folder.0.join("bad.json"), content).unwrap();
@@ -246,7 +246,7 @@ fn tokens_that_are_revoked_but_stay_are_told_to_be_revoked() {
 fn a_file_that_is_not_there_gets_no_lock() {
     let setup = Setup::new();
     for command in ["refresh", "revoke", "profile"] {
-        let outcome = setup.run(&[command, "--tokens", "missing.json"]).expect(1);
+        let outcome = setup.run(&[command, "--tokens", "missing.json"]).expect(3);
         assert!(outcome.stderr.contains("cannot read missing.json"), "{}", outcome.stderr);
         assert!(setup.folder.names().is_empty(), "{command}: {:?}", setup.folder.names());
     }
