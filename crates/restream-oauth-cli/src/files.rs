@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 /// Far more than any file of ours holds, in bytes.
 const LONGEST: u64 = 1024 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads a small regular file of text. A pipe or a device could keep us waiting for ever.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
@@ -39,14 +40,21 @@ pub(crate) fn is_gone(_: &File) -> bool {
     false
 }
 
-/// Reads small text from anywhere.
+/// Reads small text from anywhere, without the byte order mark that some editors and shells put before it.
 pub(crate) fn read_text(source: impl io::Read) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    source.take(LONGEST).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) >= LONGEST {
+    let mut bytes = Zeroizing::new(Vec::new());
+    source.take(LONGEST).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= LONGEST {
         return Err(too_long());
     }
-    Ok(text)
+    let unreadable = |reason| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    if matches!(bytes.as_slice(), [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
+        return unreadable("it is UTF-16: convert it to UTF-8");
+    }
+    match std::str::from_utf8(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => unreadable("it is not UTF-8"),
+    }
 }
 
 fn too_long() -> io::Error {

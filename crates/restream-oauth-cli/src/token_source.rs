@@ -51,10 +51,13 @@ impl Given {
             return token_file::read(path, owner).map(Self::Saved);
         }
         let text = standard_input("expected saved tokens, or one token")?;
-        if text.starts_with('{') {
+        if is_one_credential(&text) {
+            return Ok(Self::Bare(text));
+        }
+        if text.contains('{') {
             return owner.restore(&text).map(Self::Saved).map_err(|failure| failure.about(&"standard input"));
         }
-        Ok(Self::Bare(text))
+        Err(Failure::usage(format!("expected saved tokens, or one token, on standard input; {NO_CREDENTIAL}")))
     }
 
     pub(crate) fn refresh_token(self) -> Result<RefreshToken, Failure> {
@@ -76,6 +79,15 @@ pub(crate) fn saved_refresh_token(tokens: &Tokens) -> Result<RefreshToken, Failu
     let missing =
         || Failure::new(crate::failure::Exit::Reauthorize, "the saved tokens hold no refresh token: log in again");
     tokens.refresh_token().cloned().ok_or_else(missing)
+}
+
+/// What is said of text that could be a code or a token with something else around it.
+pub(crate) const NO_CREDENTIAL: &str =
+    "a code or a token is one line of visible ASCII without quotes, braces or spaces";
+
+/// True for one code or token alone. Anything else would be sent whole, with all the tokens that it may hold.
+pub(crate) fn is_one_credential(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`{}".contains(&byte))
 }
 
 /// One piece of text from standard input, without white space around it.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::arguments::{ClientOptions, Exchange};
 use crate::commands::login::LOCK_PATIENCE;
 use crate::failure::{Exit, Failure, say};
-use crate::token_source::{print_tokens, prove_output, standard_input};
+use crate::token_source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
 use crate::{configuration, files, token_file};
 
 pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
@@ -110,6 +110,9 @@ fn code(options: &Exchange, saved: Option<&str>, client: &Client) -> Result<Auth
     let Some(redirect_uri) = &options.client.redirect_uri else {
         return Err(Failure::usage("a bare code needs --redirect-uri, the same as in the authorization URL"));
     };
+    if !is_one_credential(&given) {
+        return Err(Failure::usage(format!("expected a URL or a code on standard input; {NO_CREDENTIAL}")));
+    }
     say("warning: a bare code skips state and PKCE: whoever gave it to you may log you into their account");
     Ok(AuthorizationCode::without_state_check(given.as_str(), redirect_uri, None))
 }

@@ -4,6 +4,7 @@ mod answers;
 mod belonging;
 mod crashes;
 mod demo;
+mod input;
 mod leftovers;
 mod login;
 mod mended;
