@@ -54,6 +54,12 @@ impl Client {
         self.revocation(token, Some(token.hint()), &registration.token_headers, registration.form_suffix.expose())
     }
 
+    /// As [`revoke_authenticated`](Self::revoke_authenticated), without the hint.
+    pub fn revoke_authenticated_without_hint<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
+        let registration = self.registration();
+        self.revocation(token.into(), None, &registration.token_headers, registration.form_suffix.expose())
+    }
+
     fn revocation(
         &self,
         token: RevocableToken<'_>,

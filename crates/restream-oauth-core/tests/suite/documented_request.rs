@@ -224,6 +224,10 @@ fn a_revocation_can_carry_the_client_authentication_of_the_token_requests() {
         assert_eq!(request.uri().to_string(), "https://api.restream.io/oauth/revoke");
         assert_eq!(header(&request, AUTHORIZATION), authorization);
         assert_eq!(form(&request), expected);
+        let (request, _) = client.revoke_authenticated_without_hint(&token).into_parts();
+        assert_eq!(header(&request, AUTHORIZATION), authorization);
+        let unhinted: Vec<_> = expected.into_iter().filter(|(name, _)| *name != "token_type_hint").collect();
+        assert_eq!(form(&request), unhinted);
     }
 }
 
