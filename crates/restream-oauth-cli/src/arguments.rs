@@ -248,9 +248,9 @@ pub(crate) struct ClientOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secret_file: Option<PathBuf>,
 
-    /// How the client authenticates
-    #[arg(long, value_name = "METHOD", default_value = "basic")]
-    pub(crate) client_auth: ClientAuthentication,
+    /// How the client authenticates [default: basic; `revoke` does not authenticate unless this is given]
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) client_auth: Option<ClientAuthentication>,
 
     /// A redirect URI that is registered for the application [default: http://127.0.0.1:8976/callback]
     #[arg(long, value_name = "URI")]

@@ -19,9 +19,9 @@ pub(crate) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 pub(crate) const SECRET_VARIABLE: &str = "RESTREAM_CLIENT_SECRET";
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// A client that can authenticate: for exchange and refresh.
+/// A client that can authenticate: for exchange and refresh, and for a revocation that is to carry authentication.
 pub(crate) fn client(options: &ClientOptions) -> Result<Client, Failure> {
-    build(options, client_id(options)?, options.client_auth)
+    build(options, client_id(options)?, options.client_auth.unwrap_or(ClientAuthentication::Basic))
 }
 
 /// A client that need not authenticate: for the authorization URL.

@@ -14,7 +14,7 @@ use crate::token_source::print_json;
 use crate::{configuration, files};
 
 pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
-    if options.client.client_auth == ClientAuthentication::None && options.save.is_none() {
+    if options.client.client_auth == Some(ClientAuthentication::None) && options.save.is_none() {
         return Err(Failure::usage(
             "a public client needs PKCE (RFC 9700 section 2.1.1): give --save FILE to keep the verifier",
         ));

@@ -8,12 +8,16 @@ use crate::failure::{Failure, say};
 use crate::token_file::TokenFile;
 use crate::token_source::{Given, Owner, print_json};
 
-use restream_oauth_core::{AccessToken, Call, Client, RefreshToken, Revoked};
+use restream_oauth_core::{Call, Client, RevocableToken, Revoked};
 
 pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
-    let client = configuration::anonymous_client(&options.client)?;
+    let client = if authenticates(options) {
+        configuration::client(&options.client)?
+    } else {
+        configuration::anonymous_client(&options.client)?
+    };
+    let owner = if authenticates(options) { Owner::Client(&client) } else { Owner::Server(client.endpoints()) };
     let transport = configuration::transport(&options.client)?;
-    let owner = Owner::Server(client.endpoints());
     let Some(path) = options.tokens.file.as_deref() else {
         transport.send(call(options, &client, Given::read(None, owner)?)?).await?;
         return print_json(&json!({ "revoked": true }));
@@ -27,6 +31,11 @@ pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Restream documents no client authentication here; other servers ask for it (RFC 7009 §2.1).
+fn authenticates(options: &Revoke) -> bool {
+    options.client.client_auth.is_some()
+}
+
 fn call(options: &Revoke, client: &Client, given: Given) -> Result<Call<Revoked>, Failure> {
     let kind = options.token.unwrap_or(match &given {
         Given::Saved(tokens) if tokens.refresh_token().is_none() => TokenKind::Access,
@@ -34,14 +43,14 @@ fn call(options: &Revoke, client: &Client, given: Given) -> Result<Call<Revoked>
     });
     // Which of both a bare token is, only its owner knows.
     let hint = !options.no_hint && (options.token.is_some() || matches!(given, Given::Saved(_)));
+    let revoke = |token: RevocableToken<'_>| match (authenticates(options), hint) {
+        (false, true) => client.revoke(token),
+        (false, false) => client.revoke_without_hint(token),
+        (true, true) => client.revoke_authenticated(token),
+        (true, false) => client.revoke_authenticated_without_hint(token),
+    };
     Ok(match kind {
-        TokenKind::Access => {
-            let token: AccessToken = given.access_token();
-            if hint { client.revoke(&token) } else { client.revoke_without_hint(&token) }
-        }
-        TokenKind::Refresh => {
-            let token: RefreshToken = given.refresh_token()?;
-            if hint { client.revoke(&token) } else { client.revoke_without_hint(&token) }
-        }
+        TokenKind::Access => revoke((&given.access_token()).into()),
+        TokenKind::Refresh => revoke((&given.refresh_token()?).into()),
     })
 }

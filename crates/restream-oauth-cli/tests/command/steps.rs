@@ -59,6 +59,42 @@ fn revocation_says_which_token_it_is_unless_told_not_to() {
     }
 }
 
+/// RFC 7009 §2.1.
+#[test]
+fn a_revocation_authenticates_the_client_only_when_told_to() {
+    let setup = Setup::new();
+    let redirect_uri = setup.redirect_uri.clone();
+    let saved = std::fs::read_to_string(setup.token_file()).unwrap();
+    for (arguments, authentication, parameters) in [
+        (&["revoke"][..], "None", &["token", "token_type_hint"][..]),
+        (&["revoke", "--client-auth", "basic"], "Basic", &["token", "token_type_hint"]),
+        (&["revoke", "--client-auth", "body"], "Body", &["token", "token_type_hint", "client_id", "client_secret"]),
+        (&["revoke", "--client-auth", "none"], "Public", &["token", "token_type_hint", "client_id"]),
+        (&["revoke", "--client-auth", "basic", "--no-hint"], "Basic", &["token"]),
+        (&["revoke", "--client-auth", "body", "--no-hint"], "Body", &["token", "client_id", "client_secret"]),
+    ] {
+        setup.sandbox.reset();
+        setup.run_with_input(arguments, &saved).expect(0);
+        let ledger = setup.sandbox.ledger();
+        let revocation = ledger.requests_to("/oauth/revoke").next().unwrap();
+        assert_eq!(format!("{:?}", revocation.client_authentication), authentication, "{arguments:?}");
+        assert_eq!(revocation.form_parameters, parameters, "{arguments:?}");
+    }
+    // What it needs for that is asked for, and whose tokens they are is looked at.
+    let basic = ["revoke", "--client-auth", "basic", "--redirect-uri", &redirect_uri];
+    let missing = |variable: &str| {
+        let path = setup.folder.0.join("tokens.json");
+        let input = std::fs::File::open(path).unwrap();
+        Outcome::of(setup.command(&basic).env_remove(variable).stdin(input).output().unwrap())
+    };
+    setup.sandbox.reset();
+    for variable in ["RESTREAM_CLIENT_ID", "RESTREAM_CLIENT_SECRET"] {
+        missing(variable).expect(2);
+    }
+    setup.run_with_input(&[&basic[..], &["--client-id", "other"]].concat(), &saved).expect(2);
+    assert_eq!(setup.sandbox.ledger().requests_to("/oauth/revoke").count(), 0);
+}
+
 #[test]
 fn the_authorization_url_takes_scopes_and_parameters_but_not_the_flows_own() {
     let setup = Setup::new();
