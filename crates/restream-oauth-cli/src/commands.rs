@@ -10,6 +10,7 @@ mod revoke;
 mod sandbox;
 
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -27,12 +28,21 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Refresh(options) => refresh::run(&options).await,
         Command::Revoke(options) => revoke::run(&options).await,
         Command::Profile(options) => profile::run(&options).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
-            print(&String::from_utf8_lossy(&script))
-        }
+        Command::Completions { shell } => print(&completion_script(shell)),
         Command::Man { subcommand } => print(&manual_page(subcommand.as_deref())?),
+    }
+}
+
+/// The script for bash keeps a state whose text is made of the names of program and subcommand. Where it sets the state,
+/// a hyphen in the name of the program becomes `__`; where it compares, `__subcmd__`. So nothing matched after a
+/// subcommand (clap issue 6421). Both are spelled alike here; on a script that is right already that changes nothing.
+fn completion_script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    match shell {
+        Shell::Bash => script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__")),
+        _ => script,
     }
 }
 

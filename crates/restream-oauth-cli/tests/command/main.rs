@@ -2,6 +2,7 @@
 
 mod answers;
 mod belonging;
+mod completions;
 mod crashes;
 mod demo;
 mod input;
