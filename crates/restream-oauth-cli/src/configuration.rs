@@ -105,7 +105,7 @@ fn client_id(options: &ClientOptions) -> Result<&str, Failure> {
 fn build(options: &ClientOptions, client_id: &str, authentication: ClientAuthentication) -> Result<Client, Failure> {
     let builder = Client::builder(client_id)
         .redirect_uri(options.redirect_uri.as_deref().unwrap_or(DEFAULT_REDIRECT_URI))
-        .endpoints(endpoints(options));
+        .endpoints(endpoints(options)?);
     let needed = || -> Result<String, Failure> {
         let secret = secret(options.client_secret_file.as_deref())?.ok_or_else(|| {
             Failure::usage(format!(
@@ -122,15 +122,21 @@ fn build(options: &ClientOptions, client_id: &str, authentication: ClientAuthent
     Ok(builder.build()?)
 }
 
-fn endpoints(options: &ClientOptions) -> Endpoints {
+fn endpoints(options: &ClientOptions) -> Result<Endpoints, Failure> {
     // An empty variable counts as none.
     let base = Some(options.base_url.as_str()).filter(|base| !base.is_empty());
+    // A path would be added to the end of it.
+    if base.is_some_and(|base| base.contains(['?', '#'])) {
+        return Err(Failure::usage(
+            "the base URL (--base-url or RESTREAM_BASE_URL) cannot be used: expected none with a query or a fragment",
+        ));
+    }
     let base = base.map_or_else(Endpoints::restream, Endpoints::at);
     let over = |given: &Option<String>, base: String| given.clone().unwrap_or(base);
-    Endpoints {
+    Ok(Endpoints {
         authorization: over(&options.authorize_url, base.authorization),
         token: over(&options.token_url, base.token),
         revocation: over(&options.revoke_url, base.revocation),
         profile: over(&options.profile_url, base.profile),
-    }
+    })
 }

@@ -23,6 +23,7 @@ pub(crate) enum Exit {
     TryAgain = 4,
     Denied = 5,
     Refresh = 6,
+    Interrupted = 130,
 }
 
 impl Failure {

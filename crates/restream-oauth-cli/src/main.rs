@@ -30,8 +30,28 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// More than any command has open at a time.
+const MOST_DESCRIPTORS: usize = 16;
+
+/// The runtime panics where it cannot open a pipe for signals, and an answer needs a file to be kept in.
+#[cfg(unix)]
+fn prove_descriptors() -> std::io::Result<()> {
+    let open: Result<Vec<_>, _> = (0..MOST_DESCRIPTORS).map(|_| std::fs::File::open("/dev/null")).collect();
+    open.map(drop)
+}
+
+#[cfg(not(unix))]
+fn prove_descriptors() -> std::io::Result<()> {
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
+    if let Err(error) = prove_descriptors() {
+        let message =
+            format!("cannot start: {MOST_DESCRIPTORS} free file descriptors are needed (`ulimit -n`): {error}");
+        return failure::Failure::other(message).report();
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::Failure::other(format!("cannot start: {error}")).report(),

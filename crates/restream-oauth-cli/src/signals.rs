@@ -1,21 +1,55 @@
 //! The signals that ask a program to end.
 
-/// Ctrl-C; on Unix also what `kill`, a service manager and a closing terminal send.
-#[cfg(unix)]
-pub(crate) struct Interruptions([Option<tokio::signal::unix::Signal>; 3]);
+use std::future::Future;
+use std::pin::pin;
 
-#[cfg(unix)]
+use crate::failure::say;
+
+/// Ctrl-C; on Unix also what `kill`, a service manager and a closing terminal send.
+pub(crate) struct Interruptions {
+    signals: Signals,
+    put_off: bool,
+}
+
+/// Two signals came while something was waited for.
+pub(crate) struct GivenUp;
+
 impl Interruptions {
     /// From now on these signals no longer end the program.
     pub(crate) fn watch() -> Self {
+        Self { signals: Signals::watch(), put_off: false }
+    }
+
+    /// Waits for the answer to a request that spends a code or a token. The first signal is put off, because giving up may
+    /// lose the login.
+    pub(crate) async fn put_off<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, GivenUp> {
+        let mut answer = pin!(answer);
+        loop {
+            tokio::select! {
+                answer = &mut answer => return Ok(answer),
+                () = self.signals.next() => {}
+            }
+            if std::mem::replace(&mut self.put_off, true) {
+                return Err(GivenUp);
+            }
+            say("waiting for the answer: giving up now may lose the login; interrupt again to give up all the same");
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals([Option<tokio::signal::unix::Signal>; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn watch() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         // One that cannot be watched keeps its effect.
         Self(kinds.map(|kind| signal(kind).ok()))
     }
 
-    /// Waits for one of them.
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         std::future::poll_fn(|context| {
             let mut signals = self.0.iter_mut().flatten();
             if signals.any(|signal| signal.poll_recv(context).is_ready()) {
@@ -28,15 +62,15 @@ impl Interruptions {
 }
 
 #[cfg(not(unix))]
-pub(crate) struct Interruptions;
+struct Signals;
 
 #[cfg(not(unix))]
-impl Interruptions {
-    pub(crate) fn watch() -> Self {
+impl Signals {
+    fn watch() -> Self {
         Self
     }
 
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_core::{Advice, Answer, Call, Client, Delivery, Error, RefreshToken, Salvaged, Tokens};
+use restream_oauth_core::{Advice, Client, Delivery, Error, RefreshToken, Salvaged};
 use restream_oauth_hyper::Transport;
 use zeroize::Zeroizing;
 
 use crate::arguments::Refresh;
 use crate::configuration;
 use crate::failure::{Exit, Failure, say};
-use crate::signals::Interruptions;
+use crate::signals::{GivenUp, Interruptions};
 use crate::token_file::{self, Place, TokenFile};
 use crate::token_source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
 
@@ -83,7 +83,13 @@ impl Run {
         room: Option<Place>,
     ) -> Result<Result<(), NoPair>, Failure> {
         let sent_at = SystemTime::now();
-        let answer = receive(&self.transport, self.client.refresh(refresh_token)).await;
+        let call = self.client.refresh(refresh_token);
+        let answer = Interruptions::watch().put_off(self.transport.receive(call)).await;
+        let answer = answer.map_err(|GivenUp| {
+            let message = "given up before the answer came: the server may have spent the refresh token; \
+                           if `refresh` says so, log in again";
+            Failure::new(Exit::Interrupted, message)
+        })?;
         let body = Zeroizing::new(answer.expose_body().to_vec());
         match (answer.read(sent_at), self.file.as_ref().zip(room)) {
             (Ok(tokens), None) => print_tokens(&tokens).map(Ok),
@@ -120,20 +126,5 @@ fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Place)>) -> 
         Some((file, room)) => Some(file.keep_answer(room, body, delivery)),
         None if delivery == Delivery::Refused => None,
         None => token_file::keep_answer_elsewhere(body),
-    }
-}
-
-/// Sends the call; the first signal to end is put off, because giving up now may lose the grant.
-async fn receive(transport: &Transport, call: Call<Tokens>) -> Answer<Tokens> {
-    let mut interruptions = Interruptions::watch();
-    let mut answer = std::pin::pin!(transport.receive(call));
-    tokio::select! {
-        answer = &mut answer => return answer,
-        () = interruptions.next() => {}
-    }
-    say("waiting for the answer: giving up now may lose the login; interrupt again to give up all the same");
-    tokio::select! {
-        answer = &mut answer => answer,
-        () = interruptions.next() => std::process::exit(130),
     }
 }

@@ -1,9 +1,9 @@
 //! What was wrong once: each case found by review, and mended.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use restream_oauth_core::Tokens;
@@ -38,6 +38,58 @@ fn one_signal_to_end_does_not_lose_the_grant() {
         assert!(outcome.stderr.contains("waiting for the answer"), "{signal}: {}", outcome.stderr);
         setup.run(&REFRESH).expect(0);
     }
+}
+
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_second_signal_to_end_gives_up_and_leaves_nothing_behind() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    let before = std::fs::read(&path).unwrap();
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting());
+    let mut child = setup.command(&REFRESH).spawn().unwrap();
+    wait_for_the_refresh(&setup);
+    signal(&child, "-INT");
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("interrupt again"), "{said}");
+    signal(&child, "-INT");
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("may have spent the refresh token"), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+    setup.run(&REFRESH).expect(0);
+}
+
+#[test]
+fn too_few_file_descriptors_end_it_with_words_before_anything_is_sent() {
+    let setup = Setup::new();
+    setup.token_file();
+    let sent = setup.token_requests();
+    let run = |limit: u32| {
+        let script =
+            format!("ulimit -n {limit}; exec {} refresh --tokens tokens.json", env!("CARGO_BIN_EXE_restream-oauth"));
+        let command = setup.command(&[]);
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &script]).current_dir(&setup.folder.0).env_clear();
+        Outcome::of(shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).output().unwrap())
+    };
+    // The first limit that suffices to begin suffices to the end.
+    let first = (6..64).find(|limit| {
+        let outcome = run(*limit);
+        if outcome.exit == Some(0) {
+            return true;
+        }
+        assert_eq!(setup.token_requests(), sent, "{limit}: nothing was sent");
+        assert!(outcome.expect(1).stderr.contains("ulimit -n"), "{limit}");
+        false
+    });
+    assert!(first.is_some_and(|first| first > 16), "{first:?}");
 }
 
 #[test]

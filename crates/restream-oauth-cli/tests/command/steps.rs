@@ -246,6 +246,11 @@ fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
     }
     for (arguments, words) in [
         (&["refresh", "--base-url", "http://api.restream.io"][..], "URL cannot be used: plain http"),
+        (&["refresh", "--base-url", "https://api.example/a?b"], "base URL (--base-url or RESTREAM_BASE_URL)"),
+        (&["refresh", "--base-url", "https://api.example/?"], "base URL (--base-url or RESTREAM_BASE_URL)"),
+        (&["revoke", "--base-url", "https://api.example#c"], "base URL (--base-url or RESTREAM_BASE_URL)"),
+        (&["profile", "--base-url", "https://api.example/a?b/"], "base URL (--base-url or RESTREAM_BASE_URL)"),
+        (&["authorize-url", "--base-url", "https://api.example/a?b"], "base URL (--base-url or RESTREAM_BASE_URL)"),
         (&["refresh", "--token-url", "https://user@host/"], "token URL cannot be used"),
         (&["refresh", "--redirect-uri", "/callback"], "redirect URI cannot be used"),
         (&["refresh", "--client-id", "a b"], "client identifier cannot be used"),
