@@ -1,8 +1,9 @@
 //! Waiting for the browser on the loopback redirect URI (RFC 8252 §7.3).
 //!
 //! Whoever can reach the port can send anything, so a request counts only if it is what a browser sends when it
-//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own. What it says
-//! is judged by the login; the pages are constants, and nothing of a request is ever echoed.
+//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own. What it says is judged by the login; the pages are constants, and nothing of a request is ever echoed.
+//!
+//! An accepted code sends the browser on, to a page that waits for how the exchange ends.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,7 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use restream_oauth_core::{AuthorizationCode, CallbackError, Login};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -29,6 +30,8 @@ use crate::failure::{Exit, Failure, say};
 const MOST_CONNECTIONS: usize = 512;
 /// How long a connection may take to say what it wants.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// How long the last page waits for how the login ends. Then it says that the terminal will tell.
+const OUTCOME_TIME: Duration = Duration::from_secs(5);
 /// How long the port stays open for the last page, so that the code does not stay in the address bar.
 const LAST_PAGE_TIME: Duration = Duration::from_millis(800);
 /// How long a small page takes to be written, before the port closes.
@@ -49,8 +52,20 @@ struct Place {
     /// The values of a Host header that name this port.
     hosts: Vec<String>,
     path: String,
-    /// The browser has asked for the last page.
+    progress: watch::Sender<Progress>,
+    /// The browser has the last page.
     done: Notify,
+}
+
+/// How far the login is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    /// A code was accepted, and is being exchanged.
+    Accepted,
+    Ended {
+        logged_in: bool,
+    },
 }
 
 impl Place {
@@ -63,7 +78,21 @@ impl Place {
         };
         let mut hosts = vec![format!("{host}:{port}")];
         hosts.extend((port == 80).then_some(host));
-        Arc::new(Self { hosts, path: path.to_owned(), done: Notify::new() })
+        let (progress, _) = watch::channel(Progress::Waiting);
+        Arc::new(Self { hosts, path: path.to_owned(), progress, done: Notify::new() })
+    }
+
+    /// The last page, once the login has ended.
+    async fn last_page(&self) -> Page {
+        let mut progress = self.progress.subscribe();
+        let ended = progress.wait_for(|progress| matches!(progress, Progress::Ended { .. }));
+        let page = match timeout(OUTCOME_TIME, ended).await.map(|ended| ended.map(|progress| *progress)) {
+            Ok(Ok(Progress::Ended { logged_in: true })) => Page::LoggedIn,
+            Ok(Ok(_)) => Page::NotLoggedIn,
+            Ok(Err(_)) | Err(_) => Page::NotEnded,
+        };
+        self.done.notify_one();
+        page
     }
 }
 
@@ -125,6 +154,7 @@ impl CallbackListener {
             };
             match login.read_callback(&callback.uri) {
                 Ok(code) => {
+                    self.place.progress.send_replace(Progress::Accepted);
                     callback.answer(Page::Accepted);
                     return Ok((code, LastPage { server, place: self.place }));
                 }
@@ -154,15 +184,17 @@ impl CallbackListener {
     }
 }
 
-/// The port after a code was accepted: open until the browser has the last page, for less than a second.
+/// The port after a code was accepted: open until the login has ended and the browser has the last page, or for less than
+/// a second after the end.
 pub(crate) struct LastPage {
     server: JoinSet<()>,
     place: Arc<Place>,
 }
 
 impl LastPage {
-    /// Waits for the browser to have it, and closes the port.
-    pub(crate) async fn show(mut self) {
+    /// Says how the login ended, waits for the browser to have the page, and closes the port.
+    pub(crate) async fn show(mut self, logged_in: bool) {
+        self.place.progress.send_replace(Progress::Ended { logged_in });
         // A browser that does not follow the redirect has what it needs all the same.
         let _ = timeout(LAST_PAGE_TIME, self.place.done.notified()).await;
         sleep(WRITING_TIME).await;
@@ -252,10 +284,7 @@ async fn respond(
             let page = if sent { answered.await.ok() } else { None };
             page.unwrap_or(Page::NotTrusted).into_response(StatusCode::OK)
         }
-        Ok(Target::Done) => {
-            place.done.notify_one();
-            Page::Done.into_response(StatusCode::OK)
-        }
+        Ok(Target::Done) => place.last_page().await.into_response(StatusCode::OK),
         Err(status) => Page::NotTrusted.into_response(status),
     }
 }
@@ -285,7 +314,7 @@ fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCod
     }
     match request.uri().path() {
         path if path == place.path => Ok(Target::Callback),
-        DONE_PATH => Ok(Target::Done),
+        DONE_PATH if *place.progress.borrow() != Progress::Waiting => Ok(Target::Done),
         _ => Err(StatusCode::NOT_FOUND),
     }
 }
@@ -294,7 +323,9 @@ fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCod
 enum Page {
     /// Sends the browser on, to an address without the code (RFC 6749 §3.1.2.5).
     Accepted,
-    Done,
+    LoggedIn,
+    NotLoggedIn,
+    NotEnded,
     Denied,
     Refused,
     NotTrusted,
@@ -303,8 +334,12 @@ enum Page {
 impl Page {
     fn into_response(self, status: StatusCode) -> Response<Full<Bytes>> {
         let (status, title, text) = match self {
-            Self::Accepted => (StatusCode::SEE_OTHER, "Logged in", "You can close this window."),
-            Self::Done => (status, "Logged in", "You can close this window and return to the terminal."),
+            Self::Accepted => (StatusCode::SEE_OTHER, "One moment", "The terminal says how the login ends."),
+            Self::LoggedIn => (status, "Logged in", "You can close this window and return to the terminal."),
+            Self::NotLoggedIn => (status, "Not logged in", "The login did not work. The terminal says why."),
+            Self::NotEnded => {
+                (status, "Not finished yet", "The server takes its time. The terminal will say how the login ends.")
+            }
             Self::Denied => (
                 status,
                 "Denied",

@@ -20,16 +20,22 @@ impl Interruptions {
         Self { signals: Signals::watch(), put_off: false }
     }
 
+    /// Waits for one of them; true if it is not the first.
+    pub(crate) async fn next(&mut self) -> bool {
+        self.signals.next().await;
+        std::mem::replace(&mut self.put_off, true)
+    }
+
     /// Waits for the answer to a request that spends a code or a token. The first signal is put off, because giving up may
     /// lose the login.
     pub(crate) async fn put_off<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, GivenUp> {
         let mut answer = pin!(answer);
         loop {
-            tokio::select! {
+            let again = tokio::select! {
                 answer = &mut answer => return Ok(answer),
-                () = self.signals.next() => {}
-            }
-            if std::mem::replace(&mut self.put_off, true) {
+                again = self.next() => again,
+            };
+            if again {
                 return Err(GivenUp);
             }
             say("waiting for the answer: giving up now may lose the login; interrupt again to give up all the same");

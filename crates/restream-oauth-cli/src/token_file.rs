@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use restream_oauth_core::{Delivery, RefreshToken, Saved, Tokens};
@@ -12,12 +14,15 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, say};
 use crate::files::{self, Replacement};
+use crate::signals::Interruptions;
 use crate::token_source::Owner;
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
 /// The member of a saved document that names the pair which it replaced.
 const REPLACES: &str = "replaces";
+/// How long a login waits for the file: a refresh may hold its lock for as long as a request takes.
+const LOCK_PATIENCE: Duration = Duration::from_secs(100);
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
@@ -140,8 +145,8 @@ pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Fail
 }
 
 /// Puts tokens of a login in place, whoever was there before. If that cannot be, they are saved elsewhere; and before
-/// the file is waited for, because whoever gets tired of waiting must not lose them.
-pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<(), Failure> {
+/// the file is waited for, because whoever gets tired of waiting must not lose them: `safe` becomes true then.
+fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure> {
     let mut copy = None;
     let wait = || {
         let saved = save_elsewhere(tokens);
@@ -151,8 +156,9 @@ pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<
         };
         say(&format!("waiting for {}, which is in use by another process; {words}", path.display()));
         copy = saved.ok();
+        safe.store(copy.is_some(), Ordering::SeqCst);
     };
-    let stored = TokenFile::lock_or_wait(path, patience, wait).and_then(|file| {
+    let stored = TokenFile::lock_or_wait(path, LOCK_PATIENCE, wait).and_then(|file| {
         let place = file.prepare()?;
         replace(&file, place, tokens)
     });
@@ -166,6 +172,30 @@ pub(crate) fn store(path: &Path, patience: Duration, tokens: &Tokens) -> Result<
         }
         (Err(failure), None) => Err(rescue(failure, tokens)),
         (Err(failure), Some(copy)) => Err(failure.and(&words_of(&Ok(copy)))),
+    }
+}
+
+/// Stores the tokens of a login, and puts signals to end off until nothing can be lost any more.
+pub(crate) async fn store_through(
+    path: &Path,
+    tokens: Tokens,
+    interruptions: &mut Interruptions,
+) -> Result<(), Failure> {
+    let safe = Arc::new(AtomicBool::new(false));
+    let (path, told) = (path.to_owned(), Arc::clone(&safe));
+    // On a thread of its own, because it may wait for a lock while the browser waits for its page.
+    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &told));
+    loop {
+        let again = tokio::select! {
+            stored = &mut storing => {
+                return stored.unwrap_or_else(|_| Err(Failure::other("the tokens may not have been stored")));
+            }
+            again = interruptions.next() => again,
+        };
+        if again || safe.load(Ordering::SeqCst) {
+            return Err(Failure::new(Exit::Interrupted, "given up before the tokens were in place"));
+        }
+        say("waiting until the tokens are stored: interrupt again to give up all the same");
     }
 }
 

@@ -12,7 +12,7 @@ use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::Sandbox;
 
 use crate::arguments::Demo;
-use crate::callback_listener::CallbackListener;
+use crate::callback_listener::{CallbackListener, LastPage};
 use crate::commands::login;
 use crate::configuration;
 use crate::failure::Failure;
@@ -43,8 +43,10 @@ pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
     let demo = Run { sandbox, client, transport };
     say(&format!("A local Restream runs at {}. Secrets are cut to their first characters.", demo.sandbox.base_url()))?;
 
-    let code = demo.log_in(listener, options).await?;
-    demo.use_tokens(&code).await?;
+    let (code, last_page) = demo.log_in(listener, options).await?;
+    let first = demo.exchange(&code).await;
+    last_page.show(first.is_ok()).await;
+    demo.use_tokens(&first?).await?;
     say("\nAll as documented.")
 }
 
@@ -56,7 +58,11 @@ struct Run {
 
 impl Run {
     /// Steps 1 and 2.
-    async fn log_in(&self, listener: CallbackListener, options: &Demo) -> Result<AuthorizationCode, Failure> {
+    async fn log_in(
+        &self,
+        listener: CallbackListener,
+        options: &Demo,
+    ) -> Result<(AuthorizationCode, LastPage), Failure> {
         say("\n1. Log in: the browser is sent to the consent dialog, with state and a PKCE challenge")?;
         let mut login = self.client.login(configuration::entropy()?);
         say(&transcript::url(login.url().as_str()))?;
@@ -66,9 +72,8 @@ impl Run {
         } else {
             self.approve(listener, &mut login, options.wait).await?
         };
-        last_page.show().await;
         say("\n2. Capture: it came back to the redirect URI, and state is the one that was sent")?;
-        Ok(code)
+        Ok((code, last_page))
     }
 
     /// Presses the button, and follows the redirect as a browser does.
@@ -77,7 +82,7 @@ impl Run {
         listener: CallbackListener,
         login: &mut Login,
         wait: Duration,
-    ) -> Result<(AuthorizationCode, crate::callback_listener::LastPage), Failure> {
+    ) -> Result<(AuthorizationCode, LastPage), Failure> {
         let location = self.sandbox.approve(login.url().as_str());
         let location = location.map_err(|error| Failure::other(format!("the sandbox refused the login: {error}")))?;
         say(&format!("   approved; the browser follows the redirect:\n{}", transcript::url(&location)))?;
@@ -86,12 +91,16 @@ impl Run {
         outcome
     }
 
-    /// Steps 3 to 5 and the profile, and that dead tokens are dead.
-    async fn use_tokens(&self, code: &AuthorizationCode) -> Result<(), Failure> {
+    /// Step 3.
+    async fn exchange(&self, code: &AuthorizationCode) -> Result<Tokens, Failure> {
+        Ok(self.send("3. Exchange the code for tokens", self.client.exchange(code), OK).await??)
+    }
+
+    /// Steps 4 and 5 and the profile, and that dead tokens are dead.
+    async fn use_tokens(&self, first: &Tokens) -> Result<(), Failure> {
         let Self { client, .. } = self;
-        let first = self.send("3. Exchange the code for tokens", client.exchange(code), OK).await??;
-        let refresh_token = whole(&first)?;
-        let profile = self.send("   Call the API", self.profile(&first)?, OK).await??;
+        let refresh_token = whole(first)?;
+        let profile = self.send("   Call the API", self.profile(first)?, OK).await??;
         say(&format!("   the tokens are those of user {}", profile.id()))?;
 
         let refresh = client.refresh(refresh_token);
@@ -99,7 +108,7 @@ impl Run {
         let newest = whole(&second)?;
         let refused = self.send("   the old refresh token", client.refresh(refresh_token), BAD_REQUEST).await?;
         expect_refused(refused, &ErrorCode::InvalidGrant, "a rotated refresh token is dead")?;
-        let refused = self.send("   the old access token", self.profile(&first)?, UNAUTHORIZED).await?;
+        let refused = self.send("   the old access token", self.profile(first)?, UNAUTHORIZED).await?;
         expect_refused(refused, &ErrorCode::InvalidToken, "a rotated access token is dead")?;
         let alive = self.send("   the new access token", self.profile(&second)?, OK).await?;
         if alive? != profile {

@@ -8,8 +8,9 @@ use restream_oauth_core::{Advice, AuthorizationCode, Client};
 use zeroize::Zeroizing;
 
 use crate::arguments::{ClientOptions, Exchange};
-use crate::commands::login::LOCK_PATIENCE;
+use crate::commands::login::code_in_doubt;
 use crate::failure::{Exit, Failure, say};
+use crate::signals::{GivenUp, Interruptions};
 use crate::token_source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
 use crate::{configuration, files, token_file};
 
@@ -28,22 +29,19 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
         None => prove_output()?,
     }
 
-    let outcome = transport.send(client.exchange(&code)).await;
+    let mut interruptions = Interruptions::watch();
+    let outcome = interruptions.put_off(transport.send(client.exchange(&code))).await;
     // Whatever happened, the code is used up, unless the server did not act.
-    let open =
-        outcome.as_ref().is_err_and(|error| matches!(error.advice(), Advice::Retry { .. } | Advice::FixConfiguration));
+    let open = matches!(&outcome, Ok(Err(error))
+        if matches!(error.advice(), Advice::Retry { .. } | Advice::FixConfiguration));
     if let Some(login) = login.filter(|_| !open) {
         login.remove();
     }
-    let tokens = outcome?;
-    match file {
-        None => print_tokens(&tokens),
-        Some(path) => {
-            token_file::store(path, LOCK_PATIENCE, &tokens)?;
-            say(&format!("the tokens are in {}", path.display()));
-            Ok(())
-        }
-    }
+    let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
+    let Some(path) = file else { return print_tokens(&tokens) };
+    token_file::store_through(path, tokens, &mut interruptions).await?;
+    say(&format!("the tokens are in {}", path.display()));
+    Ok(())
 }
 
 /// A saved login under a lock, from reading to removing: its code is sent by one process only. The lock is on the file

@@ -1,16 +1,15 @@
 //! `login`: steps 1 to 3 with a browser on this machine.
 
-use std::time::Duration;
+use std::path::Path;
 
-use restream_oauth_core::Client;
+use restream_oauth_core::{AuthorizationCode, Client};
+use restream_oauth_hyper::Transport;
 
 use crate::arguments::Login;
 use crate::callback_listener::CallbackListener;
-use crate::failure::{Failure, say, show_url};
+use crate::failure::{Exit, Failure, say, show_url};
+use crate::signals::{GivenUp, Interruptions};
 use crate::{browser, configuration, token_file, token_source};
-
-/// A refresh of the same file may hold its lock for as long as a request takes.
-pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(100);
 
 pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let client = configuration::client(&options.client)?;
@@ -27,16 +26,30 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let mut login = client.login_with(configuration::entropy()?, &login_options)?;
     show(&client, login.url().as_str(), options.no_browser);
     let (code, last_page) = listener.wait(&mut login, options.wait).await?;
-    let (outcome, ()) = tokio::join!(transport.send(client.exchange(&code)), last_page.show());
-    let tokens = outcome?;
-    match file {
-        None => token_source::print_tokens(&tokens),
-        Some(path) => {
-            token_file::store(path, LOCK_PATIENCE, &tokens)?;
-            say(&format!("logged in; the tokens are in {}", path.display()));
-            Ok(())
-        }
-    }
+    let outcome = exchange(&client, &transport, &code, file).await;
+    last_page.show(outcome.is_ok()).await;
+    outcome
+}
+
+/// Step 3. From here on the login can be lost, so signals to end are put off.
+async fn exchange(
+    client: &Client,
+    transport: &Transport,
+    code: &AuthorizationCode,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
+    let mut interruptions = Interruptions::watch();
+    let outcome = interruptions.put_off(transport.send(client.exchange(code))).await;
+    let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
+    let Some(path) = file else { return token_source::print_tokens(&tokens) };
+    token_file::store_through(path, tokens, &mut interruptions).await?;
+    say(&format!("logged in; the tokens are in {}", path.display()));
+    Ok(())
+}
+
+/// What is said when nobody waits for the answer to an exchange any longer.
+pub(crate) fn code_in_doubt() -> Failure {
+    Failure::new(Exit::Interrupted, "given up before the answer came: the code is used up; log in again")
 }
 
 /// Opens the browser, and shows the URL alone on a line: an opener that starts may still open nothing.

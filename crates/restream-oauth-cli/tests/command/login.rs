@@ -1,10 +1,13 @@
 //! `login`: a browser goes out and comes back, among all else that connects to the port.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
 
 use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode, raw};
 
@@ -32,6 +35,136 @@ fn a_login_with_a_file_prints_nothing_and_the_file_is_private() {
     assert_eq!(outcome.stdout, "");
     assert_eq!(mode(&setup.folder.0.join("tokens.json")), 0o600);
     setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+}
+
+/// Asks for the last page, as a browser that follows the redirect does; it comes when the login has ended.
+fn last_page(setup: &Setup) -> std::thread::JoinHandle<String> {
+    let address = setup.address;
+    std::thread::spawn(move || get(address, "/restream-oauth/done", ""))
+}
+
+#[test]
+fn the_page_says_that_the_login_worked_only_when_the_tokens_are_there() {
+    let setup = Setup::new();
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
+    let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    let early = get(setup.address, "/restream-oauth/done", "");
+    assert!(early.starts_with("HTTP/1.1 404"), "nobody has logged in yet: {early}");
+    let redirect = come_back(&setup.sandbox.approve(&login.url).unwrap());
+    assert!(!redirect.contains("Logged in"), "{redirect}");
+    let begun = Instant::now();
+    let page = last_page(&setup).join().unwrap();
+    assert!(begun.elapsed() > Duration::from_millis(400), "it waits for the exchange");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("<h1>Logged in</h1>"), "{page}");
+    assert!(setup.folder.0.join("tokens.json").exists());
+    login.finish().expect(0);
+}
+
+#[test]
+fn the_page_says_that_the_login_failed_and_not_why() {
+    for refused in [true, false] {
+        let setup = Setup::new();
+        if !refused {
+            setup.sandbox.inject(Fault::new(What::html(500)).on(Endpoint::Token));
+        }
+        let secret: &Path = if refused { "wrong" } else { setup.sandbox.client_secret().unwrap() }.as_ref();
+        let login = RunningLogin::start_with(&setup, &[], &[("RESTREAM_CLIENT_SECRET", secret)]);
+        come_back(&setup.sandbox.approve(&login.url).unwrap());
+        let page = last_page(&setup).join().unwrap();
+        assert!(page.contains("<h1>Not logged in</h1>"), "{page}");
+        assert!(!page.contains("Logged in") && !page.contains("invalid_client"), "{page}");
+        login.finish().expect(if refused { 2 } else { 3 });
+    }
+    // Nor that it worked when there is no place for the tokens.
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    std::fs::create_dir(setup.folder.0.join("tokens.json")).unwrap();
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    assert!(last_page(&setup).join().unwrap().contains("<h1>Not logged in</h1>"));
+    login.finish().expect(1);
+}
+
+#[test]
+fn the_page_waits_some_seconds_at_most() {
+    let setup = Setup::new();
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_secs(8))).on(Endpoint::Token));
+    let login = RunningLogin::start(&setup, &[]);
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let begun = Instant::now();
+    let page = last_page(&setup).join().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(page.contains("<h1>Not finished yet</h1>"), "{page}");
+    login.finish().expect(0);
+}
+
+/// A signal to end, while the exchange of a login is under way.
+fn interrupt_the_exchange(setup: &Setup, child: u32, signal: &str) {
+    let seen =
+        setup.sandbox.wait_until(Duration::from_secs(10), |ledger| ledger.requests_to("/oauth/token").count() == 1);
+    assert!(seen, "the exchange was not sent");
+    assert!(Command::new("kill").args([signal, &child.to_string()]).status().unwrap().success());
+}
+
+fn slow() -> Setup {
+    let setup = Setup::new();
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
+    setup
+}
+
+#[test]
+fn one_signal_during_the_exchange_of_a_login_does_not_lose_the_tokens() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let setup = slow();
+        let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+        come_back(&setup.sandbox.approve(&login.url).unwrap());
+        interrupt_the_exchange(&setup, login.id(), signal);
+        let outcome = login.finish().expect(0);
+        assert!(outcome.stderr.contains("waiting for the answer"), "{signal}: {}", outcome.stderr);
+        setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+
+        // Likewise where another program received the redirect.
+        let setup = slow();
+        let redirect_uri = &setup.redirect_uri;
+        let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
+        let callback = setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
+        std::fs::write(setup.folder.0.join("callback"), callback).unwrap();
+        let input = std::fs::File::open(setup.folder.0.join("callback")).unwrap();
+        let exchange = ["exchange", "--login", "login.json"];
+        let child = setup.command(&exchange).stdin(input).spawn().unwrap();
+        interrupt_the_exchange(&setup, child.id(), signal);
+        let tokens = Outcome::of(child.wait_with_output().unwrap()).expect(0).stdout;
+        setup.run_with_input(&["profile"], &tokens).expect(0);
+    }
+}
+
+#[test]
+fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
+    let setup = Setup::new();
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token));
+    let mut login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    interrupt_the_exchange(&setup, login.id(), "-TERM");
+    login.wait_for_words("interrupt again");
+    interrupt_the_exchange(&setup, login.id(), "-TERM");
+    let outcome = login.finish().expect(130);
+    assert!(outcome.stderr.contains("log in again"), "{}", outcome.stderr);
+    assert_eq!(setup.folder.names(), ["tokens.json.lock"]);
+
+    // The code may be used up, so it is not sent once more.
+    let setup = Setup::new();
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token));
+    let redirect_uri = &setup.redirect_uri;
+    let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
+    std::fs::write(setup.folder.0.join("callback"), setup.sandbox.approve(url["url"].as_str().unwrap()).unwrap())
+        .unwrap();
+    let input = std::fs::File::open(setup.folder.0.join("callback")).unwrap();
+    let mut child = setup.command(&["exchange", "--login", "login.json"]).stdin(input).spawn().unwrap();
+    interrupt_the_exchange(&setup, child.id(), "-INT");
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut String::new()).unwrap();
+    interrupt_the_exchange(&setup, child.id(), "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(setup.folder.names(), ["callback"]);
 }
 
 /// RFC 6749 §4.1.2.1.

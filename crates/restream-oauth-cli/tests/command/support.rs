@@ -203,6 +203,10 @@ impl RunningLogin {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As Ctrl-C does; returns when it has ended.
     pub(crate) fn interrupt(mut self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
