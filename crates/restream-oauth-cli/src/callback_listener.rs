@@ -1,7 +1,8 @@
 //! Waiting for the browser on the loopback redirect URI (RFC 8252 §7.3).
 //!
 //! Whoever can reach the port can send anything, so a request counts only if it is what a browser sends when it
-//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own. What it says is judged by the login; the pages are constants, and nothing of a request is ever echoed.
+//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own that nobody
+//! fetched ahead. What it says is judged by the login; the pages are constants, and nothing of a request is ever echoed.
 //!
 //! An accepted code sends the browser on, to a page that waits for how the exchange ends.
 
@@ -11,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -312,11 +313,26 @@ fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCod
     if request.method() != Method::GET {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
+    if is_fetched_ahead(headers) {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
     match request.uri().path() {
         path if path == place.path => Ok(Target::Callback),
         DONE_PATH if *place.progress.borrow() != Progress::Waiting => Ok(Target::Done),
         _ => Err(StatusCode::NOT_FOUND),
     }
+}
+
+/// A browser that guesses where its user goes next says so. It throws an error away, and comes again when the user does.
+fn is_fetched_ahead(headers: &HeaderMap) -> bool {
+    let ahead = |part: &[u8]| {
+        let part = part.trim_ascii();
+        ["prefetch", "prerender", "preview"].iter().any(|name| part.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
+        let mut values = headers.get_all(*name).iter();
+        values.any(|value| value.as_bytes().split(|byte| b";,".contains(byte)).any(ahead))
+    })
 }
 
 /// The pages: constants all of them.

@@ -167,6 +167,43 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     assert_eq!(setup.folder.names(), ["callback"]);
 }
 
+/// What browsers send when they fetch ahead: Chromium, its preloading, Safari, Firefox.
+#[test]
+fn a_callback_that_a_browser_fetches_ahead_uses_nothing_up() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &[]);
+    let callback = setup.sandbox.approve(&login.url).unwrap();
+    let target = format!("/callback{}", callback.split_once("/callback").unwrap().1);
+    let navigation = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    for ahead in [
+        "Sec-Purpose: prefetch",
+        "Sec-Purpose: prefetch;prerender",
+        "Sec-Purpose: prefetch; prerender",
+        "Sec-Purpose: prefetch;anonymous-client-ip",
+        "Sec-Purpose: prerender",
+        "Purpose: prefetch",
+        "Purpose: Prefetch",
+        "X-Purpose: preview",
+        "X-Moz: prefetch",
+        "Purpose: other\r\nPurpose: prefetch",
+    ] {
+        for more in ["", navigation] {
+            let page = get(setup.address, &target, &format!("{ahead}\r\n{more}"));
+            assert!(page.starts_with("HTTP/1.1 503"), "{ahead}: {page}");
+            assert!(page.contains("cache-control: no-store"), "{ahead}: {page}");
+        }
+    }
+    for method in ["HEAD", "OPTIONS", "POST"] {
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{navigation}\r\n", setup.address);
+        let page = raw(setup.address, &request);
+        assert!(page.starts_with("HTTP/1.1 405"), "{method}: {page}");
+    }
+    assert_eq!(setup.token_requests(), 0);
+    assert!(get(setup.address, &target, navigation).starts_with("HTTP/1.1 303"));
+    login.finish().expect(0);
+    assert_eq!(setup.sandbox.ledger().exchanges, 1);
+}
+
 /// RFC 6749 §4.1.2.1.
 #[test]
 fn a_denied_login_keeps_waiting_for_the_real_callback() {
