@@ -297,7 +297,7 @@ enum Leftover {
     /// Others could have written it.
     Untrusted,
     /// A whole pair that was not renamed, and the fingerprint of the pair that it replaces.
-    Tokens(Tokens, Option<String>),
+    Tokens(Box<Tokens>, Option<String>),
     /// Something torn: a pair or an answer, perhaps with whole tokens inside.
     Torn,
 }
@@ -315,7 +315,7 @@ impl Leftover {
             Ok(text) if text.trim().is_empty() => Ok(Self::Nothing),
             Ok(text) => {
                 let tokens = Tokens::from_saved(&*text);
-                Ok(tokens.map_or(Self::Torn, |tokens| Self::Tokens(tokens, replaced_by(&text))))
+                Ok(tokens.map_or(Self::Torn, |tokens| Self::Tokens(Box::new(tokens), replaced_by(&text))))
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge) => {
                 Ok(Self::Torn)

@@ -141,7 +141,7 @@ fn the_tokens_of_a_login_whose_file_became_unusable_are_saved_elsewhere() {
     login.finish().expect(1);
     let rescued: Vec<_> = std::fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(rescued.len(), 1);
-    assert!(Tokens::from_saved(&std::fs::read_to_string(&rescued[0]).unwrap()).is_ok());
+    assert!(Tokens::from_saved(std::fs::read_to_string(&rescued[0]).unwrap()).is_ok());
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn an_answer_with_the_newest_refresh_token_alone_is_made_use_of() {
     let setup = Setup::new();
     setup.token_file();
     // As if the server had rotated and sent half: here the half is the token that is still alive.
-    let alive = Tokens::from_saved(&std::fs::read_to_string(setup.folder.0.join("tokens.json")).unwrap()).unwrap();
+    let alive = Tokens::from_saved(std::fs::read_to_string(setup.folder.0.join("tokens.json")).unwrap()).unwrap();
     let body = format!(r#"{{"refresh_token":"{}"}}"#, alive.refresh_token().unwrap().expose_secret());
     setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
     setup.run(&REFRESH).expect(0);

@@ -92,13 +92,13 @@ fn a_token_file_that_is_immutable_or_append_only_spends_no_token() {
         let path = setup.token_file();
         let before = std::fs::read(&path).unwrap();
         let sent = setup.token_requests();
-        let Some(set) = Attribute::set(attribute, path.clone()) else { return };
+        let Some(attribute_set) = Attribute::set(attribute, path.clone()) else { return };
         let outcome = setup.run(&REFRESH).expect(1);
         assert!(outcome.stderr.contains("immutable or append-only"), "{attribute}: {}", outcome.stderr);
         assert_eq!(setup.token_requests(), sent, "{attribute}: nothing was sent");
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "{attribute}: nothing is left behind");
-        drop(set);
+        drop(attribute_set);
         setup.run(&REFRESH).expect(0);
     }
 }
@@ -109,14 +109,14 @@ fn a_folder_that_is_append_only_spends_no_token_and_keeps_no_copy() {
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
     let sent = setup.token_requests();
-    let Some(set) = Attribute::set('a', setup.folder.0.clone()) else { return };
+    let Some(attribute_set) = Attribute::set('a', setup.folder.0.clone()) else { return };
     for _ in 0..2 {
         setup.run(&REFRESH).expect(1);
     }
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
     // What is made there stays there, so it had better hold nothing.
     assert_eq!(std::fs::read(setup.folder.0.join("tokens.json.new")).unwrap(), b"");
-    drop(set);
+    drop(attribute_set);
     assert_eq!(std::fs::read(&path).unwrap(), before);
     setup.run(&REFRESH).expect(0);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);

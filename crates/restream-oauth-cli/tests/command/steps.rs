@@ -32,7 +32,7 @@ fn each_step_takes_what_the_one_before_gave() {
 #[test]
 fn one_token_alone_is_taken_too() {
     let setup = Setup::new();
-    let tokens = Tokens::from_saved(&std::fs::read_to_string(setup.token_file()).unwrap()).unwrap();
+    let tokens = Tokens::from_saved(std::fs::read_to_string(setup.token_file()).unwrap()).unwrap();
     let access_token = tokens.access_token().expose_secret();
     setup.run_with_input(&["profile"], access_token).expect(0);
     let refresh_token = tokens.refresh_token().unwrap().expose_secret();
@@ -253,7 +253,7 @@ fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
         (&["authorize-url", "--base-url", "https://api.example/a?b"], "base URL (--base-url or RESTREAM_BASE_URL)"),
         (&["refresh", "--token-url", "https://user@host/"], "token URL cannot be used"),
         (&["refresh", "--redirect-uri", "/callback"], "redirect URI cannot be used"),
-        (&["refresh", "--client-id", "a b"], "client identifier cannot be used"),
+        (&["refresh", "--client-id", "a\tb"], "client identifier cannot be used"),
         (&["refresh", "--client-secret-file", "missing"], "missing"),
         (&["refresh", "--ca-file", "missing.pem"], "cannot read missing.pem: I/O error: No such file"),
         (&["refresh", "--ca-file", "none.pem"], "none.pem holds no certificate"),

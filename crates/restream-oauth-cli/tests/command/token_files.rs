@@ -8,7 +8,7 @@ use restream_oauth_sandbox::{Endpoint, Fault, What};
 use crate::support::{Outcome, Setup, mode, skipped};
 
 fn refresh_token(path: &Path) -> String {
-    let tokens = Tokens::from_saved(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let tokens = Tokens::from_saved(std::fs::read_to_string(path).unwrap()).unwrap();
     tokens.refresh_token().unwrap().expose_secret().to_owned()
 }
 
