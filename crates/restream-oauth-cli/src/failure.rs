@@ -63,6 +63,11 @@ impl Failure {
         self
     }
 
+    /// True if nobody waited for the end.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.exit == Exit::Interrupted
+    }
+
     /// Another exit code.
     pub(crate) fn ending_with(mut self, exit: Exit) -> Self {
         self.exit = exit;

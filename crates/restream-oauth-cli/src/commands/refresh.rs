@@ -59,8 +59,11 @@ impl Run {
             return Err(first.error.into());
         };
         let room = self.prepare().map_err(|failure| superseded(failure, first.kept.as_deref()))?;
-        let Err(second) = self.refresh_once(newest, room).await? else {
-            return Ok(());
+        let second = match self.refresh_once(newest, room).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(no_pair)) => no_pair,
+            Err(failure) if failure.is_interruption() => return Err(naming_newest(failure, first.kept.as_deref())),
+            Err(failure) => return Err(failure),
         };
         let newest_stands_in = match second.error.salvaged() {
             Some(Salvaged::RefreshToken(_)) => second.kept,
@@ -108,7 +111,11 @@ impl Run {
 
 /// Trying again with the token that this run began with would use a dead one, so no exit code may ask for that.
 fn superseded(failure: Failure, kept: Option<&Path>) -> Failure {
-    let failure = failure.ending_with(Exit::Other);
+    naming_newest(failure.ending_with(Exit::Other), kept)
+}
+
+/// Says where the refresh token is that took the place of the one which this run began with.
+fn naming_newest(failure: Failure, kept: Option<&Path>) -> Failure {
     let Some(kept) = kept else {
         return failure.and("the refresh token is spent, and the newer one that came could not be kept: log in again");
     };

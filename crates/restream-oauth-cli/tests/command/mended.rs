@@ -67,6 +67,31 @@ fn a_second_signal_to_end_gives_up_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn giving_up_on_the_newest_refresh_token_names_the_answer_that_holds_it() {
+    let setup = Setup::new();
+    setup.token_file();
+    setup.sandbox.inject(
+        Fault::new(What::body("application/json", r#"{"refresh_token":"r2"}"#)).on(Endpoint::Token).before_acting(),
+    );
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting());
+    let mut child = setup.command(&REFRESH).spawn().unwrap();
+    let sent =
+        setup.sandbox.wait_until(Duration::from_secs(10), |ledger| ledger.requests_to("/oauth/token").count() == 3);
+    assert!(sent, "the newest refresh token was not sent");
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    signal(&child, "-INT");
+    while !said.contains("interrupt again") {
+        assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    signal(&child, "-INT");
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    let kept = said.split_once("the refresh_token in ").expect("it is named").1.split_once(';').unwrap().0;
+    assert_eq!(std::fs::read_to_string(setup.folder.0.join(kept)).unwrap(), r#"{"refresh_token":"r2"}"#);
+}
+
+#[test]
 fn too_few_file_descriptors_end_it_with_words_before_anything_is_sent() {
     let setup = Setup::new();
     setup.token_file();
