@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
-use crate::token_source::print;
+use crate::tokens::source::print;
 
 const NAME: &str = "restream-oauth";
 

@@ -16,15 +16,13 @@
 )]
 
 mod arguments;
-mod browser;
-mod callback_listener;
 mod commands;
 mod configuration;
 mod failure;
 mod files;
+mod login;
 mod signals;
-mod token_file;
-mod token_source;
+mod tokens;
 
 use std::process::ExitCode;
 

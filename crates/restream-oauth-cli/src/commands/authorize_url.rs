@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::arguments::{AuthorizeUrl, ClientAuthentication};
 use crate::failure::{Failure, say};
 use crate::files::Replacement;
-use crate::token_file::line;
-use crate::token_source::print_json;
+use crate::tokens::file::line;
+use crate::tokens::source::print_json;
 use crate::{configuration, files};
 
 pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {

@@ -12,11 +12,11 @@ use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::Sandbox;
 
 use crate::arguments::Demo;
-use crate::callback_listener::{CallbackListener, LastPage};
 use crate::commands::login;
 use crate::configuration;
 use crate::failure::Failure;
-use crate::token_source::print;
+use crate::login::callback_listener::{CallbackListener, LastPage};
+use crate::tokens::source::print;
 
 /// A local server answers at once or not at all.
 const LIMITS: Duration = Duration::from_secs(10);

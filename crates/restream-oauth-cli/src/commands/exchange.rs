@@ -11,8 +11,9 @@ use crate::arguments::{ClientOptions, Exchange};
 use crate::commands::login::code_in_doubt;
 use crate::failure::{Exit, Failure, say};
 use crate::signals::{GivenUp, Interruptions};
-use crate::token_source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
-use crate::{configuration, files, token_file};
+use crate::tokens::file::{prove_writable, store_through};
+use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
+use crate::{configuration, files};
 
 pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     let file = options.tokens.file.as_deref();
@@ -25,7 +26,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     let transport = configuration::transport(&options.client)?;
     let code = code(options, saved, &client)?;
     match file {
-        Some(path) => token_file::prove_writable(path, options.client.timeout)?,
+        Some(path) => prove_writable(path, options.client.timeout)?,
         None => prove_output()?,
     }
 
@@ -39,7 +40,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     }
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
     let Some(path) = file else { return print_tokens(&tokens) };
-    token_file::store_through(path, tokens, &mut interruptions).await?;
+    store_through(path, tokens, &mut interruptions).await?;
     say(&format!("the tokens are in {}", path.display()));
     Ok(())
 }

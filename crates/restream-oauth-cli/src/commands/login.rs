@@ -6,10 +6,13 @@ use restream_oauth_core::{AuthorizationCode, Client};
 use restream_oauth_hyper::Transport;
 
 use crate::arguments::Login;
-use crate::callback_listener::CallbackListener;
+use crate::configuration;
 use crate::failure::{Exit, Failure, say, show_url};
+use crate::login::browser;
+use crate::login::callback_listener::CallbackListener;
 use crate::signals::{GivenUp, Interruptions};
-use crate::{browser, configuration, token_file, token_source};
+use crate::tokens::file::{prove_writable, store_through};
+use crate::tokens::source::{print_tokens, prove_output};
 
 pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let client = configuration::client(&options.client)?;
@@ -18,8 +21,8 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let file = options.tokens.file.as_deref();
     // All that can fail does so before a person is asked anything.
     match file {
-        Some(path) => token_file::prove_writable(path, options.client.timeout)?,
-        None => token_source::prove_output()?,
+        Some(path) => prove_writable(path, options.client.timeout)?,
+        None => prove_output()?,
     }
     let listener = CallbackListener::bind(client.redirect_uri()).await?;
 
@@ -41,8 +44,8 @@ async fn exchange(
     let mut interruptions = Interruptions::watch();
     let outcome = interruptions.put_off(transport.send(client.exchange(code))).await;
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
-    let Some(path) = file else { return token_source::print_tokens(&tokens) };
-    token_file::store_through(path, tokens, &mut interruptions).await?;
+    let Some(path) = file else { return print_tokens(&tokens) };
+    store_through(path, tokens, &mut interruptions).await?;
     say(&format!("logged in; the tokens are in {}", path.display()));
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::arguments::Profile;
 use crate::configuration;
 use crate::failure::Failure;
-use crate::token_source::{Given, Owner, print_json};
+use crate::tokens::source::{Given, Owner, print_json};
 
 pub(crate) async fn run(options: &Profile) -> Result<(), Failure> {
     let client = configuration::anonymous_client(&options.client)?;

@@ -12,8 +12,8 @@ use crate::arguments::Refresh;
 use crate::configuration;
 use crate::failure::{Exit, Failure, say};
 use crate::signals::{GivenUp, Interruptions};
-use crate::token_file::{self, Place, TokenFile};
-use crate::token_source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
+use crate::tokens::file::{Place, TokenFile, keep_answer_elsewhere, put_in_place};
+use crate::tokens::source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
 
 /// How much longer than a request another refresh may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -97,7 +97,7 @@ impl Run {
         match (answer.read(sent_at), self.file.as_ref().zip(room)) {
             (Ok(tokens), None) => print_tokens(&tokens).map(Ok),
             (Ok(tokens), Some((file, room))) => {
-                token_file::put_in_place(file, room, &tokens)?;
+                put_in_place(file, room, &tokens)?;
                 say("refreshed");
                 Ok(Ok(()))
             }
@@ -132,6 +132,6 @@ fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Place)>) -> 
         _ if body.is_empty() => None,
         Some((file, room)) => Some(file.keep_answer(room, body, delivery)),
         None if delivery == Delivery::Refused => None,
-        None => token_file::keep_answer_elsewhere(body),
+        None => keep_answer_elsewhere(body),
     }
 }

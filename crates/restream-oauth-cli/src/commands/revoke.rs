@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::arguments::{Revoke, TokenKind};
 use crate::configuration;
 use crate::failure::{Failure, say};
-use crate::token_file::TokenFile;
-use crate::token_source::{Given, Owner, print_json};
+use crate::tokens::file::TokenFile;
+use crate::tokens::source::{Given, Owner, print_json};
 
 use restream_oauth_core::{Call, Client, RevocableToken, Revoked};
 

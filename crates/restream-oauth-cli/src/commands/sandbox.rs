@@ -5,7 +5,7 @@ use restream_oauth_sandbox::{Sandbox, StartError};
 use crate::arguments::Sandbox as Options;
 use crate::configuration;
 use crate::failure::{Exit, Failure, say};
-use crate::token_source::print;
+use crate::tokens::source::print;
 
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let mut builder = Sandbox::builder().address(options.listen);

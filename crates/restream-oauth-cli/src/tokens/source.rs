@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Failure, say};
 use crate::files;
-use crate::token_file;
+use crate::tokens::file::{line, read, rescue};
 
 /// Whose tokens a command takes. A token that is sent to another server than its own is lost to whoever runs that one.
 #[derive(Clone, Copy)]
@@ -48,7 +48,7 @@ impl Given {
     /// From the file, or else from standard input.
     pub(crate) fn read(file: Option<&Path>, owner: Owner<'_>) -> Result<Self, Failure> {
         if let Some(path) = file {
-            return token_file::read(path, owner).map(Self::Saved);
+            return read(path, owner).map(Self::Saved);
         }
         let text = standard_input("expected saved tokens, or one token")?;
         if is_one_credential(&text) {
@@ -106,7 +106,7 @@ pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failur
 
 /// Tokens in the saved form on standard output. If nobody takes them, they are saved elsewhere.
 pub(crate) fn print_tokens(tokens: &Tokens) -> Result<(), Failure> {
-    print(&token_file::line(&tokens.to_saved())).map_err(|failure| token_file::rescue(failure, tokens))
+    print(&line(&tokens.to_saved())).map_err(|failure| rescue(failure, tokens))
 }
 
 /// Proves, before tokens are asked for, that standard output does not throw them away: the standard library opens the

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::failure::{Exit, Failure, say};
 use crate::files::{self, Replacement};
 use crate::signals::Interruptions;
-use crate::token_source::Owner;
+use crate::tokens::source::Owner;
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
