@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
-use crate::tokens::source::print;
+use crate::terminal::print;
 
 const NAME: &str = "restream-oauth";
 

@@ -11,8 +11,9 @@ use restream_oauth_hyper::{Limits, Transport};
 use zeroize::Zeroizing;
 
 use crate::arguments::{AuthorizationOptions, ClientAuthentication, ClientOptions};
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::files;
+use crate::terminal::say;
 
 /// Where `login` listens unless told otherwise.
 pub(crate) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";

@@ -1,7 +1,6 @@
 //! Why a command ends without having done what it was asked, and with which exit code.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use restream_oauth_core::{Advice, CallbackError, ConfigError, Error, ErrorCode, SavedError};
@@ -74,21 +73,15 @@ impl Failure {
         self
     }
 
-    /// Says it on standard error.
-    pub(crate) fn report(self) -> ExitCode {
-        say(&self.message);
+    /// What is said to people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What is said to scripts.
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit as u8)
     }
-}
-
-/// Words for people, on standard error. Nobody may be listening any more: that must end nothing.
-pub(crate) fn say(words: &str) {
-    let _ = writeln!(io::stderr(), "restream-oauth: {words}");
-}
-
-/// A URL alone on a line of standard error, so that it can be copied, or read by a program.
-pub(crate) fn show_url(url: &str) {
-    let _ = writeln!(io::stderr(), "{url}");
 }
 
 impl From<Error> for Failure {

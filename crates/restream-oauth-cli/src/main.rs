@@ -22,11 +22,15 @@ mod failure;
 mod files;
 mod login;
 mod signals;
+mod terminal;
 mod tokens;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use crate::failure::Failure;
+use crate::terminal::say;
 
 /// More than any command has open at a time.
 const MOST_DESCRIPTORS: usize = 16;
@@ -48,17 +52,23 @@ fn main() -> ExitCode {
     if let Err(error) = prove_descriptors() {
         let message =
             format!("cannot start: {MOST_DESCRIPTORS} free file descriptors are needed (`ulimit -n`): {error}");
-        return failure::Failure::other(message).report();
+        return report(&Failure::other(message));
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failure::Failure::other(format!("cannot start: {error}")).report(),
+        Err(error) => return report(&Failure::other(format!("cannot start: {error}"))),
     };
     let outcome = runtime.block_on(commands::run(arguments.command));
     // A thread that still resolves a name would put off the end for as long as it likes.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => report(&failure),
     }
+}
+
+/// Says how it ended.
+fn report(failure: &Failure) -> ExitCode {
+    say(failure.message());
+    failure.exit_code()
 }

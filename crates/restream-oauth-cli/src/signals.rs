@@ -1,9 +1,8 @@
 //! The signals that ask a program to end.
 
+use crate::terminal::say;
 use std::future::Future;
 use std::pin::pin;
-
-use crate::failure::say;
 
 /// Ctrl-C; on Unix also what `kill`, a service manager and a closing terminal send.
 pub(crate) struct Interruptions {

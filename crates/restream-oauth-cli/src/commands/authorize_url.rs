@@ -7,10 +7,10 @@ use restream_oauth_core::{Client, SavedError};
 use serde_json::json;
 
 use crate::arguments::{AuthorizeUrl, ClientAuthentication};
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::files::Replacement;
+use crate::terminal::{print_json, say};
 use crate::tokens::file::line;
-use crate::tokens::source::print_json;
 use crate::{configuration, files};
 
 pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {

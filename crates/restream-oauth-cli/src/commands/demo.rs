@@ -16,7 +16,7 @@ use crate::commands::login;
 use crate::configuration;
 use crate::failure::Failure;
 use crate::login::callback_listener::{CallbackListener, LastPage};
-use crate::tokens::source::print;
+use crate::terminal::print;
 
 /// A local server answers at once or not at all.
 const LIMITS: Duration = Duration::from_secs(10);

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::arguments::{ClientOptions, Exchange};
 use crate::commands::login::code_in_doubt;
-use crate::failure::{Exit, Failure, say};
+use crate::failure::{Exit, Failure};
 use crate::signals::{GivenUp, Interruptions};
+use crate::terminal::say;
 use crate::tokens::file::{prove_writable, store_through};
 use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
 use crate::{configuration, files};

@@ -7,10 +7,11 @@ use restream_oauth_hyper::Transport;
 
 use crate::arguments::Login;
 use crate::configuration;
-use crate::failure::{Exit, Failure, say, show_url};
+use crate::failure::{Exit, Failure};
 use crate::login::browser;
 use crate::login::callback_listener::CallbackListener;
 use crate::signals::{GivenUp, Interruptions};
+use crate::terminal::{say, show_url};
 use crate::tokens::file::{prove_writable, store_through};
 use crate::tokens::source::{print_tokens, prove_output};
 

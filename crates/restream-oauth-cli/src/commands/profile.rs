@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::arguments::Profile;
 use crate::configuration;
 use crate::failure::Failure;
-use crate::tokens::source::{Given, Owner, print_json};
+use crate::terminal::print_json;
+use crate::tokens::source::{Given, Owner};
 
 pub(crate) async fn run(options: &Profile) -> Result<(), Failure> {
     let client = configuration::anonymous_client(&options.client)?;

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::arguments::Refresh;
 use crate::configuration;
-use crate::failure::{Exit, Failure, say};
+use crate::failure::{Exit, Failure};
 use crate::signals::{GivenUp, Interruptions};
+use crate::terminal::say;
 use crate::tokens::file::{Place, TokenFile, keep_answer_elsewhere, put_in_place};
 use crate::tokens::source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
 

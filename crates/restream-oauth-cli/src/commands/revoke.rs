@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::arguments::{Revoke, TokenKind};
 use crate::configuration;
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
+use crate::terminal::{print_json, say};
 use crate::tokens::file::TokenFile;
-use crate::tokens::source::{Given, Owner, print_json};
+use crate::tokens::source::{Given, Owner};
 
 use restream_oauth_core::{Call, Client, RevocableToken, Revoked};
 

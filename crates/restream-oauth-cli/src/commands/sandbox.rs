@@ -4,8 +4,8 @@ use restream_oauth_sandbox::{Sandbox, StartError};
 
 use crate::arguments::Sandbox as Options;
 use crate::configuration;
-use crate::failure::{Exit, Failure, say};
-use crate::tokens::source::print;
+use crate::failure::{Exit, Failure};
+use crate::terminal::{print, say};
 
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let mut builder = Sandbox::builder().address(options.listen);

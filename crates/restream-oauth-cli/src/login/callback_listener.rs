@@ -25,7 +25,8 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::failure::{Exit, Failure, say};
+use crate::failure::{Exit, Failure};
+use crate::terminal::say;
 
 /// More connections than a browser and its extensions open; those beyond wait for a place.
 const MOST_CONNECTIONS: usize = 512;

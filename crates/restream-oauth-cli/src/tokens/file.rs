@@ -12,9 +12,10 @@ use restream_oauth_core::{Delivery, RefreshToken, Saved, Tokens};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::failure::{Exit, Failure, say};
+use crate::failure::{Exit, Failure};
 use crate::files::{self, Replacement};
 use crate::signals::Interruptions;
+use crate::terminal::say;
 use crate::tokens::source::Owner;
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.

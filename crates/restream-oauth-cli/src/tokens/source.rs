@@ -1,13 +1,14 @@
 //! Tokens from a file or standard input, tokens to a file or standard output.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use restream_oauth_core::{AccessToken, Client, Endpoints, RefreshToken, Tokens};
 use zeroize::Zeroizing;
 
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
 use crate::files;
+use crate::terminal::{print, say};
 use crate::tokens::file::{line, read, rescue};
 
 /// Whose tokens a command takes. A token that is sent to another server than its own is lost to whoever runs that one.
@@ -130,17 +131,4 @@ fn goes_nowhere() -> bool {
 #[cfg(not(unix))]
 fn goes_nowhere() -> bool {
     false
-}
-
-/// A JSON value on a line of its own on standard output.
-pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    print(&format!("{value}\n"))
-}
-
-/// Text on standard output, with an error where `print!` would panic.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::other(format!("cannot write to standard output: {error}")))
 }
