@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The name of the program.
+pub(crate) const NAME: &str = "restream-oauth";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -23,7 +26,7 @@ Results go to standard output as JSON; words for people go to standard error.";
 
 /// Restream's OAuth 2.0 flow on the command line
 #[derive(Parser)]
-#[command(name = "restream-oauth", version, after_help = EXIT_CODES)]
+#[command(name = NAME, version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

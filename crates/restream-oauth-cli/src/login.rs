@@ -2,3 +2,33 @@
 
 pub(crate) mod browser;
 pub(crate) mod callback_listener;
+pub(crate) mod file;
+
+use restream_oauth_core::Client;
+
+use crate::failure::{Exit, Failure};
+use crate::terminal::{say, show_url};
+
+/// What is said when nobody waits for the answer to an exchange any longer.
+pub(crate) fn code_in_doubt() -> Failure {
+    Failure::new(Exit::Interrupted, "given up before the answer came: the code is used up; log in again")
+}
+
+/// Opens the browser, and shows the URL alone on a line: an opener that starts may still open nothing.
+pub(crate) fn show(client: &Client, url: &str, no_browser: bool) {
+    if !no_browser {
+        let host = host_of(&client.endpoints().authorization);
+        if browser::open(url) {
+            say(&format!("opening the browser at {host}; if it does not open, use this URL:"));
+        } else {
+            say(&format!("no browser could be opened; open this URL at {host} yourself:"));
+        }
+    }
+    show_url(url);
+}
+
+/// So that people see where they are being sent (RFC 8252 §8.7).
+fn host_of(url: &str) -> String {
+    let uri: Option<http::Uri> = url.parse().ok();
+    uri.and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default()
+}

@@ -12,9 +12,9 @@ use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::Sandbox;
 
 use crate::arguments::Demo;
-use crate::commands::login;
 use crate::configuration;
 use crate::failure::Failure;
+use crate::login;
 use crate::login::callback_listener::{CallbackListener, LastPage};
 use crate::terminal::print;
 
@@ -41,13 +41,13 @@ pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::other(error.to_string()))?;
     let demo = Run { sandbox, client, transport };
-    say(&format!("A local Restream runs at {}. Secrets are cut to their first characters.", demo.sandbox.base_url()))?;
+    tell(&format!("A local Restream runs at {}. Secrets are cut to their first characters.", demo.sandbox.base_url()))?;
 
     let (code, last_page) = demo.log_in(listener, options).await?;
     let first = demo.exchange(&code).await;
     last_page.show(first.is_ok()).await;
     demo.use_tokens(&first?).await?;
-    say("\nAll as documented.")
+    tell("\nAll as documented.")
 }
 
 struct Run {
@@ -63,16 +63,16 @@ impl Run {
         listener: CallbackListener,
         options: &Demo,
     ) -> Result<(AuthorizationCode, LastPage), Failure> {
-        say("\n1. Log in: the browser is sent to the consent dialog, with state and a PKCE challenge")?;
+        tell("\n1. Log in: the browser is sent to the consent dialog, with state and a PKCE challenge")?;
         let mut login = self.client.login(configuration::entropy()?);
-        say(&transcript::url(login.url().as_str()))?;
+        tell(&transcript::url(login.url().as_str()))?;
         let (code, last_page) = if options.browser {
             login::show(&self.client, login.url().as_str(), false);
             listener.wait(&mut login, options.wait).await?
         } else {
             self.approve(listener, &mut login, options.wait).await?
         };
-        say("\n2. Capture: it came back to the redirect URI, and state is the one that was sent")?;
+        tell("\n2. Capture: it came back to the redirect URI, and state is the one that was sent")?;
         Ok((code, last_page))
     }
 
@@ -85,7 +85,7 @@ impl Run {
     ) -> Result<(AuthorizationCode, LastPage), Failure> {
         let location = self.sandbox.approve(login.url().as_str());
         let location = location.map_err(|error| Failure::other(format!("the sandbox refused the login: {error}")))?;
-        say(&format!("   approved; the browser follows the redirect:\n{}", transcript::url(&location)))?;
+        tell(&format!("   approved; the browser follows the redirect:\n{}", transcript::url(&location)))?;
         let (outcome, page) = tokio::join!(listener.wait(login, wait), transcript::visit(&location));
         page?;
         outcome
@@ -101,7 +101,7 @@ impl Run {
         let Self { client, .. } = self;
         let refresh_token = whole(first)?;
         let profile = self.send("   Call the API", self.profile(first)?, OK).await??;
-        say(&format!("   the tokens are those of user {}", profile.id()))?;
+        tell(&format!("   the tokens are those of user {}", profile.id()))?;
 
         let refresh = client.refresh(refresh_token);
         let second = self.send("4. Refresh: a new pair, and the old one is dead", refresh, OK).await??;
@@ -138,10 +138,10 @@ impl Run {
     /// Shows the request, sends it, and shows the answer. The outer error is that of standard output, and of an answer
     /// that is not whole or has another status than the documented one.
     async fn send<T>(&self, title: &str, call: Call<T>, status: StatusCode) -> Result<Result<T, Error>, Failure> {
-        say(&format!("\n{title}\n{}", transcript::request(call.request())))?;
+        tell(&format!("\n{title}\n{}", transcript::request(call.request())))?;
         let sent_at = SystemTime::now();
         let answer = self.transport.receive(call).await;
-        say(&transcript::answer(answer.status(), answer.expose_body()))?;
+        tell(&transcript::answer(answer.status(), answer.expose_body()))?;
         let documented = answer.status() == Some(status) && answer.is_whole();
         match answer.read(sent_at) {
             outcome if documented => Ok(outcome),
@@ -172,6 +172,6 @@ fn not_documented(promise: &str) -> Failure {
 }
 
 /// The demo is for people, so its story is the result.
-fn say(words: &str) -> Result<(), Failure> {
+fn tell(words: &str) -> Result<(), Failure> {
     print(&format!("{words}\n"))
 }

@@ -1,20 +1,16 @@
 //! `exchange`: step 3, with what came back from the browser on standard input.
 
-use std::fmt::Display;
-use std::fs::{File, TryLockError};
-use std::path::Path;
-
 use restream_oauth_core::{Advice, AuthorizationCode, Client};
-use zeroize::Zeroizing;
 
 use crate::arguments::{ClientOptions, Exchange};
-use crate::commands::login::code_in_doubt;
-use crate::failure::{Exit, Failure};
+use crate::configuration;
+use crate::failure::Failure;
+use crate::login::code_in_doubt;
+use crate::login::file::LoginFile;
 use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
 use crate::tokens::file::{prove_writable, store_through};
 use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
-use crate::{configuration, files};
 
 pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     let file = options.tokens.file.as_deref();
@@ -22,7 +18,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
         return Err(Failure::usage("--login and --tokens are the same file"));
     }
     let login = options.login.as_deref().map(LoginFile::lock).transpose()?;
-    let saved = login.as_ref().map(|login| login.text.as_str());
+    let saved = login.as_ref().map(LoginFile::text);
     let client = configuration::client(&with_redirect_uri_of(saved, &options.client))?;
     let transport = configuration::transport(&options.client)?;
     let code = code(options, saved, &client)?;
@@ -44,41 +40,6 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     store_through(path, tokens, &mut interruptions).await?;
     say(&format!("the tokens are in {}", path.display()));
     Ok(())
-}
-
-/// A saved login under a lock, from reading to removing: its code is sent by one process only. The lock is on the file
-/// itself, because it is not replaced but removed.
-struct LoginFile<'path> {
-    path: &'path Path,
-    text: Zeroizing<String>,
-    _lock: File,
-}
-
-impl<'path> LoginFile<'path> {
-    fn lock(path: &'path Path) -> Result<Self, Failure> {
-        let cannot = |error: &dyn Display| Failure::other(format!("cannot read {}: {error}", path.display()));
-        let file = files::open_to_lock(path).map_err(|error| cannot(&error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("{} is in use by another process: try again", path.display());
-                return Err(Failure::new(Exit::TryAgain, message));
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot(&error)),
-        }
-        // Whoever had the lock until now has perhaps used it up.
-        if files::is_gone(&file) {
-            return Err(cannot(&"another process has just used it"));
-        }
-        let text = files::read_text(&file).map_err(|error| cannot(&error))?;
-        Ok(Self { path, text, _lock: file })
-    }
-
-    fn remove(self) {
-        if let Err(error) = files::remove(self.path) {
-            say(&format!("warning: {} is used up, but cannot be removed: {error}", self.path.display()));
-        }
-    }
 }
 
 /// A saved login knows its redirect URI, so it need not be given again.

@@ -7,11 +7,11 @@ use restream_oauth_hyper::Transport;
 
 use crate::arguments::Login;
 use crate::configuration;
-use crate::failure::{Exit, Failure};
-use crate::login::browser;
+use crate::failure::Failure;
 use crate::login::callback_listener::CallbackListener;
+use crate::login::{code_in_doubt, show};
 use crate::signals::{GivenUp, Interruptions};
-use crate::terminal::{say, show_url};
+use crate::terminal::say;
 use crate::tokens::file::{prove_writable, store_through};
 use crate::tokens::source::{print_tokens, prove_output};
 
@@ -49,28 +49,4 @@ async fn exchange(
     store_through(path, tokens, &mut interruptions).await?;
     say(&format!("logged in; the tokens are in {}", path.display()));
     Ok(())
-}
-
-/// What is said when nobody waits for the answer to an exchange any longer.
-pub(crate) fn code_in_doubt() -> Failure {
-    Failure::new(Exit::Interrupted, "given up before the answer came: the code is used up; log in again")
-}
-
-/// Opens the browser, and shows the URL alone on a line: an opener that starts may still open nothing.
-pub(crate) fn show(client: &Client, url: &str, no_browser: bool) {
-    if !no_browser {
-        let host = host_of(&client.endpoints().authorization);
-        if browser::open(url) {
-            say(&format!("opening the browser at {host}; if it does not open, use this URL:"));
-        } else {
-            say(&format!("no browser could be opened; open this URL at {host} yourself:"));
-        }
-    }
-    show_url(url);
-}
-
-/// So that people see where they are being sent (RFC 8252 §8.7).
-fn host_of(url: &str) -> String {
-    let uri: Option<http::Uri> = url.parse().ok();
-    uri.and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default()
 }
