@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
@@ -269,6 +270,20 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// `path` with something added to its name that makes it one which is not taken. Under a lock it stays free.
+pub(crate) fn unused(path: &Path, what: &str) -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    unused_at(path, what, now.as_millis())
+}
+
+fn unused_at(path: &Path, what: &str, milliseconds: u128) -> PathBuf {
+    let named = |more: &str| beside(path, &format!("{what}-{milliseconds}{more}"));
+    let numbered = (2_u32..).map(|number| named(&format!("-{number}")));
+    let mut paths = std::iter::once(named("")).chain(numbered);
+    // A name that is too long is nobody's, so this ends.
+    paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| named(""))
+}
+
 /// A link would be replaced by a file, and what it points at would stay as it was; folders, pipes and devices are
 /// nothing to be replaced at all.
 pub(crate) fn refuse_what_must_not_be_replaced(path: &Path) -> io::Result<()> {
@@ -314,5 +329,25 @@ impl Folder {
 
     fn sync(&self) -> io::Result<()> {
         self.0.as_ref().map_or(Ok(()), File::sync_all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_one_millisecond_are_all_kept() {
+        let folder = std::env::temp_dir().join(format!("restream-oauth-files-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("tokens.json");
+        let names = ["tokens.json.answer-7", "tokens.json.answer-7-2", "tokens.json.answer-7-3"];
+        for name in names {
+            let unused = unused_at(&path, ".answer", 7);
+            assert_eq!(unused, folder.join(name));
+            fs::write(unused, name).unwrap();
+        }
+        assert!(names.iter().all(|name| fs::read_to_string(folder.join(name)).unwrap() == *name));
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use crate::arguments::{AuthorizeUrl, ClientAuthentication};
 use crate::failure::Failure;
 use crate::files::Replacement;
 use crate::terminal::{print_json, say};
-use crate::tokens::file::line;
+use crate::tokens::document::line;
 use crate::{configuration, files};
 
 pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {

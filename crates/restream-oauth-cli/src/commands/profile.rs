@@ -6,7 +6,8 @@ use crate::arguments::Profile;
 use crate::configuration;
 use crate::failure::Failure;
 use crate::terminal::print_json;
-use crate::tokens::source::{Given, Owner};
+use crate::tokens::owner::Owner;
+use crate::tokens::source::Given;
 
 pub(crate) async fn run(options: &Profile) -> Result<(), Failure> {
     let client = configuration::anonymous_client(&options.client)?;

@@ -13,8 +13,10 @@ use crate::configuration;
 use crate::failure::{Exit, Failure};
 use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
-use crate::tokens::file::{Place, TokenFile, keep_answer_elsewhere, put_in_place};
-use crate::tokens::source::{Given, Owner, print_tokens, prove_output, saved_refresh_token};
+use crate::tokens::elsewhere::keep_answer_elsewhere;
+use crate::tokens::file::{Place, TokenFile, put_in_place};
+use crate::tokens::owner::Owner;
+use crate::tokens::source::{Given, print_tokens, prove_output, saved_refresh_token};
 
 /// How much longer than a request another refresh may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(5);

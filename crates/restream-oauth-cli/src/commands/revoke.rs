@@ -7,7 +7,8 @@ use crate::configuration;
 use crate::failure::Failure;
 use crate::terminal::{print_json, say};
 use crate::tokens::file::TokenFile;
-use crate::tokens::source::{Given, Owner};
+use crate::tokens::owner::Owner;
+use crate::tokens::source::Given;
 
 use restream_oauth_core::{Call, Client, RevocableToken, Revoked};
 

@@ -1,0 +1,56 @@
+//! The folder for temporary files: what has no place beside the file of tokens is kept there.
+
+use std::io;
+use std::path::PathBuf;
+
+use restream_oauth_core::Tokens;
+
+use crate::failure::Failure;
+use crate::files;
+use crate::terminal::say;
+use crate::tokens::document::line;
+
+/// Saves tokens that have no place, so that the grant is not lost, and says where.
+pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
+    failure.and(&words_of(&save_elsewhere(tokens)))
+}
+
+/// Saves tokens there.
+pub(crate) fn save_elsewhere(tokens: &Tokens) -> Result<PathBuf, (PathBuf, io::Error)> {
+    let path = elsewhere("tokens");
+    match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(error) => Err((path, error)),
+    }
+}
+
+/// What is said of tokens that were saved there, or could not be.
+pub(crate) fn words_of(saved: &Result<PathBuf, (PathBuf, io::Error)>) -> String {
+    match saved {
+        Ok(path) => format!("the new tokens are in {}: move them to a safe place", path.display()),
+        Err((path, error)) => format!("the new tokens could not be saved in {}: {error}", path.display()),
+    }
+}
+
+/// Keeps an answer that has no place beside a file of tokens, and tells where.
+pub(crate) fn keep_answer_elsewhere(body: &[u8]) -> Option<PathBuf> {
+    let path = elsewhere("answer");
+    match files::write_private(&path, body) {
+        Ok(()) => {
+            say(&format!("the answer is kept in {}", path.display()));
+            Some(path)
+        }
+        Err(error) => {
+            say(&format!("the answer could not be kept in {}: {error}", path.display()));
+            None
+        }
+    }
+}
+
+/// A name in the folder for temporary files.
+fn elsewhere(what: &str) -> PathBuf {
+    let mut random = [0; 8];
+    // Without randomness the name is less of a surprise; it is never followed or overwritten either way.
+    let _ = getrandom::fill(&mut random);
+    std::env::temp_dir().join(format!("restream-oauth-{what}-{:016x}.json", u64::from_le_bytes(random)))
+}
