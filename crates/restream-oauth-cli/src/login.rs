@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod callback_listener;
 pub(crate) mod file;
+mod pages;
 
 use restream_oauth_core::Client;
 
