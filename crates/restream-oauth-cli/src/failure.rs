@@ -1,9 +1,13 @@
 //! Why a command ends without having done what it was asked, and with which exit code.
 
 use std::fmt::{Display, Write as _};
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use restream_oauth_core::{Advice, CallbackError, ConfigError, Error, ErrorCode, SavedError};
+
+use crate::files;
 
 /// A message for people and an exit code for scripts.
 #[derive(Debug)]
@@ -36,6 +40,13 @@ impl Failure {
 
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self::new(Exit::Other, message)
+    }
+
+    /// What could not be done with which file.
+    pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> Self {
+        let missing = error.kind() == io::ErrorKind::NotFound && files::folder_is_missing(path);
+        let hint = if missing { " (its folder does not exist)" } else { "" };
+        Self::other(format!("cannot {what} {}: {error}{hint}", path.display()))
     }
 
     /// Says first what it is about.

@@ -270,6 +270,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// True if nothing can be made at this path.
+pub(crate) fn folder_is_missing(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+}
+
 /// `path` with something added to its name that makes it one which is not taken. Under a lock it stays free.
 pub(crate) fn unused(path: &Path, what: &str) -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -17,7 +17,6 @@ use crate::tokens::document::{fingerprint, successor_line};
 use crate::tokens::elsewhere::{keep_answer_elsewhere, rescue, save_elsewhere, words_of};
 use crate::tokens::leftover::{Present, recover, set_aside_what_is_torn};
 use crate::tokens::owner::Owner;
-use crate::tokens::{cannot, folder_is_missing};
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -51,9 +50,9 @@ impl TokenFile {
 
     /// As [`lock`](Self::lock); if the lock is held, `before_waiting` comes first.
     fn lock_or_wait(path: &Path, patience: Duration, before_waiting: impl FnOnce()) -> Result<Self, Failure> {
-        files::refuse_what_must_not_be_replaced(path).map_err(|error| cannot("use", path, &error))?;
+        files::refuse_what_must_not_be_replaced(path).map_err(|error| Failure::cannot("use", path, &error))?;
         let lock_path = files::beside(path, ".lock");
-        let lock = files::open_lock(&lock_path, path).map_err(|error| cannot("lock", &lock_path, &error))?;
+        let lock = files::open_lock(&lock_path, path).map_err(|error| Failure::cannot("lock", &lock_path, &error))?;
         let begun = Instant::now();
         let mut before_waiting = Some(before_waiting);
         loop {
@@ -72,7 +71,7 @@ impl TokenFile {
                     let message = format!("{} is in use by another process: try again", path.display());
                     return Err(Failure::new(Exit::TryAgain, message));
                 }
-                Err(TryLockError::Error(error)) => return Err(cannot("lock", &lock_path, &error)),
+                Err(TryLockError::Error(error)) => return Err(Failure::cannot("lock", &lock_path, &error)),
             }
         }
     }
@@ -85,7 +84,8 @@ impl TokenFile {
     /// Proves that the file can be replaced, before anything is spent.
     pub(crate) fn prepare(&self) -> Result<Place, Failure> {
         set_aside_what_is_torn(&self.path)?;
-        let room = Replacement::prepare(&self.path, ROOM).map_err(|error| cannot("write", &self.path, &error))?;
+        let room =
+            Replacement::prepare(&self.path, ROOM).map_err(|error| Failure::cannot("write", &self.path, &error))?;
         let replaces = match Present::of(&self.path) {
             Present::Tokens(tokens) => Some(fingerprint(&tokens)),
             Present::Nothing | Present::Unreadable => None,
@@ -206,7 +206,7 @@ pub(crate) fn put_in_place(file: &TokenFile, place: Place, tokens: &Tokens) -> R
 
 fn replace(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
     let line = successor_line(&tokens.to_saved(), place.replaces.as_deref());
-    place.room.commit(line.as_bytes()).map_err(|error| cannot("write", &file.path, &error))
+    place.room.commit(line.as_bytes()).map_err(|error| Failure::cannot("write", &file.path, &error))
 }
 
 /// Reads saved tokens without a lock: the file is only ever replaced whole.
@@ -220,8 +220,8 @@ pub(crate) fn read(path: &Path, owner: Owner<'_>) -> Result<Tokens, Failure> {
 
 /// Why tokens cannot be read. Where there is no file in a folder that exists, nobody has logged in yet.
 fn no_tokens(path: &Path, error: &io::Error) -> Failure {
-    let failure = cannot("read", path, error);
-    if error.kind() != io::ErrorKind::NotFound || folder_is_missing(path) {
+    let failure = Failure::cannot("read", path, error);
+    if error.kind() != io::ErrorKind::NotFound || files::folder_is_missing(path) {
         return failure;
     }
     failure.and("there are no tokens yet: log in").ending_with(Exit::Reauthorize)

@@ -9,7 +9,6 @@ use restream_oauth_core::Tokens;
 use crate::failure::Failure;
 use crate::files;
 use crate::terminal::say;
-use crate::tokens::cannot;
 use crate::tokens::document::{fingerprint, replaced_by};
 
 /// What stands in the file.
@@ -48,7 +47,7 @@ impl Leftover {
     fn of(left: &Path) -> Result<Self, Failure> {
         match fs::symlink_metadata(left) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
-            Err(error) => return Err(cannot("read", left, &error)),
+            Err(error) => return Err(Failure::cannot("read", left, &error)),
             Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => return Ok(Self::Nothing),
             Ok(_) if files::others_can_read(left) => return Ok(Self::Untrusted),
             Ok(_) => {}
@@ -62,7 +61,7 @@ impl Leftover {
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge) => {
                 Ok(Self::Torn)
             }
-            Err(error) => Err(cannot("read", left, &error)),
+            Err(error) => Err(Failure::cannot("read", left, &error)),
         }
     }
 }
@@ -78,7 +77,7 @@ pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
     };
     let follows = match Present::of(path) {
         Present::Tokens(present) if is_same_pair(&present, &tokens) => {
-            return files::remove(&left).map_err(|error| cannot("remove", &left, &error));
+            return files::remove(&left).map_err(|error| Failure::cannot("remove", &left, &error));
         }
         Present::Tokens(present) => replaces.is_some_and(|replaces| replaces == fingerprint(&present)),
         // A login is the only one that writes where there is nothing.
@@ -88,7 +87,7 @@ pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
     if !follows {
         return set_aside(path, &format!("its tokens do not follow on those in {}", path.display()));
     }
-    files::rename(&left, path).map_err(|error| cannot("put in place", &left, &error))?;
+    files::rename(&left, path).map_err(|error| Failure::cannot("put in place", &left, &error))?;
     let left = left.display();
     say(&format!("found newer tokens in {left}, which an interrupted run had left, and put them in place"));
     Ok(())
@@ -98,7 +97,7 @@ pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
 fn set_aside(path: &Path, why: &str) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     let aside = files::unused(path, ".leftover");
-    files::rename(&left, &aside).map_err(|error| cannot("set aside", &left, &error))?;
+    files::rename(&left, &aside).map_err(|error| Failure::cannot("set aside", &left, &error))?;
     say(&format!("{} is not used, and set aside as {}: {why}", left.display(), aside.display()));
     Ok(())
 }
@@ -108,7 +107,7 @@ pub(crate) fn set_aside_what_is_torn(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     if let Leftover::Torn = Leftover::of(&left)? {
         let aside = files::unused(path, ".answer");
-        files::rename(&left, &aside).map_err(|error| cannot("set aside", &left, &error))?;
+        files::rename(&left, &aside).map_err(|error| Failure::cannot("set aside", &left, &error))?;
         say(&format!("an interrupted run had left something torn, perhaps with tokens in it: see {}", aside.display()));
     }
     Ok(())
