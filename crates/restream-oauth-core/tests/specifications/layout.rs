@@ -38,7 +38,32 @@ const ORDERS: &[(&str, &[&str])] = &[
             "system",
         ],
     ),
+    (
+        "cli",
+        &[
+            "main",
+            "commands",
+            "login",
+            "tokens",
+            "configuration",
+            "signals",
+            "terminal",
+            "failure",
+            "files",
+            "arguments",
+        ],
+    ),
 ];
+
+/// One file a command: what two of them share stands below them.
+#[test]
+fn no_command_imports_another() {
+    for (module, imports) in imports("cli").into_iter().filter(|(module, _)| module.starts_with("commands::")) {
+        for import in imports.iter().filter(|import| import.starts_with("commands")) {
+            assert!(import.starts_with(&format!("{module}::")), "`{module}` imports `{import}`");
+        }
+    }
+}
 
 #[test]
 fn folders_import_only_folders_below_them() {
