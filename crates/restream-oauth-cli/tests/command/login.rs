@@ -419,7 +419,9 @@ fn fresh_tokens_outlive_an_interruption_while_the_file_is_in_use() {
     come_back(&setup.sandbox.approve(&login.url).unwrap());
     let words = login.wait_for_words("in use");
     assert!(words.contains("restream-oauth-tokens-"), "{words}");
+    let begun = Instant::now();
     login.interrupt();
+    assert!(begun.elapsed() < Duration::from_secs(20), "nothing can be lost any more, so it ends at once");
     let names = setup.elsewhere.names();
     assert_eq!(names.len(), 1, "{names:?}");
     let kept = setup.elsewhere.0.join(&names[0]);
