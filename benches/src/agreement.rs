@@ -35,7 +35,7 @@ fn all_sides_build_the_same_exchange() {
         (ours::client_in_body(), peer::client_in_body(), floor::Constants::in_body()),
     ];
     for (ours, peer, floor) in sides {
-        let expected = meaning(ours.exchange(&ours::code(&ours)).into_parts().0);
+        let expected = meaning(ours.exchange(&ours::code(&ours)).into_parts(ours::SENT_AT).0);
         assert_eq!(meaning(peers_exchange(&peer)), expected);
         assert_eq!(meaning(floor.exchange(CODE)), expected);
     }
@@ -44,8 +44,8 @@ fn all_sides_build_the_same_exchange() {
 #[test]
 fn the_floor_reads_what_we_read() {
     let client = ours::client();
-    let reader = || client.exchange(&ours::code(&client)).into_parts().1;
-    let tokens = reader().read(response(StatusCode::OK, SUCCESS), ours::SENT_AT).unwrap();
+    let reader = || client.exchange(&ours::code(&client)).into_parts(ours::SENT_AT).1;
+    let tokens = reader().read(response(StatusCode::OK, SUCCESS)).unwrap();
     let (access_token, refresh_token, scope, expires_in, refresh_expires_in) = floor::tokens(SUCCESS.as_bytes());
     assert_eq!(tokens.access_token().expose_secret(), access_token);
     assert_eq!(tokens.refresh_token().unwrap().expose_secret(), refresh_token);
@@ -53,7 +53,7 @@ fn the_floor_reads_what_we_read() {
     assert_eq!(tokens.lifetime().as_secs(), expires_in);
     assert_eq!(Some(tokens.refresh_lifetime().as_secs()), refresh_expires_in);
 
-    let error = reader().read(response(StatusCode::BAD_REQUEST, NESTED_ERROR), ours::SENT_AT).unwrap_err();
+    let error = reader().read(response(StatusCode::BAD_REQUEST, NESTED_ERROR)).unwrap_err();
     let (name, message, status) = floor::error(NESTED_ERROR.as_bytes());
     assert_eq!(error.server_message(), Some(message.as_str()));
     assert!(error.to_string().contains(&name), "{error}");

@@ -58,8 +58,8 @@ pub(crate) fn authorization_url() -> Task {
 pub(crate) fn read(body: &'static str) -> Task {
     let (client, token) = (client(), RefreshToken::new(REFRESH_TOKEN));
     Task::with_input(
-        move || (client.refresh(&token).into_parts().1, response(StatusCode::OK, body)),
-        |(reader, response)| tokens(reader.read(response, SENT_AT)),
+        move || (client.refresh(&token).into_parts(SENT_AT).1, response(StatusCode::OK, body)),
+        |(reader, response)| tokens(reader.read(response)),
     )
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn read(body: &'static str) -> Task {
 pub(crate) fn read_in_chunks(body: &'static str, size: usize) -> Task {
     let (client, token) = (client(), RefreshToken::new(REFRESH_TOKEN));
     Task::with_input(
-        move || (client.refresh(&token).into_parts().1, response(StatusCode::OK, body)),
+        move || (client.refresh(&token).into_parts(SENT_AT).1, response(StatusCode::OK, body)),
         move |(reader, response)| tokens(fed(reader, &response, size)),
     )
 }
@@ -79,15 +79,15 @@ fn fed(mut reader: Reader<Tokens>, response: &Response<Vec<u8>>, size: usize) ->
         let Some(chunk) = chunks.next() else { break };
         flow = reader.chunk(chunk);
     }
-    reader.finish(SENT_AT)
+    reader.finish().interpret()
 }
 
 /// Reads Restream's own error.
 pub(crate) fn read_error() -> Task {
     let (client, token) = (client(), RefreshToken::new(REFRESH_TOKEN));
     Task::with_input(
-        move || (client.refresh(&token).into_parts().1, response(StatusCode::BAD_REQUEST, NESTED_ERROR)),
-        |(reader, response)| error(reader.read(response, SENT_AT)),
+        move || (client.refresh(&token).into_parts(SENT_AT).1, response(StatusCode::BAD_REQUEST, NESTED_ERROR)),
+        |(reader, response)| error(reader.read(response)),
     )
 }
 
@@ -112,9 +112,9 @@ pub(crate) fn refused_round() -> Task {
 }
 
 fn answered(call: Call<Tokens>, response: Response<Vec<u8>>) -> Result<Tokens, Error> {
-    let (request, reader) = call.into_parts();
+    let (request, reader) = call.into_parts(SENT_AT);
     drop(std::hint::black_box(request));
-    reader.read(response, SENT_AT)
+    reader.read(response)
 }
 
 /// From the URI that came back to the checked code.

@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
-use restream_oauth_core::{BasicEncoding, Client, ConfigError, RefreshToken};
+use restream_oauth_core::config::{BasicEncoding, ConfigError};
+use restream_oauth_core::{Client, RefreshToken};
 
 use crate::canary::{SECRET, Silence};
 use crate::client::REDIRECT_URI;

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
-use restream_oauth_core::{CallbackError, Client, Login, state_of};
+use restream_oauth_core::login::{CallbackError, state_of};
+use restream_oauth_core::{Client, Login};
 use url::Url;
 
 use crate::allocation::bounded;

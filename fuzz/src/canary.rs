@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use restream_oauth_core::{Error, ErrorKind, Operation, Tokens};
+use restream_oauth_core::error::{ErrorKind, Operation};
+use restream_oauth_core::{Error, Tokens};
 use restream_oauth_sandbox::spellings;
 
 /// What every secret here holds. Letters and digits only, so that it survives every way of writing it down.

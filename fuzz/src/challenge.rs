@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use restream_oauth_core::{Call, Challenge, ErrorKind, Operation, Scopes};
+use restream_oauth_core::error::{Challenge, ErrorKind, Operation};
+use restream_oauth_core::{Call, Scopes};
 
 use crate::allocation::bounded;
 use crate::canary::{Silence, WORD, echo};
@@ -64,7 +65,7 @@ fn check_call<T: Debug>(call: Call<T>, step: Operation, lines: &[u8], silence: &
     let mut response = Response::new(b"");
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     *response.headers_mut() = headers;
-    let error = call.into_parts().1.read(response, sent_at()).expect_err("401 is no success");
+    let error = call.into_parts(sent_at()).1.read(response).expect_err("401 is no success");
     silence.check_error(&error);
     // A secret that is cut out may leave no error behind.
     if echoed == lines && !String::from_utf8_lossy(lines).contains(WORD) {

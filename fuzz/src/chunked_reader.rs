@@ -5,7 +5,8 @@
 //! - The raw answer is what arrived, up to the limit.
 //! - Receiving holds at most the limit and 64 KiB.
 
-use restream_oauth_core::{Call, Error, ErrorKind};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::{Call, Error};
 
 use crate::allocation::{bounded, peak};
 use crate::canary::Silence;
@@ -41,7 +42,7 @@ struct Chunked;
 
 impl Way for Chunked {
     fn go<T: std::fmt::Debug>(self, script: &Script, call: Call<T>) -> Result<T, Error> {
-        let (_, reader) = call.into_parts();
+        let (_, reader) = call.into_parts(sent_at());
         let (reader, held) = peak(|| script.feed_chunks(reader));
         // Headers that matter later are kept as they are read.
         let most = script.limit + 64 * 1024;
@@ -59,7 +60,7 @@ impl Way for Chunked {
             assert!(script.failure.is_none() && answer.status().is_some());
             assert!(arrived == script.body.len() || !has_body);
         }
-        bounded(script.len(), || answer.read(sent_at()))
+        bounded(script.len(), || answer.interpret())
     }
 }
 
@@ -68,8 +69,8 @@ struct AsResponse;
 
 impl Way for AsResponse {
     fn go<T: std::fmt::Debug>(self, script: &Script, call: Call<T>) -> Result<T, Error> {
-        let (_, reader) = call.into_parts();
-        let Some(response) = script.response() else { return script.end(reader).read(sent_at()) };
-        reader.read(response, sent_at())
+        let (_, reader) = call.into_parts(sent_at());
+        let Some(response) = script.response() else { return script.end(reader).interpret() };
+        reader.read(response)
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use restream_oauth_core::login::CodeVerifier;
 use restream_oauth_core::{
-    AccessToken, AuthorizationCode, Call, Client, ClientBuilder, CodeVerifier, Profile, RefreshToken, Revoked, Tokens,
+    AccessToken, AuthorizationCode, Call, Client, ClientBuilder, Profile, RefreshToken, Revoked, Tokens,
 };
 
 use crate::canary::{ACCESS, CLIENT_ID, CODE, REFRESH, SECRET, VERIFIER};

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
-use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, Operation, Salvaged, Stage};
+use restream_oauth_core::error::{ErrorKind, Operation, Salvaged};
+use restream_oauth_core::transport::Stage;
+use restream_oauth_core::{Advice, Delivery, Error};
 
 use crate::allocation::bounded;
 use crate::canary::{Silence, WORD};
@@ -43,8 +45,8 @@ struct Bounded;
 
 impl Way for Bounded {
     fn go<T: std::fmt::Debug>(self, script: &Script, call: restream_oauth_core::Call<T>) -> Result<T, Error> {
-        let answer = script.end(script.feed_whole(call.into_parts().1));
-        bounded(script.len(), || answer.read(sent_at()))
+        let answer = script.end(script.feed_whole(call.into_parts(sent_at()).1));
+        bounded(script.len(), || answer.interpret())
     }
 }
 

@@ -7,9 +7,9 @@
 
 use form_urlencoded::Serializer;
 use http::Request;
-use restream_oauth_core::{
-    AccessToken, AuthorizationCode, Body, Client, CodeVerifier, LoginOptions, RefreshToken, Scope,
-};
+use restream_oauth_core::config::RevocationOptions;
+use restream_oauth_core::login::{CodeVerifier, LoginOptions};
+use restream_oauth_core::{AccessToken, AuthorizationCode, Body, Client, RefreshToken, Scope};
 use url::Url;
 
 use crate::canary::{SECRET, Silence};
@@ -73,7 +73,7 @@ fn check_bodies(
     let hint = |hint| vec![("token", token), ("token_type_hint", hint)];
     check_body(client.revoke(&access).request(), &hint("access_token"));
     check_body(client.revoke(&refresh).request(), &hint("refresh_token"));
-    check_body(client.revoke_without_hint(&access).request(), &vec![("token", token)]);
+    check_body(client.revoke_with(&access, RevocationOptions::new().without_hint()).request(), &vec![("token", token)]);
 }
 
 fn check_body(request: &Request<Body>, expected: &Pairs<'_>) {

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use restream_oauth_core::{Advice, Delivery, Operation};
+use restream_oauth_core::error::Operation;
+use restream_oauth_core::{Advice, Delivery};
 
 use crate::allocation::bounded;
 use crate::canary::{Silence, echo};
@@ -84,8 +85,8 @@ fn ask(headers: &HeaderMap, sent_at: SystemTime, silence: &Silence) -> Option<u6
         let mut response = Response::new(b"");
         *response.status_mut() = status;
         headers.clone_into(response.headers_mut());
-        let reader = refresh(client()).into_parts().1;
-        let error = bounded(length, || reader.read(response, sent_at)).expect_err("this is no success");
+        let reader = refresh(client()).into_parts(sent_at).1;
+        let error = bounded(length, || reader.read(response)).expect_err("this is no success");
         silence.check_error(&error);
         let expected = match status {
             StatusCode::TOO_MANY_REQUESTS => (Delivery::Refused, Advice::Retry { after: error.retry_after() }),

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read, Write};
 
-use restream_oauth_core::Operation;
+use restream_oauth_core::error::Operation;
 use restream_oauth_sandbox::request::{BadRequest, Head, MAX_BODY, MAX_HEAD, parse_head, read_whole};
 
 use crate::allocation::bounded;

@@ -7,7 +7,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use restream_oauth_core::{Operation, SavedError, Tokens};
+use restream_oauth_core::error::Operation;
+use restream_oauth_core::{SavedError, Tokens};
 
 use crate::allocation::bounded;
 use crate::canary::{CODE, Silence, echo};

@@ -16,10 +16,9 @@ use std::fmt::Debug;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use restream_oauth_core::{
-    Answer, Call, Client, Error, Failure, FailureKind, Operation, Profile, Reader, RefreshToken, Salvaged, Stage,
-    Tokens,
-};
+use restream_oauth_core::error::{Operation, Salvaged};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Call, Client, Error, Profile, Reader, RefreshToken, Tokens};
 
 use crate::canary::echo;
 use crate::client::{self, sent_at};
@@ -200,8 +199,8 @@ impl Script {
     /// Ends an answer as the script says, and leaves it uninterpreted.
     pub(crate) fn end<T>(&self, reader: Reader<T>) -> Answer<T> {
         match self.failure {
-            None => reader.end(),
-            Some((stage, kind)) => reader.broke(stage, Failure::new(kind).with_source("the stack's own words")),
+            None => reader.finish(),
+            Some((stage, kind)) => reader.fail(stage, Failure::new(kind).with_source("the stack's own words")),
         }
     }
 
@@ -224,14 +223,7 @@ pub(crate) struct Whole;
 
 impl Way for Whole {
     fn go<T: Debug>(self, script: &Script, call: Call<T>) -> Result<T, Error> {
-        let reader = script.feed_whole(call.into_parts().1);
-        match script.failure {
-            None => reader.finish(sent_at()),
-            Some((stage, kind)) => {
-                let failure = Failure::new(kind).with_source("the stack's own words");
-                reader.failed(stage, failure, sent_at())
-            }
-        }
+        script.end(script.feed_whole(call.into_parts(sent_at()).1)).interpret()
     }
 }
 

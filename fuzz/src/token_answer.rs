@@ -7,7 +7,9 @@
 //! - What was read comes back from its saved form.
 
 use http::Response;
-use restream_oauth_core::{Call, Error, Oddity, RefreshToken, Salvaged, TokenType, Tokens};
+use restream_oauth_core::error::Salvaged;
+use restream_oauth_core::token::{Oddity, TokenType};
+use restream_oauth_core::{Call, Error, RefreshToken, Tokens};
 
 use crate::allocation::bounded;
 use crate::canary::{REFRESH, Silence};
@@ -37,11 +39,11 @@ pub fn token_answer(data: &[u8]) {
 
 fn read(call: Call<Tokens>, body: &[u8]) -> Result<Tokens, Error> {
     let answer = Response::new(body);
-    let (_, mut reader) = call.into_parts();
+    let (_, mut reader) = call.into_parts(sent_at());
     let _ = reader.head(answer.status(), answer.headers());
     let _ = reader.chunk(body);
-    let answer = reader.end();
-    bounded(body.len(), || answer.read(sent_at()))
+    let answer = reader.finish();
+    bounded(body.len(), || answer.interpret())
 }
 
 fn check_tokens(tokens: &Tokens, silence: &Silence) {

@@ -1,6 +1,8 @@
 //! Tokens come from the server: each that is returned or salvaged stands in the answer under one of its names.
 
-use restream_oauth_core::{Error, Oddity, RefreshToken, Salvaged, Tokens};
+use restream_oauth_core::error::Salvaged;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::{Error, RefreshToken, Tokens};
 
 use crate::canary::REFRESH;
 use crate::json::{self, Object};

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use restream_oauth_core::{Client, Endpoints, Entropy, LoginOptions, Scope};
+use restream_oauth_core::login::LoginOptions;
+use restream_oauth_core::{Client, Endpoints, Entropy, Scope};
 use restream_oauth_hyper::rustls::pki_types::CertificateDer;
 use restream_oauth_hyper::rustls::pki_types::pem::{self, PemObject as _};
 use restream_oauth_hyper::{Limits, Transport};

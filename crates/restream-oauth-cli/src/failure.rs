@@ -5,7 +5,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use restream_oauth_core::{Advice, CallbackError, ConfigError, Error, ErrorCode, SavedError};
+use restream_oauth_core::config::ConfigError;
+use restream_oauth_core::error::ErrorCode;
+use restream_oauth_core::login::CallbackError;
+use restream_oauth_core::{Advice, Error, SavedError};
 
 use crate::files;
 

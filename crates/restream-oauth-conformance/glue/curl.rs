@@ -4,11 +4,12 @@ use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_core::{Call, Error, Failure, FailureKind};
+use restream_oauth_core::transport::{Failure, FailureKind};
+use restream_oauth_core::{Answer, Call};
 
 /// `more` is further configuration, such as `cacert="ca.pem"`.
-pub(crate) fn send<T>(call: Call<T>, limit: Duration, more: &str) -> Result<T, Error> {
-    let (request, reader) = call.into_parts();
+pub(crate) fn receive<T>(call: Call<T>, limit: Duration, more: &str) -> Answer<T> {
+    let (request, reader) = call.into_parts(SystemTime::now());
     // No time is no limit to curl. A token may hold quotes and backslashes, which Debug escapes as curl reads them.
     let (method, uri) = (request.method(), request.uri().to_string());
     let limit = limit.max(Duration::from_millis(1)).as_secs_f64();
@@ -18,7 +19,7 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration, more: &str) -> Result<T, E
     }
     let form = String::from_utf8_lossy(request.body().as_ref());
     config.extend((!form.is_empty()).then(|| format!("data-binary={form:?}\n")));
-    let (sent_at, mut answer) = (SystemTime::now(), Vec::new());
+    let mut answer = Vec::new();
     let failure = match run(&config, &mut answer) {
         Ok(Some(0)) => None,
         Ok(Some(6 | 7)) => Some(Failure::new(FailureKind::Connect)),
@@ -28,7 +29,7 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration, more: &str) -> Result<T, E
         Err(error) => Some(error.into()),
     };
     let whole = failure.is_none();
-    super::http1::read(reader, &answer, |_, body| (body.to_vec(), whole), failure, sent_at)
+    super::http1::read(reader, &answer, |_, body| (body.to_vec(), whole), failure)
 }
 
 fn run(config: &str, answer: &mut Vec<u8>) -> io::Result<Option<i32>> {

@@ -1,10 +1,9 @@
 //! Reads an answer from all the bytes of it that came, for glue whose stack hands over nothing else.
 
-use std::time::SystemTime;
-
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{EMPTY_HEADER, Header, Response, Status};
-use restream_oauth_core::{Error, Failure, FailureKind, Reader, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Reader};
 
 /// `body` tells what of the bytes after the head is content, and whether that is all of it.
 pub(crate) fn read<T>(
@@ -12,14 +11,13 @@ pub(crate) fn read<T>(
     mut bytes: &[u8],
     body: impl FnOnce(&HeaderMap, &[u8]) -> (Vec<u8>, bool),
     failure: Option<Failure>,
-    sent_at: SystemTime,
-) -> Result<T, Error> {
+) -> Answer<T> {
     let failure = failure.unwrap_or_else(|| Failure::new(FailureKind::Interrupted));
     let (status, headers) = loop {
         let mut fields = [EMPTY_HEADER; 64];
         let mut head = Response::new(&mut fields);
         let Ok(Status::Complete(length)) = head.parse(bytes) else {
-            return reader.failed(Stage::AwaitingHead, failure, sent_at);
+            return reader.fail(Stage::AwaitingHead, failure);
         };
         bytes = &bytes[length..];
         let status = StatusCode::from_u16(head.code.unwrap_or_default()).unwrap_or(StatusCode::CONTINUE);
@@ -30,7 +28,7 @@ pub(crate) fn read<T>(
     };
     let (content, whole) = body(&headers, bytes);
     let enough = reader.head(status, &headers).is_break() || reader.chunk(&content).is_break();
-    if enough || whole { reader.finish(sent_at) } else { reader.failed(Stage::ReadingBody, failure, sent_at) }
+    if enough || whole { reader.finish() } else { reader.fail(Stage::ReadingBody, failure) }
 }
 
 fn header(field: &Header<'_>) -> Option<(HeaderName, HeaderValue)> {

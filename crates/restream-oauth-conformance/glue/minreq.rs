@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use restream_oauth_core::{Call, Error, Failure, FailureKind, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Call};
 
-pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
-    let (request, mut reader) = call.into_parts();
+pub(crate) fn receive<T>(call: Call<T>, limit: Duration) -> Answer<T> {
+    let (request, mut reader) = call.into_parts(SystemTime::now());
     let method = minreq::Method::Custom(request.method().to_string());
     let mut ask = minreq::Request::new(method, request.uri().to_string())
         .with_follow_redirects(false)
@@ -17,13 +18,12 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
     for (name, value) in request.headers() {
         ask = ask.with_header(name.as_str(), value.to_str().unwrap_or_default());
     }
-    let sent_at = SystemTime::now();
     let mut response = match ask.with_body(request.body().as_ref()).send_lazy() {
         Ok(response) => response,
-        Err(error) => return reader.failed(Stage::AwaitingHead, error.into(), sent_at),
+        Err(error) => return reader.fail(Stage::AwaitingHead, error.into()),
     };
     let Ok(status) = StatusCode::from_u16(response.status_code) else {
-        return reader.failed(Stage::AwaitingHead, Failure::new(FailureKind::Protocol), sent_at);
+        return reader.fail(Stage::AwaitingHead, Failure::new(FailureKind::Protocol));
     };
     let header = |(name, value): &(String, String)| Some((name.parse().ok()?, value.parse().ok()?));
     let headers: HeaderMap<HeaderValue> = response.headers.iter().filter_map(header).collect();
@@ -33,8 +33,8 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
         going_on = match response.read(&mut piece) {
             Ok(0) => break,
             Ok(length) => reader.chunk(&piece[..length]),
-            Err(error) => return reader.failed(Stage::ReadingBody, error.into(), sent_at),
+            Err(error) => return reader.fail(Stage::ReadingBody, error.into()),
         };
     }
-    reader.finish(sent_at)
+    reader.finish()
 }

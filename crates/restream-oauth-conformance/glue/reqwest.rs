@@ -4,32 +4,32 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::{Client, ClientBuilder, Request, redirect, retry};
-use restream_oauth_core::{Call, Error, Failure, FailureKind, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Call};
 
 pub(crate) fn configure(builder: ClientBuilder, limit: Duration) -> ClientBuilder {
     builder.no_proxy().redirect(redirect::Policy::none()).retry(retry::never()).pool_max_idle_per_host(0).timeout(limit)
 }
 
-pub(crate) async fn send<T>(client: &Client, call: Call<T>) -> Result<T, Error> {
-    let (request, mut reader) = call.into_parts();
-    let sent_at = SystemTime::now();
+pub(crate) async fn receive<T>(client: &Client, call: Call<T>) -> Answer<T> {
+    let (request, mut reader) = call.into_parts(SystemTime::now());
     let sent = match Request::try_from(request.map(Bytes::from)) {
         Ok(request) => client.execute(request).await,
-        Err(error) => return reader.failed(Stage::BeforeBody, error.into(), sent_at),
+        Err(error) => return reader.fail(Stage::BeforeBody, error.into()),
     };
     let mut response = match sent {
         Ok(response) => response,
-        Err(error) => return reader.failed(Stage::AwaitingHead, failure(error), sent_at),
+        Err(error) => return reader.fail(Stage::AwaitingHead, failure(error)),
     };
     let mut going_on = reader.head(response.status(), response.headers());
     while going_on.is_continue() {
         going_on = match response.chunk().await {
             Ok(Some(bytes)) => reader.chunk(&bytes),
             Ok(None) => break,
-            Err(error) => return reader.failed(Stage::ReadingBody, failure(error), sent_at),
+            Err(error) => return reader.fail(Stage::ReadingBody, failure(error)),
         };
     }
-    reader.finish(sent_at)
+    reader.finish()
 }
 
 fn failure(error: reqwest::Error) -> Failure {

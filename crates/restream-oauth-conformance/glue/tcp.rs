@@ -4,11 +4,12 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant, SystemTime};
 
-use restream_oauth_core::{Call, Error, Stage};
+use restream_oauth_core::transport::Stage;
+use restream_oauth_core::{Answer, Call};
 
-pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
-    let (request, reader) = call.into_parts();
-    let (sent_at, deadline) = (SystemTime::now(), Instant::now() + limit);
+pub(crate) fn receive<T>(call: Call<T>, limit: Duration) -> Answer<T> {
+    let (request, reader) = call.into_parts(SystemTime::now());
+    let deadline = Instant::now() + limit;
     let left = || deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
     let left = || left().ok_or(ErrorKind::TimedOut);
 
@@ -17,7 +18,7 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
     let connected = host.to_socket_addrs().and_then(|all| all.fold(Err(ErrorKind::NotFound.into()), next));
     let mut stream = match connected {
         Ok(stream) => stream,
-        Err(error) => return reader.failed(Stage::BeforeBody, error.into(), sent_at),
+        Err(error) => return reader.fail(Stage::BeforeBody, error.into()),
     };
     let (message, mut answer, mut piece) = (super::framing::framed(&request), Vec::new(), [0; 16 * 1024]);
     let mut exchange = || -> io::Result<()> {
@@ -36,5 +37,5 @@ pub(crate) fn send<T>(call: Call<T>, limit: Duration) -> Result<T, Error> {
         Ok(())
     };
     let failure = exchange().err().map(Into::into);
-    super::http1::read(reader, &answer, super::framing::unframed, failure, sent_at)
+    super::http1::read(reader, &answer, super::framing::unframed, failure)
 }

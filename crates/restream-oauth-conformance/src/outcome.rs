@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use restream_oauth_core::{Advice, Delivery, Error, ErrorCode, ErrorKind, FailureKind, Malformed, Salvaged};
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Salvaged};
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Error};
 
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl fmt::Display for Outcome {
 ///
 /// ```
 /// use restream_oauth_conformance::outcome::not_sent;
-/// use restream_oauth_core::FailureKind;
+/// use restream_oauth_core::transport::FailureKind;
 ///
 /// let expected = "no connection to the server; nothing was sent; try again";
 /// assert_eq!(not_sent(FailureKind::Connect).to_string(), expected);

@@ -55,7 +55,7 @@ mod tests {
     use crate::outcome::in_doubt;
     use crate::scenario::Server;
     use crate::stack::{CURL, HYPER, TCP};
-    use restream_oauth_core::FailureKind;
+    use restream_oauth_core::transport::FailureKind;
 
     #[test]
     fn a_difference_is_told_once_and_referred_to_by_its_number_and_a_failure_is_told() {

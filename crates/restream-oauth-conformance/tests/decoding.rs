@@ -10,7 +10,8 @@ use std::io::{self, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use restream_oauth_core::{Client, Delivery, Endpoints, Error, ErrorKind, RefreshToken, Tokens};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::{Client, Delivery, Endpoints, Error, RefreshToken, Tokens};
 use restream_oauth_sandbox::{Endpoint, Fault, Sandbox, What};
 use restream_oauth_ureq::Transport;
 

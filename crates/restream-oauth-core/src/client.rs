@@ -26,7 +26,7 @@ use crate::secret::SecretText;
 ///     .secret("client-secret")
 ///     .redirect_uri("https://app.example/callback")
 ///     .build()?;
-/// # Ok::<(), restream_oauth_core::ConfigError>(())
+/// # Ok::<(), restream_oauth_core::config::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct Client {
@@ -170,7 +170,8 @@ impl ClientBuilder {
     /// [`ConfigError`] names the value that cannot be used, and why.
     ///
     /// ```
-    /// use restream_oauth_core::{Client, ConfigError, UriProblem};
+    /// use restream_oauth_core::Client;
+    /// use restream_oauth_core::config::{ConfigError, UriProblem};
     ///
     /// let refused = Client::builder("id").redirect_uri("http://app.example/callback").build();
     /// assert_eq!(refused.unwrap_err(), ConfigError::RedirectUri(UriProblem::PlainHttp));

@@ -22,6 +22,7 @@ pub use advice::{Advice, Delivery};
 pub use challenge::Challenge;
 pub use code::ErrorCode;
 pub(crate) use dead_grant::means_dead_grant;
+#[doc(hidden)]
 pub use failure::{Failure, FailureKind, Stage};
 pub use kind::{ErrorKind, Malformed, Operation, Salvaged};
 pub(crate) use report::Report;
@@ -34,12 +35,13 @@ pub(crate) use retry_after::RetryAfter;
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use restream_oauth_core::{Advice, Client, Delivery, ErrorCode, ErrorKind, RefreshToken};
+/// use restream_oauth_core::{Advice, Client, Delivery, RefreshToken};
+/// use restream_oauth_core::error::{ErrorCode, ErrorKind};
 ///
 /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-/// let (_request, reader) = client.refresh(&RefreshToken::new("9ca0e1e9")).into_parts();
+/// let (_request, reader) = client.refresh(&RefreshToken::new("9ca0e1e9")).into_parts(SystemTime::UNIX_EPOCH);
 /// let answer = http::Response::builder().status(400).body(r#"{"error":{"name":"invalid_grant"}}"#)?;
-/// let error = reader.read(answer, SystemTime::UNIX_EPOCH).unwrap_err();
+/// let error = reader.read(answer).unwrap_err();
 /// assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant));
 /// assert_eq!(error.delivery(), Delivery::Refused);
 /// assert_eq!(error.advice(), Advice::Reauthorize);

@@ -9,8 +9,8 @@ mod revocation;
 mod token_response;
 
 pub use callback::{AuthorizationCode, CallbackError, state_of};
-pub(crate) use entropy::RandomText;
 pub use entropy::{CodeVerifier, Entropy, InvalidCodeVerifier, State};
+pub(crate) use entropy::{LoginState, RandomText};
 pub use login::{AuthorizationUrl, Login, LoginOptions};
 pub use profile::Profile;
-pub use revocation::{RevocableToken, Revoked};
+pub use revocation::{RevocationOptions, Revoked};

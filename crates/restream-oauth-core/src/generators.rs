@@ -8,16 +8,16 @@
 //! use proptest::prelude::*;
 //! use restream_oauth_core::{Client, RefreshToken, generators};
 //!
-//! # fn main() -> Result<(), restream_oauth_core::ConfigError> {
+//! # fn main() -> Result<(), restream_oauth_core::config::ConfigError> {
 //! let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
 //! proptest!(|(answer in generators::token_answer(), pieces in generators::pieces())| {
-//!     let (_request, mut reader) = client.refresh(&RefreshToken::new("r0")).into_parts();
+//!     let (_request, mut reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
 //!     // In the place of the transport under test:
 //!     let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
 //!     for piece in pieces.of(answer.body.as_bytes()) {
 //!         let _ = reader.chunk(piece);
 //!     }
-//!     let tokens = reader.finish(SystemTime::UNIX_EPOCH).expect("both tokens arrived");
+//!     let tokens = reader.finish().interpret().expect("both tokens arrived");
 //!     prop_assert_eq!(tokens.access_token().expose_secret(), answer.access_token);
 //! });
 //! # Ok(())

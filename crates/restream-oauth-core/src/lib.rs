@@ -16,7 +16,8 @@
 //!
 //! ```
 //! use std::time::SystemTime;
-//! use restream_oauth_core::{Client, Entropy, Failure, FailureKind, Stage};
+//! use restream_oauth_core::{Client, Entropy};
+//! use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 //!
 //! # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
 //! # struct MyStack;
@@ -39,11 +40,10 @@
 //! let code = login.read_callback(&uri_that_came_back)?; // state checked: the door to a code
 //!
 //! // 3: the exchange, on any HTTP stack at all
-//! let (request, reader) = client.exchange(&code).into_parts();
-//! let sent_at = now();
+//! let (request, reader) = client.exchange(&code).into_parts(now());
 //! let tokens = match my_stack.send(request) {
-//!     Ok(response) => reader.read(response, sent_at),
-//!     Err(error) => reader.failed(Stage::AwaitingHead, Failure::from(error), sent_at),
+//!     Ok(response) => reader.read(response),
+//!     Err(error) => reader.fail(Stage::AwaitingHead, Failure::from(error)).interpret(),
 //! }?;
 //! assert_eq!(tokens.access_token().expose_secret(), "a1");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,7 +64,7 @@
 
 mod client;
 mod encoding;
-mod error;
+pub mod error;
 mod flow;
 #[cfg(feature = "proptest")]
 pub mod generators;
@@ -74,21 +74,38 @@ mod registration;
 mod round_trip;
 mod saved;
 mod secret;
-mod token;
+pub mod token;
+
+pub use http;
 
 pub use client::{Client, ClientBuilder};
-pub use encoding::uri::UriProblem;
-pub use error::{
-    Advice, Challenge, Delivery, Error, ErrorCode, ErrorKind, Failure, FailureKind, Malformed, Operation, Salvaged,
-    Stage,
-};
-pub use flow::{
-    AuthorizationCode, AuthorizationUrl, CallbackError, CodeVerifier, Entropy, InvalidCodeVerifier, Login,
-    LoginOptions, Profile, RevocableToken, Revoked, State, state_of,
-};
-pub use registration::{BasicEncoding, ConfigError, Endpoints, TextProblem};
+#[doc(inline)]
+pub use error::{Advice, Delivery, Error};
+pub use flow::{AuthorizationCode, Entropy, Login, Profile, Revoked};
+pub use registration::Endpoints;
 pub use round_trip::{Answer, Body, Call, Reader};
 pub use saved::{Saved, SavedError};
-pub use token::{
-    AccessToken, BearerError, Binding, InvalidScope, Oddity, RefreshToken, Scope, Scopes, TokenType, Tokens,
-};
+#[doc(inline)]
+pub use token::{AccessToken, RefreshToken, Scope, Scopes, Tokens};
+
+/// The configuration of a client: what can be wrong with it, how credentials are written, and what servers other than
+/// Restream's may want.
+pub mod config {
+    pub use crate::encoding::uri::{UriPart, UriProblem};
+    pub use crate::flow::RevocationOptions;
+    pub use crate::registration::{BasicEncoding, ConfigError, TextProblem};
+}
+
+/// Steps 1 and 2 beyond [`Client::login`](crate::Client::login) and [`Login::read_callback`](crate::Login::read_callback).
+pub mod login {
+    pub use crate::flow::{
+        AuthorizationUrl, CallbackError, CodeVerifier, InvalidCodeVerifier, LoginOptions, State, state_of,
+    };
+    pub use crate::saved::redirect_uri_of;
+}
+
+/// What an adapter for an HTTP stack needs beyond [`Call`](crate::Call) and [`Reader`](crate::Reader).
+pub mod transport {
+    pub use crate::error::{Failure, FailureKind, Stage};
+    pub use crate::round_trip::{Interpreter, Unread};
+}

@@ -5,53 +5,55 @@
 //!
 //! ```
 //! # use restream_oauth_core::{Client, RefreshToken};
-//! # fn refresh(client: &Client) {
+//! # fn refresh(client: &Client, now: std::time::SystemTime) {
 //! let call = client.refresh(&RefreshToken::new("r0"));
-//! let (request, reader) = call.into_parts();
+//! let (request, reader) = call.into_parts(now);
 //! # }
 //! ```
 //!
 //! ```compile_fail,E0382
 //! # use restream_oauth_core::{Client, RefreshToken};
-//! # fn refresh(client: &Client) {
+//! # fn refresh(client: &Client, now: std::time::SystemTime) {
 //! let call = client.refresh(&RefreshToken::new("r0"));
-//! let (request, reader) = call.into_parts();
-//! let (request, reader) = call.into_parts();
+//! let (request, reader) = call.into_parts(now);
+//! let (request, reader) = call.into_parts(now);
 //! # }
 //! ```
 //!
 //! ```compile_fail,E0599
 //! # use restream_oauth_core::{Client, RefreshToken};
-//! # fn refresh(client: &Client) {
+//! # fn refresh(client: &Client, now: std::time::SystemTime) {
 //! let call = client.refresh(&RefreshToken::new("r0"));
 //! let again = call.clone();
-//! let (request, reader) = call.into_parts();
+//! let (request, reader) = call.into_parts(now);
 //! # }
 //! ```
 //!
 //! # An answer has one exit
 //!
 //! ```
-//! # use restream_oauth_core::{Error, Failure, FailureKind, Reader, Stage, Tokens};
-//! # fn read(reader: Reader<Tokens>, now: std::time::SystemTime) -> Result<(), Error> {
-//! let tokens = reader.finish(now)?;
-//! # Ok(())
+//! # use restream_oauth_core::{Answer, Reader, Tokens};
+//! # fn read(reader: Reader<Tokens>) -> Answer<Tokens> {
+//! let answer = reader.finish();
+//! # answer
 //! # }
 //! ```
 //!
 //! ```compile_fail,E0382
-//! # use restream_oauth_core::{Error, Failure, FailureKind, Reader, Stage, Tokens};
-//! # fn read(reader: Reader<Tokens>, now: std::time::SystemTime) -> Result<(), Error> {
-//! let tokens = reader.finish(now)?;
-//! let tokens = reader.failed(Stage::ReadingBody, Failure::new(FailureKind::Timeout), now)?;
-//! # Ok(())
+//! # use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+//! # use restream_oauth_core::{Answer, Reader, Tokens};
+//! # fn read(reader: Reader<Tokens>) -> Answer<Tokens> {
+//! let answer = reader.finish();
+//! let answer = reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout));
+//! # answer
 //! # }
 //! ```
 //!
 //! # A code comes from a checked callback
 //!
 //! ```
-//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # use restream_oauth_core::{AuthorizationCode, Client, Login};
+//! # use restream_oauth_core::login::CallbackError;
 //! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
 //! let code: AuthorizationCode = login.read_callback(uri)?;
 //! client.exchange(&code);
@@ -60,7 +62,8 @@
 //! ```
 //!
 //! ```compile_fail,E0308
-//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # use restream_oauth_core::{AuthorizationCode, Client, Login};
+//! # use restream_oauth_core::login::CallbackError;
 //! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
 //! client.exchange("4f1a");
 //! # Ok(())
@@ -68,7 +71,8 @@
 //! ```
 //!
 //! ```compile_fail,E0599
-//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # use restream_oauth_core::{AuthorizationCode, Client, Login};
+//! # use restream_oauth_core::login::CallbackError;
 //! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
 //! let code = AuthorizationCode::new("4f1a");
 //! client.exchange(&code);
@@ -77,7 +81,8 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! # use restream_oauth_core::{AuthorizationCode, CallbackError, Client, Login};
+//! # use restream_oauth_core::{AuthorizationCode, Client, Login};
+//! # use restream_oauth_core::login::CallbackError;
 //! # fn exchange(client: &Client, login: &mut Login, uri: &str) -> Result<(), CallbackError> {
 //! let read = login.read_callback(uri)?;
 //! let code = AuthorizationCode { scopes: None, ..read };

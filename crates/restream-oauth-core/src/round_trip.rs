@@ -1,7 +1,7 @@
 //! One round trip: a request to send and the bounded, chunk-fed reader of its answer.
 //!
-//! Feeding a reader cannot fail. Its only exits are [`Reader::finish`] and [`Reader::failed`] (or [`Reader::end`]
-//! and [`Reader::broke`], which keep the raw bytes), because an answer that broke off may hold a whole pair.
+//! Feeding a reader cannot fail. Its only exits are [`Reader::finish`] and [`Reader::fail`], because an answer that broke
+//! off may hold a whole pair.
 
 mod answer;
 mod arrival;
@@ -13,7 +13,9 @@ mod reader;
 mod received;
 
 pub use answer::Answer;
-pub use call::{Body, Call};
+pub(crate) use arrival::{Head, RefusalHead};
+pub use call::{Body, Call, Interpreter, Unread};
+pub(crate) use collected::Restored;
 pub(crate) use question::Question;
 pub use reader::Reader;
 pub(crate) use received::{Interpret, Received};

@@ -4,6 +4,7 @@ mod access;
 mod binding;
 mod oddity;
 mod refresh;
+mod revocable;
 mod scope;
 mod tokens;
 
@@ -12,6 +13,7 @@ pub use binding::Binding;
 pub(crate) use oddity::Oddities;
 pub use oddity::Oddity;
 pub use refresh::RefreshToken;
+pub use revocable::RevocableToken;
 pub use scope::{InvalidScope, Scope, Scopes};
 pub(crate) use scope::{MOST_FROM_SERVER, is_scope, words};
 pub use tokens::Tokens;

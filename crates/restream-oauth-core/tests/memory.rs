@@ -73,8 +73,8 @@ fn a_call_takes_few_allocations() {
     headers.insert("content-type", http::HeaderValue::from_static("application/json"));
     let mut answer = Response::new(DOCUMENTED);
     *answer.headers_mut() = headers;
-    let (_, reader) = call.into_parts();
-    let (allocations, _, tokens) = measure(|| reader.read(answer, sent_at()));
+    let (_, reader) = call.into_parts(sent_at());
+    let (allocations, _, tokens) = measure(|| reader.read(answer));
     assert!(tokens.is_ok());
     assert!(allocations <= 3, "the documented answer, which is read where it stands: {allocations}");
 }
@@ -82,7 +82,7 @@ fn a_call_takes_few_allocations() {
 fn receiving_holds_no_more_than_the_limit_and_64_kib() {
     let chunk = vec![b' '; 64 * KIB];
     for size in [1, 1000, 4 * KIB, 16 * KIB, 64 * KIB] {
-        let (_, mut reader) = refresh().into_parts();
+        let (_, mut reader) = refresh().into_parts(sent_at());
         let (_, peak, ()) = measure(|| {
             let _ = reader.head(StatusCode::OK, &HeaderMap::new());
             while reader.chunk(&chunk[..size]).is_continue() {}
@@ -108,10 +108,10 @@ fn parsing_takes_no_more_than_four_times_the_answer_and_64_kib() {
     for body in &hostile {
         for status in [200, 400] {
             for bytes in [body.as_bytes(), [b"\xFF\xFE", body.as_bytes()].concat().as_slice(), &lossy(body)] {
-                let (_, mut reader) = refresh().into_parts();
+                let (_, mut reader) = refresh().into_parts(sent_at());
                 let _ = reader.head(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
                 let _ = reader.chunk(bytes);
-                let (_, peak, outcome) = measure(|| reader.finish(sent_at()));
+                let (_, peak, outcome) = measure(|| reader.finish().interpret());
                 drop(outcome);
                 assert!(peak <= 4 * bytes.len() + 64 * KIB, "{status} {body:.20}…: {peak} for {}", bytes.len());
             }

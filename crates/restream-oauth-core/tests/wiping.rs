@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use restream_oauth_core::config::RevocationOptions;
 use restream_oauth_core::{AccessToken, Client, Entropy, RefreshToken, Tokens};
 use support::sent_at;
 
@@ -99,7 +100,7 @@ fn whole_flow() {
         let kept = read(client.refresh(refreshed.refresh_token().unwrap()), ACCESS_ONLY).unwrap();
         drop(kept.clone());
         drop(client.revoke(kept.access_token()));
-        drop(client.revoke_without_hint(kept.refresh_token().unwrap()));
+        drop(client.revoke_with(kept.refresh_token().unwrap(), RevocationOptions::new().without_hint()));
     }
 }
 
@@ -125,12 +126,12 @@ fn failures() {
         b"c4nary- is not JSON",
     ] {
         for size in [1, 7, body.len()] {
-            let (_, mut reader) = refresh().into_parts();
+            let (_, mut reader) = refresh().into_parts(sent_at());
             let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
             for chunk in body.chunks(size) {
                 let _ = reader.chunk(chunk);
             }
-            let outcome = reader.finish(sent_at());
+            let outcome = reader.finish().interpret();
             // What is printed holds no secret, so that its memory holds none.
             drop(format!("{outcome:?}"));
         }
@@ -148,7 +149,7 @@ fn client_with_secret_in_body() -> Client {
 
 /// Feeds the answer from constant memory.
 fn read(call: restream_oauth_core::Call<Tokens>, body: &'static str) -> Result<Tokens, restream_oauth_core::Error> {
-    let (request, reader) = call.into_parts();
+    let (request, reader) = call.into_parts(sent_at());
     drop(request);
-    reader.read(http::Response::new(body), sent_at())
+    reader.read(http::Response::new(body))
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use restream_oauth_core::Stage;
+use restream_oauth_core::transport::Stage;
 
 /// A body of one piece that takes note when it is asked for.
 pub(crate) struct FlaggedBody {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use hyper_util::client::legacy;
-use restream_oauth_core::{Failure, FailureKind};
+use restream_oauth_core::transport::{Failure, FailureKind};
 
 /// A failure before the head of the answer.
 pub(crate) fn of_client(error: legacy::Error) -> Failure {

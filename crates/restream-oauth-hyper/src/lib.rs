@@ -49,7 +49,7 @@
 //! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, which the roots
 //! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
 //! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others. If the proxy cannot
-//! be reached or opens no tunnel, the failure is [`Connect`](restream_oauth_core::FailureKind::Connect); its sources name the
+//! be reached or opens no tunnel, the failure is [`Connect`](restream_oauth_core::transport::FailureKind::Connect); its sources name the
 //! proxy and its reason. The time limit for connecting counts for both.
 //!
 //! For anything else there is [`Transport::with_connector`].

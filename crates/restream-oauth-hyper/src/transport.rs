@@ -15,7 +15,8 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
-use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Body, Call, Error};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -85,34 +86,33 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
     /// # Errors
     /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
     pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        let sent_at = SystemTime::now();
-        self.receive(call).await.read(sent_at)
+        self.receive(call).await.interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
-    /// before, and give it to [`Answer::read`].
+    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything reads it.
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
-        let (request, mut reader) = call.into_parts();
+        let (request, mut reader) = call.into_parts(SystemTime::now());
         let sent = SentFlag::default();
         let deadline = after(self.limits.total);
         let (head, mut body) = match self.send_head(request, &sent, deadline).await {
             Ok(response) => response.into_parts(),
-            Err(failure) => return reader.broke(sent.stage(), failure),
+            Err(failure) => return reader.fail(sent.stage(), failure),
         };
         if reader.head(head.status, &head.headers).is_break() {
-            return reader.end();
+            return reader.finish();
         }
         loop {
             let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
             match timeout_at(deadline, frame).await {
                 Ok(Some(Ok(frame))) => {
                     if frame.data_ref().is_some_and(|bytes| reader.chunk(bytes).is_break()) {
-                        return reader.end();
+                        return reader.finish();
                     }
                 }
-                Ok(Some(Err(error))) => return reader.broke(Stage::ReadingBody, failure::of_body(error)),
-                Ok(None) => return reader.end(),
-                Err(_elapsed) => return reader.broke(Stage::ReadingBody, Failure::new(FailureKind::Timeout)),
+                Ok(Some(Err(error))) => return reader.fail(Stage::ReadingBody, failure::of_body(error)),
+                Ok(None) => return reader.finish(),
+                Err(_elapsed) => return reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout)),
             }
         }
     }

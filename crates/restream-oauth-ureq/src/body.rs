@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::io::{self, Cursor, Read};
 use std::rc::Rc;
 
-use restream_oauth_core::{Body, Stage};
+use restream_oauth_core::Body;
+use restream_oauth_core::transport::Stage;
 use ureq::SendBody;
 
 /// A body that takes note when it is read. An empty one is none at all, so its flag stays unset whatever happens.
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn the_flag_is_set_by_the_first_read_and_by_nothing_before() {
         let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build().unwrap();
-        let (request, _reader) = client.refresh(&RefreshToken::new("r1")).into_parts();
+        let (request, _reader) = client.refresh(&RefreshToken::new("r1")).into_parts(std::time::SystemTime::UNIX_EPOCH);
         let sent = SentFlag::default();
         let mut reader = flagged(request.into_body(), &sent).into_reader();
         assert_eq!(sent.stage(), Stage::BeforeBody);

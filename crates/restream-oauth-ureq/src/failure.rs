@@ -2,7 +2,7 @@
 
 use std::io;
 
-use restream_oauth_core::{Failure, FailureKind, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 use ureq::Error;
 
 /// A failure before the head of the answer. `stage` says whether the body was asked for; of a call without a body

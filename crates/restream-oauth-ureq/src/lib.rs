@@ -40,7 +40,7 @@
 //! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on, and no call
 //!   can turn off. With the first two, an answer that nobody asked to compress is decoded, where it is an error otherwise.
 //!   `charset` can spoil an answer: tokens in UTF-8 that come as `text/plain; charset=utf-16`, say, are then
-//!   [`Malformed`](restream_oauth_core::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
+//!   [`Malformed`](restream_oauth_core::error::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
 //!   either way.
 //!
 //! # A proxy
@@ -55,7 +55,7 @@
 //! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
 //! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others, and an agent of your
 //! own may have them. If the proxy cannot be reached or opens no tunnel, the failure is
-//! [`Connect`](restream_oauth_core::FailureKind::Connect), and its source has the reason.
+//! [`Connect`](restream_oauth_core::transport::FailureKind::Connect), and its source has the reason.
 //!
 //! # Several addresses
 //!

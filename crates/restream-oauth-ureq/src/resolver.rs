@@ -49,7 +49,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use restream_oauth_core::{Client, Endpoints, ErrorCode, ErrorKind, RefreshToken};
+    use restream_oauth_core::error::{ErrorCode, ErrorKind};
+    use restream_oauth_core::{Client, Endpoints, RefreshToken};
     use restream_oauth_sandbox::Sandbox;
     use socket2::{Domain, Socket, Type};
     use ureq::Agent;

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
-use restream_oauth_core::{Answer, Body, Call, Error, Stage};
+use restream_oauth_core::transport::Stage;
+use restream_oauth_core::{Answer, Body, Call, Error};
 use rustls::pki_types::CertificateDer;
 use ureq::{Agent, SendBody};
 
@@ -83,25 +84,24 @@ impl Transport {
     /// # Errors
     /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
     pub fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        let sent_at = SystemTime::now();
-        self.receive(call).read(sent_at)
+        self.receive(call).interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
-    /// before, and give it to [`Answer::read`].
+    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything reads it.
     pub fn receive<T>(&self, call: Call<T>) -> Answer<T> {
-        let (request, mut reader) = call.into_parts();
+        let (request, mut reader) = call.into_parts(SystemTime::now());
         let has_body = !request.body().is_empty();
         let sent = SentFlag::default();
         let (head, body) = match self.agent.run(self.prepare(request, &sent)) {
             Ok(response) => response.into_parts(),
             Err(error) => {
                 let stage = sent.stage();
-                return reader.broke(stage, failure::of_call(error, stage, has_body));
+                return reader.fail(stage, failure::of_call(error, stage, has_body));
             }
         };
         if reader.head(head.status, &head.headers).is_break() {
-            return reader.end();
+            return reader.finish();
         }
         let mut body = body.into_reader();
         // One byte at a time: ureq drops what a read has already decoded when a chunk later in it is malformed, and
@@ -109,14 +109,14 @@ impl Transport {
         let mut byte = [0];
         loop {
             match body.read(&mut byte) {
-                Ok(0) => return reader.end(),
+                Ok(0) => return reader.finish(),
                 Ok(_) => {
                     if reader.chunk(&byte).is_break() {
-                        return reader.end();
+                        return reader.finish();
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return reader.broke(Stage::ReadingBody, failure::of_body(error)),
+                Err(error) => return reader.fail(Stage::ReadingBody, failure::of_body(error)),
             }
         }
     }

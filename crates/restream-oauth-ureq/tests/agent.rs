@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use restream_oauth_core::{Client, Delivery, ErrorKind, FailureKind, RefreshToken};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Client, Delivery, RefreshToken};
 use restream_oauth_sandbox::{Fault, Sandbox, What};
 use restream_oauth_ureq::{Limits, Transport, ureq};
 use sandboxed::{client, tokens};

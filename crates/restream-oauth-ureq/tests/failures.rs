@@ -4,9 +4,10 @@ mod sandboxed;
 
 use std::time::Instant;
 
-use restream_oauth_core::{
-    AccessToken, Advice, Client, Delivery, Endpoints, ErrorKind, FailureKind, Oddity, RefreshToken,
-};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{AccessToken, Advice, Client, Delivery, Endpoints, RefreshToken};
 use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, Sandbox, What};
 use restream_oauth_ureq::Transport;
 use sandboxed::{client, short, tokens};

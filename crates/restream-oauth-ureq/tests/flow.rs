@@ -2,7 +2,8 @@
 
 mod sandboxed;
 
-use restream_oauth_core::{AccessToken, Advice, Delivery, ErrorCode, ErrorKind, RefreshToken};
+use restream_oauth_core::error::{ErrorCode, ErrorKind};
+use restream_oauth_core::{AccessToken, Advice, Delivery, RefreshToken};
 use restream_oauth_sandbox::{Endpoint, Fault, Sandbox, What};
 use restream_oauth_ureq::Transport;
 use sandboxed::{client, code, tokens};
@@ -93,10 +94,9 @@ fn no_redirect_is_followed() {
 fn an_answer_can_be_kept_before_it_is_read() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
-    let sent_at = std::time::SystemTime::now();
     let answer = Transport::new().unwrap().receive(client.exchange(&code(&sandbox, &client)));
     assert!(answer.is_whole());
     let tokens = String::from_utf8(answer.expose_body().to_vec()).unwrap();
-    let read = answer.read(sent_at).unwrap();
+    let read = answer.interpret().unwrap();
     assert!(tokens.contains(read.access_token().expose_secret()));
 }

@@ -2,7 +2,9 @@
 
 mod sandboxed;
 
-use restream_oauth_core::{Advice, Delivery, ErrorKind, FailureKind, RefreshToken};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, RefreshToken};
 use restream_oauth_sandbox::{Certificate, Ending, Fault, Point, Sandbox, What};
 use restream_oauth_ureq::Transport;
 use restream_oauth_ureq::rustls::crypto::CryptoProvider;

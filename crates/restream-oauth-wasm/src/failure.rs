@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use restream_oauth_core::{Failure, FailureKind};
+use restream_oauth_core::transport::{Failure, FailureKind};
 use wasm_bindgen::JsValue;
 
 use crate::platform::get;

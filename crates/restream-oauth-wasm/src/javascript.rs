@@ -16,7 +16,8 @@ use std::time::SystemTime;
 
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;
-use restream_oauth_core::{Body, Call, Failure, Reader, Stage};
+use restream_oauth_core::transport::{Failure, Stage};
+use restream_oauth_core::{Body, Call, Reader};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -29,7 +30,7 @@ const TYPES: &str = include_str!("javascript/types.d.ts");
 /// Sends a call that could be built, and settles with what `resolve` makes of its outcome.
 fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, resolve: fn(&T) -> JsValue) -> Promise {
     let parts = call.map(|call| {
-        let (request, reader) = call.into_parts();
+        let (request, reader) = call.into_parts(now());
         (request, Box::new(Asked { reader, resolve }) as Box<dyn Ask + Send>)
     });
     drive(transport.clone(), parts)
@@ -39,16 +40,15 @@ fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, re
 fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask + Send>), JsValue>) -> Promise {
     future_to_promise(async move {
         let (request, mut asked) = parts?;
-        let sent_at = now();
         let end = transport.drive(&request, &mut |piece| asked.feed(piece)).await;
-        asked.settle(end, sent_at)
+        asked.settle(end)
     })
 }
 
 /// The reader of an answer, whatever the answer becomes.
 trait Ask {
     fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()>;
-    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>, sent_at: SystemTime) -> Result<JsValue, JsValue>;
+    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>) -> Result<JsValue, JsValue>;
 }
 
 struct Asked<T> {
@@ -61,11 +61,11 @@ impl<T> Ask for Asked<T> {
         piece.feed(&mut self.reader)
     }
 
-    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>, sent_at: SystemTime) -> Result<JsValue, JsValue> {
-        let outcome = match end {
-            Ok(()) => self.reader.finish(sent_at),
-            Err((stage, failure)) => self.reader.failed(stage, failure, sent_at),
+    fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>) -> Result<JsValue, JsValue> {
+        let answer = match end {
+            Ok(()) => self.reader.finish(),
+            Err((stage, failure)) => self.reader.fail(stage, failure),
         };
-        outcome.map(|value| (self.resolve)(&value)).map_err(|error| errors::round_trip(&error))
+        answer.interpret().map(|value| (self.resolve)(&value)).map_err(|error| errors::round_trip(&error))
     }
 }

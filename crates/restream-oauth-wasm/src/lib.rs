@@ -30,7 +30,7 @@
 //!   [`Unknown`](restream_oauth_core::Delivery::Unknown), even where the server was not there. Only a request that was
 //!   never handed to `fetch` is `NotSent`.
 //! - **Why a connection failed.** Browsers, Deno and workerd hide it: the kind is
-//!   [`Other`](restream_oauth_core::FailureKind::Other). Node and Bun tell a code, which is read.
+//!   [`Other`](restream_oauth_core::transport::FailureKind::Other). Node and Bun tell a code, which is read.
 //! - **Which redirect it was.** A browser answers `redirect: "manual"` with an empty answer of status 0. It is reported
 //!   as `Redirected` with status 302, whichever it was; other runtimes give the real status.
 //! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Object, Promise};
-use restream_oauth_core::{Failure, FailureKind};
+use restream_oauth_core::transport::{Failure, FailureKind};
 use wasm_bindgen::JsValue;
 
 use crate::failure;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use js_sys::Function;
-use restream_oauth_core::{Answer, Body, Call, Error, Failure, FailureKind, Reader, Stage};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Answer, Body, Call, Error, Reader};
 use wasm_bindgen::JsValue;
 
 use crate::failure;
@@ -42,17 +43,16 @@ impl Transport {
     /// # Errors
     /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
     pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        let sent_at = now();
-        self.receive(call).await.read(sent_at)
+        self.receive(call).await.interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it: for who must save the bytes first. Take the time
-    /// ([`now`]) before, and give it to [`Answer::read`].
+    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything reads it.
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
-        let (request, mut reader) = call.into_parts();
+        let (request, mut reader) = call.into_parts(now());
         match self.drive(&request, &mut |piece| piece.feed(&mut reader)).await {
-            Ok(()) => reader.end(),
-            Err((stage, failure)) => reader.broke(stage, failure),
+            Ok(()) => reader.finish(),
+            Err((stage, failure)) => reader.fail(stage, failure),
         }
     }
 

@@ -2,12 +2,11 @@
 
 mod transcript;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::StatusCode;
-use restream_oauth_core::{
-    AuthorizationCode, Call, Client, Endpoints, Error, ErrorCode, ErrorKind, Login, Profile, RefreshToken, Tokens,
-};
+use restream_oauth_core::error::{ErrorCode, ErrorKind};
+use restream_oauth_core::{AuthorizationCode, Call, Client, Endpoints, Error, Login, Profile, RefreshToken, Tokens};
 use restream_oauth_hyper::{Limits, Transport};
 use restream_oauth_sandbox::Sandbox;
 
@@ -139,11 +138,10 @@ impl Run {
     /// that is not whole or has another status than the documented one.
     async fn send<T>(&self, title: &str, call: Call<T>, status: StatusCode) -> Result<Result<T, Error>, Failure> {
         tell(&format!("\n{title}\n{}", transcript::request(call.request())))?;
-        let sent_at = SystemTime::now();
         let answer = self.transport.receive(call).await;
         tell(&transcript::answer(answer.status(), answer.expose_body()))?;
         let documented = answer.status() == Some(status) && answer.is_whole();
-        match answer.read(sent_at) {
+        match answer.interpret() {
             outcome if documented => Ok(outcome),
             Ok(_) => Err(not_documented(&format!("a whole answer with status {}", status.as_u16()))),
             Err(error) => Err(Failure::from(error).and(&format!("expected status {}", status.as_u16()))),

@@ -2,9 +2,10 @@
 //! tried before, and nothing that arrives is lost.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use restream_oauth_core::{Advice, Client, Delivery, Error, RefreshToken, Salvaged};
+use restream_oauth_core::error::Salvaged;
+use restream_oauth_core::{Advice, Client, Delivery, Error, RefreshToken};
 use restream_oauth_hyper::Transport;
 use zeroize::Zeroizing;
 
@@ -88,7 +89,6 @@ impl Run {
         refresh_token: &RefreshToken,
         room: Option<Place>,
     ) -> Result<Result<(), NoPair>, Failure> {
-        let sent_at = SystemTime::now();
         let call = self.client.refresh(refresh_token);
         let answer = Interruptions::watch().put_off(self.transport.receive(call)).await;
         let answer = answer.map_err(|GivenUp| {
@@ -97,7 +97,7 @@ impl Run {
             Failure::new(Exit::Interrupted, message)
         })?;
         let body = Zeroizing::new(answer.expose_body().to_vec());
-        match (answer.read(sent_at), self.file.as_ref().zip(room)) {
+        match (answer.interpret(), self.file.as_ref().zip(room)) {
             (Ok(tokens), None) => print_tokens(&tokens).map(Ok),
             (Ok(tokens), Some((file, room))) => {
                 put_in_place(file, room, &tokens)?;

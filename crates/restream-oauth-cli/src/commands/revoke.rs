@@ -1,5 +1,7 @@
 //! `revoke`: step 5. Revoking either token kills both.
 
+use restream_oauth_core::config::RevocationOptions;
+use restream_oauth_core::{Call, Client, Revoked};
 use serde_json::json;
 
 use crate::arguments::{Revoke, TokenKind};
@@ -9,8 +11,6 @@ use crate::terminal::{print_json, say};
 use crate::tokens::file::TokenFile;
 use crate::tokens::owner::Owner;
 use crate::tokens::source::Given;
-
-use restream_oauth_core::{Call, Client, RevocableToken, Revoked};
 
 pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
     let client = if authenticates(options) {
@@ -45,14 +45,15 @@ fn call(options: &Revoke, client: &Client, given: Given) -> Result<Call<Revoked>
     });
     // Which of both a bare token is, only its owner knows.
     let hint = !options.no_hint && (options.token.is_some() || matches!(given, Given::Saved(_)));
-    let revoke = |token: RevocableToken<'_>| match (authenticates(options), hint) {
-        (false, true) => client.revoke(token),
-        (false, false) => client.revoke_without_hint(token),
-        (true, true) => client.revoke_authenticated(token),
-        (true, false) => client.revoke_authenticated_without_hint(token),
-    };
+    let mut request = RevocationOptions::new();
+    if !hint {
+        request = request.without_hint();
+    }
+    if authenticates(options) {
+        request = request.client_authentication();
+    }
     Ok(match kind {
-        TokenKind::Access => revoke((&given.access_token()).into()),
-        TokenKind::Refresh => revoke((&given.refresh_token()?).into()),
+        TokenKind::Access => client.revoke_with(&given.access_token(), request),
+        TokenKind::Refresh => client.revoke_with(&given.refresh_token()?, request),
     })
 }

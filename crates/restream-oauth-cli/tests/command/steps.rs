@@ -1,6 +1,7 @@
 //! One step a command, for scripts: what goes in, what comes out, and the exit codes.
 
-use restream_oauth_core::{Oddity, Tokens};
+use restream_oauth_core::Tokens;
+use restream_oauth_core::token::Oddity;
 use restream_oauth_sandbox::{Certificate, Endpoint, Fault, What};
 
 use crate::support::{Outcome, Setup, sandbox};

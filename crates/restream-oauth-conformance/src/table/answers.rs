@@ -1,7 +1,9 @@
 //! Answers that arrive whole: refusals, redirects, and answers that nobody expects.
 
 use http::StatusCode;
-use restream_oauth_core::{Advice, ErrorCode, ErrorKind, FailureKind, Malformed};
+use restream_oauth_core::Advice;
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed};
+use restream_oauth_core::transport::FailureKind;
 
 use crate::outcome::{Kind, Outcome, RETRY, code_in_doubt, in_doubt, may_be_repeated, refused, retry_after};
 use crate::scenario::{Case, Operation, Scenario};

@@ -1,7 +1,8 @@
 //! The answer breaks off, or never comes: after the server acted, unless it says otherwise.
 
 use http::StatusCode;
-use restream_oauth_core::{FailureKind, Malformed};
+use restream_oauth_core::error::Malformed;
+use restream_oauth_core::transport::FailureKind;
 
 use crate::outcome::{Kind, Outcome, code_in_doubt, half_arrived, in_doubt, may_be_repeated};
 use crate::scenario::{Case, Operation, Scenario};

@@ -1,7 +1,7 @@
 //! How the answer is framed: lengths, chunks, versions of HTTP, and answers before the answer.
 
 use http::StatusCode;
-use restream_oauth_core::FailureKind;
+use restream_oauth_core::transport::FailureKind;
 
 use crate::outcome::{Outcome, half_arrived, in_doubt};
 use crate::scenario::{Case, Scenario};

@@ -1,6 +1,7 @@
 //! Too much, or too slowly: memory is bounded by the reader, time by the stack.
 
-use restream_oauth_core::{ErrorKind, FailureKind};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::transport::FailureKind;
 
 use crate::outcome::{Outcome, in_doubt};
 use crate::scenario::{Case, Scenario};

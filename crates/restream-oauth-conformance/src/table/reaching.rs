@@ -1,7 +1,8 @@
 //! Reaching the server: name, connection, TLS. Where no byte of the body left, a stack that can prove it says so.
 
 use http::StatusCode;
-use restream_oauth_core::{FailureKind, Malformed};
+use restream_oauth_core::error::Malformed;
+use restream_oauth_core::transport::FailureKind;
 
 use crate::outcome::{Outcome, in_doubt, not_sent};
 use crate::scenario::{Case, Certificate, Operation, Scenario, Server};

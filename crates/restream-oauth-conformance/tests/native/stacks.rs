@@ -74,7 +74,7 @@ impl Stack for Reqwest {
     }
 
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        self.0.block_on(super::reqwest_glue::send(&self.1, call))
+        self.0.block_on(super::reqwest_glue::receive(&self.1, call)).interpret()
     }
 }
 
@@ -88,7 +88,7 @@ impl Stack for Minreq {
     }
 
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        super::minreq_glue::send(call, self.0)
+        super::minreq_glue::receive(call, self.0).interpret()
     }
 }
 
@@ -102,7 +102,7 @@ impl Stack for Tcp {
     }
 
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        super::tcp::send(call, self.0)
+        super::tcp::receive(call, self.0).interpret()
     }
 }
 
@@ -123,7 +123,7 @@ impl Stack for Curl {
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         let cacert = self.root_certificate.as_ref().map(|path| format!("cacert=\"{}\"", path.display()));
         let cacert = cacert.unwrap_or_default();
-        super::curl::send(call, self.limit, &cacert)
+        super::curl::receive(call, self.limit, &cacert).interpret()
     }
 }
 

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use restream_oauth_conformance::Outcome;
-use restream_oauth_core::{AccessToken, Client, Endpoints, ErrorKind, FailureKind};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{AccessToken, Client, Endpoints};
 
 use crate::stacks::{Curl, Hyper, Minreq, Reqwest, Stack, Tcp, Ureq};
 

@@ -88,7 +88,7 @@ pub(crate) fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
 /// Decodes one name or value; `None` if an escape is broken or the bytes are not UTF-8.
 pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Some(CleanText::AsItStands(text));
+        return Some(CleanText::Borrowed(text));
     }
     // Decoded text is never longer.
     let mut decoded = WipedBuffer::with_room_for(text.len());
@@ -101,7 +101,7 @@ pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
         };
         decoded.push_if_there_is_room(&[byte]);
     }
-    std::str::from_utf8(decoded.as_slice()).ok().map(|text| CleanText::Made(SecretText::from(text)))
+    std::str::from_utf8(decoded.as_slice()).ok().map(|text| CleanText::Owned(SecretText::from(text)))
 }
 
 /// The names and values of a form or query, still encoded; empty pairs are left out.

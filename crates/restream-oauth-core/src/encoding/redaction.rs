@@ -26,14 +26,14 @@ pub(crate) fn code(text: &str, secrets: &[CleanText<'_>]) -> Box<str> {
 pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanText<'a> {
     let parts = || Parts::of(text, secrets);
     if parts().all(|part| matches!(part, Part::Plain(_))) {
-        return CleanText::AsItStands(text);
+        return CleanText::Borrowed(text);
     }
     let mut length = 0_usize;
     for part in parts() {
         length = length.saturating_add(match part {
             Part::Plain(plain) => plain.len(),
             Part::Secret => CUT_OUT.len(),
-            Part::Hidden => return CleanText::AsItStands(CUT_OUT),
+            Part::Hidden => return CleanText::Borrowed(CUT_OUT),
         });
     }
     let mut clean = SecretText::with_capacity(length);
@@ -43,7 +43,7 @@ pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanTex
             Part::Secret | Part::Hidden => clean.push_str(CUT_OUT),
         }
     }
-    CleanText::Made(clean)
+    CleanText::Owned(clean)
 }
 
 fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     fn secrets<'a>(all: &[&'a str]) -> Vec<CleanText<'a>> {
-        all.iter().map(|&secret| CleanText::AsItStands(secret)).collect()
+        all.iter().map(|&secret| CleanText::Borrowed(secret)).collect()
     }
 
     #[test]
@@ -290,6 +290,6 @@ mod tests {
 
     #[test]
     fn a_text_that_has_no_secret_stays_where_it_is() {
-        assert!(matches!(redacted("plain", &secrets(&["s3cret"])), CleanText::AsItStands("plain")));
+        assert!(matches!(redacted("plain", &secrets(&["s3cret"])), CleanText::Borrowed("plain")));
     }
 }

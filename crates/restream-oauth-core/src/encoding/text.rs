@@ -12,8 +12,8 @@ pub(crate) struct Text<'a> {
 }
 
 enum TextBytes<'a> {
-    AsTheyStand(&'a [u8]),
-    Made(WipedBuffer),
+    Borrowed(&'a [u8]),
+    Owned(WipedBuffer),
 }
 
 impl<'a> Text<'a> {
@@ -30,7 +30,7 @@ impl<'a> Text<'a> {
         // A character that is cut at the very end is not strange.
         let odd = checked.is_err_and(|error| error.error_len().is_some());
         Self {
-            body: TextBytes::AsTheyStand(bytes),
+            body: TextBytes::Borrowed(bytes),
             oddly_encoded: odd || without_mark.is_some(),
             wholly_utf8: checked.is_ok(),
         }
@@ -48,13 +48,13 @@ impl<'a> Text<'a> {
             let encoded = character.map(|character| character.encode_utf8(&mut utf8).as_bytes());
             made.push_if_there_is_room(encoded.unwrap_or(b"\xFF"));
         }
-        Self { body: TextBytes::Made(made), oddly_encoded: true, wholly_utf8: false }
+        Self { body: TextBytes::Owned(made), oddly_encoded: true, wholly_utf8: false }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.body {
-            TextBytes::AsTheyStand(bytes) => bytes,
-            TextBytes::Made(bytes) => bytes.as_slice(),
+            TextBytes::Borrowed(bytes) => bytes,
+            TextBytes::Owned(bytes) => bytes.as_slice(),
         }
     }
 }

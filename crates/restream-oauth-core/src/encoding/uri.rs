@@ -16,7 +16,8 @@ pub enum UriProblem {
     Empty,
     /// Not of the form `scheme://host/…`.
     NotAbsolute,
-    /// A scheme that is neither `https` nor `http`.
+    /// A scheme that is neither `https` nor `http`; of a redirect URI, nor a private-use scheme (RFC 8252 §7.1): one with
+    /// a dot in it, such as `com.example.app:/callback`.
     Scheme,
     /// `http` to a host that is not a loopback address.
     PlainHttp,
@@ -42,7 +43,7 @@ impl fmt::Display for UriProblem {
         f.write_str(match self {
             Self::Empty => "it is empty",
             Self::NotAbsolute => "it must be absolute: https://host/path",
-            Self::Scheme => "its scheme must be https (or http on loopback)",
+            Self::Scheme => "its scheme must be https, or http on loopback; a redirect URI may have an app's own, which has a dot in it",
             Self::PlainHttp => "plain http is only for loopback: write https, or a literal 127.0.0.1 or [::1]",
             Self::UserInformation => "it must not hold a user name or password",
             Self::Fragment => "it must not have a fragment (#…)",
@@ -55,10 +56,10 @@ impl fmt::Display for UriProblem {
     }
 }
 
-/// An absolute `http` or `https` URI, split.
+/// An absolute URI, split: `https`, `http`, or a redirect URI of a private-use scheme, which has no host and port 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
-    pub(crate) https: bool,
+    pub(crate) scheme: &'a str,
     pub(crate) host: &'a str,
     pub(crate) port: u16,
     pub(crate) path: &'a str,
@@ -66,12 +67,45 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Same scheme, host, port and path. The query is left to the caller.
-    pub(crate) fn same_place(&self, other: &Parts<'_>) -> bool {
-        self.https == other.https
-            && self.host.eq_ignore_ascii_case(other.host)
-            && self.port == other.port
-            && self.path == other.path
+    fn is_https(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("https")
+    }
+
+    /// The first part in which it differs from `other`; `None` for the same place. The query is left to the caller.
+    pub(crate) fn difference(&self, other: &Parts<'_>) -> Option<UriPart> {
+        [
+            (UriPart::Scheme, self.scheme.eq_ignore_ascii_case(other.scheme)),
+            (UriPart::Host, self.host.eq_ignore_ascii_case(other.host)),
+            (UriPart::Port, self.port == other.port),
+            (UriPart::Path, self.path == other.path),
+        ]
+        .into_iter()
+        .find_map(|(part, same)| (!same).then_some(part))
+    }
+}
+
+/// A part of a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UriPart {
+    /// `https`, `http`, or a private-use scheme.
+    Scheme,
+    /// The host.
+    Host,
+    /// The port, which may be that of the scheme.
+    Port,
+    /// The path.
+    Path,
+}
+
+impl fmt::Display for UriPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "scheme",
+            Self::Host => "host",
+            Self::Port => "port",
+            Self::Path => "path",
+        })
     }
 }
 
@@ -103,36 +137,56 @@ impl fmt::Debug for Place<'_> {
 /// secrets go there, and who answers for `localhost` is the resolver's choice.
 pub(crate) fn endpoint(text: &str) -> Result<Parts<'_>, UriProblem> {
     let parts = split(text)?;
-    if !parts.https && !is_loopback_address(parts.host) {
+    if !parts.is_https() && !is_loopback_address(parts.host) {
         return Err(UriProblem::PlainHttp);
     }
     Ok(parts)
 }
 
-/// Checks a redirect URI: `https`, or `http` on a literal loopback address or `localhost`, to which we send nothing.
+/// Checks a redirect URI, to which we send nothing: `https`, `http` on a literal loopback address or `localhost`, or a
+/// private-use scheme.
 pub(crate) fn redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
-    let parts = split(text)?;
+    let parts = split_redirect(text)?;
     let local = is_loopback_address(parts.host) || parts.host.eq_ignore_ascii_case("localhost");
-    if !parts.https && !local {
+    if parts.scheme.eq_ignore_ascii_case("http") && !local {
         return Err(UriProblem::PlainHttp);
     }
     Ok(parts)
+}
+
+/// As [`split`], and takes a private-use scheme too (RFC 8252 §7.1): the reverse of a domain name, so it has a dot.
+pub(crate) fn split_redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_private_use_scheme(scheme) => {
+            check(text)?;
+            // There is no authority to name, so one slash follows; some applications write two.
+            if !rest.starts_with('/') {
+                return Err(UriProblem::NotAbsolute);
+            }
+            let (path, query) = split_query(rest);
+            Ok(Parts { scheme, host: "", port: 0, path, query })
+        }
+        _ => split(text),
+    }
+}
+
+/// RFC 3986 §3.1, with dots as in a domain name.
+pub(crate) fn is_private_use_scheme(scheme: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+'))
+    };
+    scheme.contains('.')
+        && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.split('.').all(is_label)
 }
 
 /// Splits an absolute `http` or `https` URI (RFC 3986 §3) and refuses all that is not one.
 pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
-    if text.is_empty() {
-        return Err(UriProblem::Empty);
-    }
-    // `http::Uri` keeps lengths and offsets in 16 bits.
-    if text.len() >= usize::from(u16::MAX) {
-        return Err(UriProblem::TooLong);
-    }
-    check_characters(text)?;
+    check(text)?;
     let (scheme, rest) = split_scheme(text).ok_or(UriProblem::NotAbsolute)?;
-    let https = match scheme {
-        _ if scheme.eq_ignore_ascii_case("https") => true,
-        _ if scheme.eq_ignore_ascii_case("http") => false,
+    let default_port = match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => 443,
+        _ if scheme.eq_ignore_ascii_case("http") => 80,
         _ => return Err(UriProblem::Scheme),
     };
     let (authority, path_and_query) =
@@ -141,18 +195,28 @@ pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
         return Err(UriProblem::UserInformation);
     }
     let (host, port) = split_authority(authority)?;
-    let (path, query) = match path_and_query.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path_and_query, None),
-    };
-    let port = match port {
-        Some(port) => port,
-        None if https => 443,
-        None => 80,
-    };
+    let (path, query) = split_query(path_and_query);
     // An empty path and `/` name the same place (RFC 3986 §6.2.3).
     let path = if path.is_empty() { "/" } else { path };
-    Ok(Parts { https, host, port, path, query })
+    Ok(Parts { scheme, host, port: port.unwrap_or(default_port), path, query })
+}
+
+fn check(text: &str) -> Result<(), UriProblem> {
+    if text.is_empty() {
+        return Err(UriProblem::Empty);
+    }
+    // `http::Uri` keeps lengths and offsets in 16 bits.
+    if text.len() >= usize::from(u16::MAX) {
+        return Err(UriProblem::TooLong);
+    }
+    check_characters(text)
+}
+
+fn split_query(path_and_query: &str) -> (&str, Option<&str>) {
+    match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    }
 }
 
 /// What stands before and after the first `://`. By bytes: to look for text takes tables that are made for each search.
@@ -220,10 +284,10 @@ mod tests {
     #[test]
     fn a_uri_is_split_into_its_parts() {
         let parts = split("HTTPS://API.example:8443/a/b?x=1&y").unwrap();
-        let expected = Parts { https: true, host: "API.example", port: 8443, path: "/a/b", query: Some("x=1&y") };
+        let expected = Parts { scheme: "HTTPS", host: "API.example", port: 8443, path: "/a/b", query: Some("x=1&y") };
         assert_eq!(parts, expected);
         let parts = split("http://[::1]?").unwrap();
-        assert_eq!(parts, Parts { https: false, host: "::1", port: 80, path: "/", query: Some("") });
+        assert_eq!(parts, Parts { scheme: "http", host: "::1", port: 80, path: "/", query: Some("") });
     }
 
     /// OAuth 2.1 draft §1.5, RFC 9700 §2.6, openpubkey #375.

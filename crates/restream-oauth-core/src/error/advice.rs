@@ -277,6 +277,7 @@ pub(super) fn advice(report: &Report, delivery: Delivery) -> Advice {
 mod tests {
     use std::fmt::Write as _;
 
+    use super::super::failure::FailureKind;
     use super::*;
 
     fn statuses(statuses: Statuses) -> String {
@@ -378,8 +379,7 @@ mod tests {
                             None => ErrorKind::Status(status),
                         };
                         for (not_sent, truncated) in [(false, false), (false, true), (true, true)] {
-                            let kind =
-                                if not_sent { ErrorKind::Transport(crate::FailureKind::Connect) } else { kind.clone() };
+                            let kind = if not_sent { ErrorKind::Transport(FailureKind::Connect) } else { kind.clone() };
                             let report = Report {
                                 operation,
                                 kind,

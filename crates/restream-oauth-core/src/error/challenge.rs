@@ -11,7 +11,7 @@ use crate::token::{MOST_FROM_SERVER, Scopes};
 ///
 /// ```
 /// use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-/// use restream_oauth_core::{Challenge, ErrorCode};
+/// use restream_oauth_core::error::{Challenge, ErrorCode};
 ///
 /// let mut headers = HeaderMap::new();
 /// let value = r#"Basic realm="x", Bearer error="insufficient_scope", scope="chat.read chat.write""#;

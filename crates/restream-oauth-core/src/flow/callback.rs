@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::entropy::{CodeVerifier, State};
 use super::login::Login;
-use crate::encoding::{form, redaction, uri};
+use crate::encoding::uri::{self, UriPart};
+use crate::encoding::{form, redaction};
 use crate::error::ErrorCode;
 use crate::secret::{CleanText, SecretText, same_text};
 use crate::token::{MOST_FROM_SERVER, Scopes, words};
@@ -13,8 +14,12 @@ use crate::token::{MOST_FROM_SERVER, Scopes, words};
 impl Login {
     /// Reads the redirect back: an absolute URI, what a server sees of it (`/callback?…`), or a bare query.
     ///
-    /// It accepts once. Any refusal leaves the login open, because anyone can send a stray or forged callback; but
+    /// The login accepts one callback. Any refusal leaves it open, because anyone can send a stray or forged callback; but
     /// see [`CallbackError::NoParameters`], which is how Restream says that the user denied.
+    ///
+    /// Behind a proxy that rewrites URLs the path or the host may differ from the redirect URI: hand over the query alone.
+    /// Browsers may prefetch a URL: a web application does not read a request whose `Sec-Purpose` (or `Purpose`) header
+    /// contains `prefetch`, because the real navigation comes later, and a code works once.
     ///
     /// # Errors
     /// [`CallbackError`] says what is wrong. No exchange can be built from it.
@@ -24,7 +29,7 @@ impl Login {
             return Err(CallbackError::NoParameters);
         }
         let state = parameters.state.ok_or(CallbackError::StateMissing)?;
-        if !same_text(&state, self.state.as_str()) {
+        if !same_text(&state, self.state.text()) {
             return Err(CallbackError::StateMismatch);
         }
         if self.accepted {
@@ -42,26 +47,28 @@ impl Login {
             redirect_uri: Arc::clone(&self.registration.redirect_uri),
             verifier: self.verifier.as_ref().map(|verifier| SecretText::from(verifier.as_str())),
             scopes: parameters.scopes,
+            state_data: self.state.data(),
         })
     }
 
     /// The query, if the URI is the redirect URI.
     fn query_of<'a>(&self, uri: &'a str) -> Result<&'a str, CallbackError> {
-        let expected = uri::split(&self.registration.redirect_uri).map_err(|_| CallbackError::WrongPlace)?;
+        let wrong = |part| CallbackError::WrongPlace { part };
+        let expected = uri::split_redirect(&self.registration.redirect_uri).map_err(|_| wrong(None))?;
         match CallbackUri::of(uri) {
             CallbackUri::Absolute { place, query } => {
-                let place = uri::split(place).map_err(|_| CallbackError::WrongPlace)?;
-                if place.same_place(&expected) { Ok(query) } else { Err(CallbackError::WrongPlace) }
+                let place = uri::split_redirect(place).map_err(|_| wrong(None))?;
+                place.difference(&expected).map_or(Ok(query), |part| Err(wrong(Some(part))))
             }
             CallbackUri::Origin { path, query } if path == expected.path => Ok(query),
-            CallbackUri::Origin { .. } => Err(CallbackError::WrongPlace),
+            CallbackUri::Origin { .. } => Err(wrong(Some(UriPart::Path))),
             CallbackUri::Query(query) => Ok(query),
         }
     }
 
     fn refused(&self, error: &str, description: Option<CleanText<'_>>) -> CallbackError {
-        let mut secrets = vec![CleanText::AsItStands(self.state.as_str())];
-        secrets.extend(self.verifier.as_ref().map(|verifier| CleanText::AsItStands(verifier.as_str())));
+        let mut secrets = vec![CleanText::Borrowed(self.state.text()), CleanText::Borrowed(self.state.random())];
+        secrets.extend(self.verifier.as_ref().map(|verifier| CleanText::Borrowed(verifier.as_str())));
         CallbackError::Refused {
             code: ErrorCode::read(error, &secrets),
             message: description.map(|text| redaction::message(&text, &secrets)),
@@ -76,9 +83,9 @@ impl Login {
 /// is read for comes twice or cannot be decoded.
 ///
 /// ```
-/// let state = restream_oauth_core::state_of("/callback?code=4f1a&state=b64")?;
+/// let state = restream_oauth_core::login::state_of("/callback?code=4f1a&state=b64")?;
 /// assert_eq!(state.expose_secret(), "b64");
-/// # Ok::<(), restream_oauth_core::CallbackError>(())
+/// # Ok::<(), restream_oauth_core::login::CallbackError>(())
 /// ```
 pub fn state_of(uri: &str) -> Result<State, CallbackError> {
     let (CallbackUri::Absolute { query, .. } | CallbackUri::Origin { query, .. } | CallbackUri::Query(query)) =
@@ -101,6 +108,7 @@ pub struct AuthorizationCode {
     pub(crate) redirect_uri: Arc<str>,
     pub(crate) verifier: Option<SecretText>,
     scopes: Option<Scopes>,
+    state_data: Option<SecretText>,
 }
 
 impl AuthorizationCode {
@@ -119,12 +127,18 @@ impl AuthorizationCode {
             redirect_uri: redirect_uri.as_ref().into(),
             verifier: code_verifier.map(|verifier| verifier.0),
             scopes: None,
+            state_data: None,
         }
     }
 
     /// The code itself. The only way in: search for this name to find every use.
     pub fn expose_secret(&self) -> &str {
         self.code.expose()
+    }
+
+    /// What [`LoginOptions::state_data`](crate::login::LoginOptions::state_data) put into `state`, verified with it.
+    pub fn state_data(&self) -> Option<&str> {
+        self.state_data.as_ref().map(SecretText::expose)
     }
 
     /// The scopes that the redirect said were granted, if it said so. The token answer says it again.
@@ -143,8 +157,12 @@ impl fmt::Debug for AuthorizationCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// Another scheme, host, port or path than the redirect URI's.
-    WrongPlace,
+    /// This is not the redirect URI of the login. Behind a proxy that rewrites URLs, hand the query alone to
+    /// [`Login::read_callback`].
+    WrongPlace {
+        /// The first part that differs; `None` if the text is no URI.
+        part: Option<UriPart>,
+    },
     /// Neither code nor error nor state: Restream's way of saying that the user denied. Anyone can send this, so tell
     /// the user and keep waiting for a while.
     NoParameters,
@@ -174,7 +192,10 @@ pub enum CallbackError {
 impl fmt::Display for CallbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WrongPlace => f.write_str("this is not the redirect URI of the login"),
+            Self::WrongPlace { part: None } => f.write_str("expected the redirect URI of the login, got no URI"),
+            Self::WrongPlace { part: Some(part) } => {
+                write!(f, "this is not the redirect URI of the login: the {part} differs")
+            }
             Self::NoParameters => {
                 f.write_str("expected code and state, got no parameters: the user denied, or it is a stray")
             }
@@ -215,10 +236,12 @@ impl<'a> CallbackUri<'a> {
     }
 }
 
-/// `scheme://` at the front (RFC 3986 §3.1), which no name of a parameter looks like.
+/// `scheme://`, or a private-use scheme, at the front (RFC 3986 §3.1), which no name of a parameter looks like.
 fn has_scheme(uri: &str) -> bool {
     let scheme = uri::split_scheme(uri).map_or("", |(scheme, _)| scheme);
-    !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (!scheme.is_empty() && scheme.bytes().all(is_scheme))
+        || uri.split_once(":/").is_some_and(|(scheme, _)| uri::is_private_use_scheme(scheme))
 }
 
 /// The parameters that matter of a redirect; all others are ignored (RFC 6749 §4.1.2).

@@ -45,7 +45,7 @@ secret_type! {
 /// A PKCE code verifier (RFC 7636 §4.1) that another program made. A [`Login`] makes its own.
 ///
 /// ```
-/// use restream_oauth_core::CodeVerifier;
+/// use restream_oauth_core::login::CodeVerifier;
 ///
 /// assert!(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").is_ok());
 /// assert!(CodeVerifier::new("too short").is_err());
@@ -83,15 +83,57 @@ impl fmt::Display for InvalidCodeVerifier {
 
 impl std::error::Error for InvalidCodeVerifier {}
 
+/// `state` as it goes out: 43 random characters, and after a dot the data of the program's in base64url, if there is any.
+pub(crate) struct LoginState(SecretText);
+
+impl LoginState {
+    pub(super) fn new(random: &RandomText, data: Option<&str>) -> Self {
+        let data = data.map(|data| SecretText::new(URL_SAFE_NO_PAD.encode(data)));
+        let data = data.as_ref().map_or("", SecretText::expose);
+        let mut text = SecretText::with_capacity(RANDOM_LENGTH.saturating_add(1).saturating_add(data.len()));
+        text.push_str(random.as_str());
+        if !data.is_empty() {
+            text.push('.');
+            text.push_str(data);
+        }
+        Self(text)
+    }
+
+    /// The text of a saved login, if it has the form of one.
+    pub(crate) fn from_saved(text: &str) -> Option<Self> {
+        let state = Self(SecretText::from(text));
+        let has_data = text.contains('.');
+        (RandomText::from_saved(state.random()).is_some() && has_data == state.data().is_some()).then_some(state)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// The part that cannot be guessed.
+    pub(super) fn random(&self) -> &str {
+        self.text().split_once('.').map_or(self.text(), |(random, _)| random)
+    }
+
+    pub(super) fn data(&self) -> Option<SecretText> {
+        let (_, encoded) = self.text().split_once('.')?;
+        let data = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        String::from_utf8(data).ok().filter(|data| !data.is_empty()).map(SecretText::new)
+    }
+}
+
+/// How many characters 32 bytes fill in base64url.
+const RANDOM_LENGTH: usize = 43;
+
 /// 32 random bytes as 43 characters of base64url: the form of `state`, verifier and challenge.
-pub(crate) struct RandomText(SecretBytes<43>);
+pub(crate) struct RandomText(SecretBytes<RANDOM_LENGTH>);
 
 impl RandomText {
     fn encode(bytes: &[u8]) -> Self {
-        let mut text = SecretBytes([0; 43]);
+        let mut text = SecretBytes([0; RANDOM_LENGTH]);
         // 32 bytes always fill 43 characters.
         let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text.0);
-        debug_assert_eq!(written, Ok(43));
+        debug_assert_eq!(written, Ok(RANDOM_LENGTH));
         Self(text)
     }
 

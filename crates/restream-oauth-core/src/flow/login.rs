@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::entropy::{Entropy, RandomText, State};
+use super::entropy::{Entropy, LoginState, RandomText, State};
 use crate::client::Client;
 use crate::encoding::form::{self, Piece, Space};
 use crate::encoding::uri;
@@ -48,7 +48,8 @@ impl Client {
     }
 
     fn begin(&self, entropy: Entropy, options: &LoginOptions) -> Login {
-        let [state, verifier] = entropy.into_texts();
+        let [random, verifier] = entropy.into_texts();
+        let state = LoginState::new(&random, options.state_data.as_deref());
         let verifier = (!options.without_pkce).then_some(verifier);
         let challenge = verifier.as_ref().map(RandomText::s256_challenge);
         let (name, challenge, method) = match &challenge {
@@ -58,7 +59,7 @@ impl Client {
         let scope_name = if options.scopes.is_empty() { "" } else { "&scope=" };
         let pieces = [
             Piece::Encoded(&self.registration().authorization_prefix),
-            Piece::Encoded(state.as_str()),
+            Piece::Encoded(state.text()),
             Piece::Encoded(name),
             Piece::Encoded(challenge),
             Piece::Encoded(method),
@@ -77,14 +78,18 @@ impl Client {
     }
 }
 
+/// More than that belongs into a session of the program's own, in bytes.
+const LONGEST_STATE_DATA: usize = 1024;
+
 /// What a login asks for besides the defaults.
 ///
 /// ```
-/// use restream_oauth_core::{LoginOptions, Scope};
+/// use restream_oauth_core::Scope;
+/// use restream_oauth_core::login::LoginOptions;
 ///
 /// let options = LoginOptions::new().scopes([Scope::PROFILE_READ, Scope::CHAT_READ]).parameter("prompt", "consent")?;
 /// assert!(options.parameter("state", "mine").is_err());
-/// # Ok::<(), restream_oauth_core::ConfigError>(())
+/// # Ok::<(), restream_oauth_core::config::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "options do nothing until they are given to Client::login_with"]
@@ -94,6 +99,7 @@ pub struct LoginOptions {
     names: Vec<String>,
     /// The further parameters, encoded, each with its `&`.
     parameters: String,
+    state_data: Option<String>,
 }
 
 impl LoginOptions {
@@ -124,6 +130,34 @@ impl LoginOptions {
         Ok(self)
     }
 
+    /// Sends data of the program's along with the browser, inside `state`, and gets it back with the code
+    /// ([`AuthorizationCode::state_data`](crate::AuthorizationCode::state_data)): where to lead the user afterwards, say.
+    /// The random part of `state` stays whole. Anyone who sees the URL can read the data, so it must be no secret.
+    ///
+    /// # Errors
+    /// [`ConfigError::StateData`] if the data is empty or longer than 1,024 bytes: a URL must stay short.
+    ///
+    /// ```
+    /// use restream_oauth_core::{Client, Entropy, login::LoginOptions};
+    ///
+    /// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let options = LoginOptions::new().state_data("/dashboard?tab=chat")?;
+    /// let mut login = client.login_with(Entropy::from(random_64_bytes()), &options)?;
+    /// # let query = format!("code=4f1a&state={}", login.state().expose_secret());
+    /// let code = login.read_callback(&query)?;
+    /// assert_eq!(code.state_data(), Some("/dashboard?tab=chat"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn state_data(mut self, data: impl Into<String>) -> Result<Self, ConfigError> {
+        let data = data.into();
+        if !(1..=LONGEST_STATE_DATA).contains(&data.len()) {
+            return Err(ConfigError::StateData);
+        }
+        self.state_data = Some(data);
+        Ok(self)
+    }
+
     /// Switches PKCE off, for a server that refuses it. `state` stays. An application that is registered without a
     /// secret must not do without (RFC 9700 §2.1.1).
     pub fn without_pkce(mut self) -> Self {
@@ -141,7 +175,7 @@ impl LoginOptions {
 pub struct Login {
     pub(crate) registration: Arc<Registration>,
     pub(crate) url: AuthorizationUrl,
-    pub(crate) state: RandomText,
+    pub(crate) state: LoginState,
     pub(crate) verifier: Option<RandomText>,
     pub(crate) accepted: bool,
 }
@@ -154,7 +188,7 @@ impl Login {
 
     /// The `state` of this attempt.
     pub fn state(&self) -> State {
-        State::new(self.state.as_str())
+        State::new(self.state.text())
     }
 }
 

@@ -1,13 +1,11 @@
 //! `GET /v2/user/profile`: whose token is this, and is it alive?
 
-use std::fmt;
-use std::time::SystemTime;
-
 use crate::client::Client;
 use crate::encoding::json::{self, Value};
 use crate::error::{Error, Malformed, Operation};
 use crate::round_trip::{Call, Received};
 use crate::token::{AccessToken, BearerError};
+use std::fmt;
 
 impl Client {
     /// Asks for the profile of the user who granted the access token (`GET /v2/user/profile`).
@@ -20,10 +18,10 @@ impl Client {
     /// use restream_oauth_core::{AccessToken, Client};
     ///
     /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-    /// let (request, reader) = client.profile(&AccessToken::new("2a40"))?.into_parts();
+    /// let (request, reader) = client.profile(&AccessToken::new("2a40"))?.into_parts(SystemTime::UNIX_EPOCH);
     /// assert_eq!(request.headers()["authorization"], "Bearer 2a40");
     /// let answer = http::Response::new(r#"{"id":7,"username":"streamer","email":"streamer@example.com"}"#);
-    /// assert_eq!(reader.read(answer, SystemTime::UNIX_EPOCH)?.id(), "7");
+    /// assert_eq!(reader.read(answer)?.id(), "7");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn profile(&self, access_token: &AccessToken) -> Result<Call<Profile>, BearerError> {
@@ -64,14 +62,13 @@ impl fmt::Debug for Profile {
     }
 }
 
-fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Profile, Error> {
+fn read(received: Received<'_>) -> Result<Profile, Error> {
     match received.status() {
         Some(status) if status.is_success() => {}
-        _ => return Err(received.into_refusal(sent_at)),
+        _ => return Err(received.into_refusal()),
     }
     let text = received.text();
     let (mut id, mut username, mut email) = (None, None, None);
-    let mut error = false;
     let string = |value: Value<'_>| value.string().map(|text| text.to_string()).filter(|text| !text.is_empty());
     let shape = json::members(text.as_bytes(), |key, value| match key {
         b"id" => {
@@ -80,13 +77,12 @@ fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Profile, Error> {
         }
         b"username" => username = string(value).or(username.take()),
         b"email" => email = string(value).or(email.take()),
-        b"error" => error = true,
         _ => {}
     });
     drop(text);
     match id {
         Some(id) => Ok(Profile { id, username, email }),
-        None if error && received.read_refusal().is_error() => Err(received.into_refusal(sent_at)),
-        None => Err(received.into_unusable(Malformed::NoId, None, shape, sent_at)),
+        None if received.read_refusal().is_error() => Err(received.into_refusal()),
+        None => Err(received.into_unusable(Malformed::NoId, None, shape)),
     }
 }

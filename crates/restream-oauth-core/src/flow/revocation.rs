@@ -4,16 +4,14 @@
 //! pair, whichever was sent. Only a 200, or a 204 of other servers, means revoked: after a 503 the token still exists
 //! (RFC 7009 §2.2.1).
 
-use std::time::SystemTime;
-
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::client::Client;
 use crate::encoding::form::Piece;
 use crate::encoding::json::{self, Shape};
 use crate::error::{Error, Malformed, Operation};
 use crate::round_trip::{Call, Received};
-use crate::token::{AccessToken, RefreshToken};
+use crate::token::RevocableToken;
 
 impl Client {
     /// Step 5: revokes an access or refresh token, and says which of both it is (`token_type_hint`, RFC 7009 §2.1).
@@ -25,94 +23,68 @@ impl Client {
     /// let call = client.revoke(&RefreshToken::new("9ca0e1e9"));
     /// assert_eq!(call.request().body().as_ref(), b"token=9ca0e1e9&token_type_hint=refresh_token");
     /// assert!(!call.request().headers().contains_key("authorization"));
-    /// # Ok::<(), restream_oauth_core::ConfigError>(())
+    /// # Ok::<(), restream_oauth_core::config::ConfigError>(())
     /// ```
     pub fn revoke<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
-        let token = token.into();
-        self.revocation(token, Some(token.hint()), &self.registration().revocation_headers, "")
+        self.revoke_with(token, RevocationOptions::new())
     }
 
-    /// As [`revoke`](Self::revoke), without the hint.
-    pub fn revoke_without_hint<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
-        self.revocation(token.into(), None, &self.registration().revocation_headers, "")
-    }
-
-    /// As [`revoke`](Self::revoke), with the client authentication that exchange and refresh carry, for servers that ask
-    /// for it (RFC 7009 §2.1). Restream documents none.
+    /// As [`revoke`](Self::revoke), for servers that want the request otherwise than Restream documents it.
     ///
     /// ```
+    /// use restream_oauth_core::config::RevocationOptions;
     /// use restream_oauth_core::{Client, RefreshToken};
     ///
     /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-    /// let call = client.revoke_authenticated(&RefreshToken::new("9ca0e1e9"));
+    /// let options = RevocationOptions::new().client_authentication().without_hint();
+    /// let call = client.revoke_with(&RefreshToken::new("9ca0e1e9"), options);
+    /// assert_eq!(call.request().body().as_ref(), b"token=9ca0e1e9");
     /// assert!(call.request().headers().contains_key("authorization"));
-    /// # Ok::<(), restream_oauth_core::ConfigError>(())
+    /// # Ok::<(), restream_oauth_core::config::ConfigError>(())
     /// ```
-    pub fn revoke_authenticated<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
-        let token = token.into();
-        let registration = self.registration();
-        self.revocation(token, Some(token.hint()), &registration.token_headers, registration.form_suffix.expose())
-    }
-
-    /// As [`revoke_authenticated`](Self::revoke_authenticated), without the hint.
-    pub fn revoke_authenticated_without_hint<'a>(&self, token: impl Into<RevocableToken<'a>>) -> Call<Revoked> {
-        let registration = self.registration();
-        self.revocation(token.into(), None, &registration.token_headers, registration.form_suffix.expose())
-    }
-
-    fn revocation(
-        &self,
-        token: RevocableToken<'_>,
-        hint: Option<&str>,
-        headers: &HeaderMap,
-        authentication: &str,
-    ) -> Call<Revoked> {
+    pub fn revoke_with<'a>(&self, token: impl Into<RevocableToken<'a>>, options: RevocationOptions) -> Call<Revoked> {
+        let (token, registration) = (token.into(), self.registration());
+        let (headers, authentication) = if options.client_authentication {
+            (&registration.token_headers, registration.form_suffix.expose())
+        } else {
+            (&registration.revocation_headers, "")
+        };
+        let [name, hint] = if options.without_hint { ["", ""] } else { ["&token_type_hint=", token.hint()] };
         let form = [
             Piece::Encoded("token="),
             Piece::Plain(token.text()),
-            Piece::Encoded(if hint.is_some() { "&token_type_hint=" } else { "" }),
-            Piece::Encoded(hint.unwrap_or_default()),
+            Piece::Encoded(name),
+            Piece::Encoded(hint),
             Piece::Encoded(authentication),
         ];
-        self.post(Operation::Revoke, &self.registration().revocation_uri, headers.clone(), form, read)
+        self.post(Operation::Revoke, &registration.revocation_uri, headers.clone(), form, read)
     }
 }
 
-/// A token that can be revoked.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum RevocableToken<'a> {
-    /// An access token.
-    Access(&'a AccessToken),
-    /// A refresh token.
-    Refresh(&'a RefreshToken),
+/// What a revocation sends besides the defaults.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "options do nothing until they are given to Client::revoke_with"]
+pub struct RevocationOptions {
+    without_hint: bool,
+    client_authentication: bool,
 }
 
-impl<'a> RevocableToken<'a> {
-    fn text(self) -> &'a str {
-        match self {
-            Self::Access(token) => token.expose_secret(),
-            Self::Refresh(token) => token.expose_secret(),
-        }
+impl RevocationOptions {
+    /// The defaults: the hint, and no client authentication.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    fn hint(self) -> &'static str {
-        match self {
-            Self::Access(_) => "access_token",
-            Self::Refresh(_) => "refresh_token",
-        }
+    /// Leaves out `token_type_hint`.
+    pub fn without_hint(mut self) -> Self {
+        self.without_hint = true;
+        self
     }
-}
 
-impl<'a> From<&'a AccessToken> for RevocableToken<'a> {
-    fn from(token: &'a AccessToken) -> Self {
-        Self::Access(token)
-    }
-}
-
-impl<'a> From<&'a RefreshToken> for RevocableToken<'a> {
-    fn from(token: &'a RefreshToken) -> Self {
-        Self::Refresh(token)
+    /// Sends the client authentication that exchange and refresh carry (RFC 7009 §2.1).
+    pub fn client_authentication(mut self) -> Self {
+        self.client_authentication = true;
+        self
     }
 }
 
@@ -123,12 +95,12 @@ pub struct Revoked;
 
 /// RFC 7009 §2.2: the status says it all, and the body is ignored. Two bodies are not from an authorization server that
 /// revoked: an error, and a page, such as a captive portal's.
-fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Revoked, Error> {
+fn read(received: Received<'_>) -> Result<Revoked, Error> {
     if !matches!(received.status(), Some(StatusCode::OK | StatusCode::NO_CONTENT)) {
-        return Err(received.into_refusal(sent_at));
+        return Err(received.into_refusal());
     }
     if received.read_refusal().is_error() {
-        return Err(received.into_refusal(sent_at));
+        return Err(received.into_refusal());
     }
     let text = received.text();
     let body = text.as_bytes().trim_ascii();
@@ -140,5 +112,5 @@ fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Revoked, Error> {
         _ => true,
     };
     drop(text);
-    if whole { Ok(Revoked) } else { Err(received.into_unusable(Malformed::Page, None, Shape::Complete, sent_at)) }
+    if whole { Ok(Revoked) } else { Err(received.into_unusable(Malformed::Page, None, Shape::Complete)) }
 }

@@ -23,10 +23,10 @@ const DOCUMENTED_REFRESH_LIFETIME: Duration = Duration::from_secs(31_536_000);
 /// The lifetimes that make sense, in seconds: up to ten years.
 const LIFETIMES: RangeInclusive<u64> = 1..=10 * 31_536_000;
 
-pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens, Error> {
+pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
     match received.status() {
         Some(status) if status.is_success() => {}
-        _ => return Err(received.into_refusal(sent_at)),
+        _ => return Err(received.into_refusal()),
     }
     let text = received.text();
     let mut members = Members::default();
@@ -47,7 +47,7 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
     let is_whole = matches!(shape, Shape::Complete | Shape::Followed);
     let salvaged = match (access_token, refresh_token) {
         (Some(access), Some(refresh)) => {
-            return Ok(members.into_tokens(&received, &text, shape, access, Some(refresh), sent_at));
+            return Ok(members.into_tokens(&received, &text, shape, access, Some(refresh)));
         }
         // A server that gives no refresh token has not rotated; one that gives an unusable one has.
         (Some(access), None) if is_whole && !(is_refresh && members.unusable_refresh_token) => {
@@ -56,7 +56,7 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
                 _ => None,
             };
             members.oddities.add_if(sent.is_some(), Oddity::RefreshTokenKept);
-            return Ok(members.into_tokens(&received, &text, shape, access, sent, sent_at));
+            return Ok(members.into_tokens(&received, &text, shape, access, sent));
         }
         (Some(access), None) => {
             let (token_type, _) = members.token_type(received.question());
@@ -72,9 +72,9 @@ pub(crate) fn read(received: Received<'_>, sent_at: SystemTime) -> Result<Tokens
     drop(text);
     // Of a cut answer the rest may have held the pair, which counts more than an error beside it.
     if salvaged.is_none() && is_whole && !received.is_cut() && received.read_refusal().is_error() {
-        return Err(received.into_refusal(sent_at));
+        return Err(received.into_refusal());
     }
-    Err(received.into_unusable(reason, salvaged, shape, sent_at))
+    Err(received.into_unusable(reason, salvaged, shape))
 }
 
 /// The members that matter, as far as they are usable. Tokens, scopes and type stay raw until all is read.
@@ -172,7 +172,6 @@ impl<'a> Members<'a> {
         shape: Shape,
         access_token: SecretText,
         refresh_token: Option<SecretText>,
-        sent_at: SystemTime,
     ) -> Tokens {
         let (token_type, type_oddity) = self.token_type(received.question());
         let scopes = self.scopes();
@@ -194,7 +193,7 @@ impl<'a> Members<'a> {
             binding: Some(Arc::clone(&received.question().registration.binding)),
             access_token: AccessToken::of_type(access_token, token_type),
             refresh_token: refresh_token.map(RefreshToken),
-            sent_at,
+            sent_at: received.sent_at(),
             lifetime: lifetime.map_or(DOCUMENTED_LIFETIME, Duration::from_secs),
             refresh_lifetime: refresh_lifetime.map_or(DOCUMENTED_REFRESH_LIFETIME, Duration::from_secs),
             scopes,

@@ -23,6 +23,8 @@ pub enum ConfigError {
     },
     /// The limit of an answer's length is zero, or more than 16 MiB.
     BodyLimit,
+    /// The data that `state` should carry is empty, or longer than 1,024 bytes.
+    StateData,
     /// A further parameter of the authorization URL is empty, doubled, or one that the flow sets itself
     /// (RFC 6749 §3.1: none may come twice).
     Parameter {
@@ -38,6 +40,7 @@ impl fmt::Display for ConfigError {
             Self::ClientSecret(problem) => write!(f, "the client secret cannot be used: {problem}"),
             Self::RedirectUri(problem) => write!(f, "the redirect URI cannot be used: {problem}"),
             Self::Endpoint { name, problem } => write!(f, "the {name} URL cannot be used: {problem}"),
+            Self::StateData => f.write_str("the data that `state` carries must be from 1 to 1,024 bytes"),
             Self::BodyLimit => f.write_str("the limit of an answer's length must be from 1 byte to 16 MiB"),
             Self::Parameter { name } => {
                 let name = name.escape_default();

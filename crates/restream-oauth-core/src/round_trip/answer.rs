@@ -5,14 +5,15 @@ use std::time::SystemTime;
 
 use http::StatusCode;
 
+use super::arrival::Arrival;
 use super::collected::Collected;
 use super::received::{Interpret, Received};
 use crate::error::Error;
 
 /// An answer that arrived, whole or not, and is not yet interpreted.
 ///
-/// It exists for who must have the bytes on disk before anyone reads them: after a refresh they may be the only
-/// copy of a grant. The bytes are wiped when it is dropped.
+/// A program that must not lose a grant saves the answer ([`to_saved`](Self::to_saved)) before it interprets it: after a
+/// refresh its bytes may be the only copy of the new pair. The bytes are wiped when the answer is dropped.
 #[must_use = "an answer that is not read may hold the only copy of a rotated pair"]
 pub struct Answer<T> {
     collected: Collected,
@@ -40,13 +41,28 @@ impl<T> Answer<T> {
         !self.collected.arrival.is_cut()
     }
 
-    /// Interprets it. `sent_at` is the time at which the request was sent.
+    /// When the request was sent, as [`Call::into_parts`](crate::Call::into_parts) was told.
+    pub fn sent_at(&self) -> SystemTime {
+        self.collected.arrival.sent_at
+    }
+
+    /// Makes of the answer what was asked for.
     ///
     /// # Errors
-    /// [`Error`] if the answer is not what was asked for.
-    pub fn read(self, sent_at: SystemTime) -> Result<T, Error> {
-        let Collected { arrival, body, .. } = self.collected;
-        (self.interpret)(Received { arrival, body: body.as_slice() }, sent_at)
+    /// [`Error`] if the answer is something else, or too little of it arrived.
+    pub fn interpret(self) -> Result<T, Error> {
+        let interpret = self.interpret;
+        self.interpret_as(interpret)
+    }
+
+    /// All that arrived besides the body.
+    pub(crate) fn arrival(&self) -> &Arrival {
+        &self.collected.arrival
+    }
+
+    pub(super) fn interpret_as<U>(self, interpret: Interpret<U>) -> Result<U, Error> {
+        let Collected { arrival, body } = self.collected;
+        interpret(Received { arrival, body: body.as_slice() })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the head of an answer said, and how the answer ended.
 
+use std::time::SystemTime;
+
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
@@ -7,19 +9,19 @@ use super::question::Question;
 use crate::error::{Failure, FailureKind, RetryAfter, Stage};
 
 /// What of the head matters later.
-pub(super) struct Head {
-    pub(super) status: StatusCode,
-    pub(super) json: bool,
-    pub(super) encoded: bool,
-    pub(super) content_length: Option<u64>,
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) json: bool,
+    pub(crate) encoded: bool,
+    pub(crate) content_length: Option<u64>,
     /// If it says anything of that kind.
-    pub(super) refusal: Option<Box<RefusalHead>>,
+    pub(crate) refusal: Option<Box<RefusalHead>>,
 }
 
 /// What the head of a refusal says besides.
-pub(super) struct RefusalHead {
-    pub(super) retry_after: Option<RetryAfter>,
-    pub(super) challenges: Vec<HeaderValue>,
+pub(crate) struct RefusalHead {
+    pub(crate) retry_after: Option<RetryAfter>,
+    pub(crate) challenges: Vec<HeaderValue>,
 }
 
 impl RefusalHead {
@@ -32,10 +34,11 @@ impl RefusalHead {
 
 /// The question, and what is known of its answer besides the body.
 pub(crate) struct Arrival {
-    pub(super) question: Question,
-    pub(super) head: Option<Head>,
-    pub(super) too_large: bool,
-    pub(super) broke_off: Option<(Stage, Failure)>,
+    pub(crate) question: Question,
+    pub(crate) sent_at: SystemTime,
+    pub(crate) head: Option<Head>,
+    pub(crate) too_large: bool,
+    pub(crate) broke_off: Option<(Stage, Failure)>,
 }
 
 impl Arrival {
@@ -52,7 +55,8 @@ impl Arrival {
         self.broke_off.is_some() || self.too_large
     }
 
-    /// A clean end that is none: no head, or fewer bytes than Content-Length promised.
+    /// The stack reported a normal end, but the answer is incomplete: no head arrived, or fewer bytes than Content-Length
+    /// announced.
     pub(super) fn note_missing_bytes(&mut self, received: usize) {
         let received = u64::try_from(received).unwrap_or(u64::MAX);
         let stage = match &self.head {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,8 +10,17 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RE
 use super::arrival::{Arrival, Head, RefusalHead, is_json};
 use super::question::Question;
 use super::received::Received;
-use crate::error::{Failure, Stage};
+use crate::error::{Failure, FailureKind, Stage};
 use crate::secret::WipedBuffer;
+
+/// What a saved answer says of its arrival.
+pub(crate) struct Restored<'a> {
+    pub(crate) sent_at: SystemTime,
+    pub(crate) head: Option<Head>,
+    pub(crate) too_large: bool,
+    pub(crate) broke_off: Option<(Stage, FailureKind)>,
+    pub(crate) body: &'a [u8],
+}
 
 /// What was collected of an answer, piece by piece.
 pub(crate) struct Collected {
@@ -20,9 +30,9 @@ pub(crate) struct Collected {
 
 impl Collected {
     #[inline]
-    pub(crate) fn new(question: Question) -> Self {
+    pub(crate) fn new(question: Question, sent_at: SystemTime) -> Self {
         let limit = question.registration.body_limit;
-        let arrival = Arrival { question, head: None, too_large: false, broke_off: None };
+        let arrival = Arrival { question, sent_at, head: None, too_large: false, broke_off: None };
         Self { arrival, body: WipedBuffer::of_at_most(limit) }
     }
 
@@ -81,6 +91,16 @@ impl Collected {
 
     pub(crate) fn break_off(&mut self, stage: Stage, failure: Failure) {
         self.arrival.broke_off = Some((stage, failure));
+    }
+
+    pub(super) fn restore(&mut self, restored: Restored<'_>) {
+        let Restored { sent_at, head, too_large, broke_off, body } = restored;
+        self.body.expect_length(body.len());
+        let fits = self.body.push_up_to_limit(body);
+        self.arrival.sent_at = sent_at;
+        self.arrival.head = head;
+        self.arrival.too_large = too_large || !fits;
+        self.arrival.broke_off = broke_off.map(|(stage, kind)| (stage, Failure::new(kind)));
     }
 
     /// The whole body at once, up to the limit, and without a copy.

@@ -1,7 +1,5 @@
 //! The error of a response that is not what was asked for.
 
-use std::time::SystemTime;
-
 use http::StatusCode;
 
 use super::arrival::Arrival;
@@ -16,13 +14,13 @@ use crate::secret::CleanText;
 
 impl Received<'_> {
     /// The error of an answer that is no success, or of none.
-    pub(crate) fn into_refusal(self, sent_at: SystemTime) -> Error {
+    pub(crate) fn into_refusal(self) -> Error {
         let Some(status) = self.status() else {
             let kind = self.arrival.broke_off.as_ref().map_or(FailureKind::Interrupted, |(_, failure)| failure.kind());
-            return self.into_error(ErrorKind::Transport(kind), sent_at);
+            return self.into_error(ErrorKind::Transport(kind));
         };
         if status.is_redirection() {
-            return self.into_error(ErrorKind::Redirected(status), sent_at);
+            return self.into_error(ErrorKind::Redirected(status));
         }
         let refusal = self.read_refusal();
         let kind = match refusal.code.or_else(|| self.code_of_challenge()) {
@@ -30,7 +28,7 @@ impl Received<'_> {
             // A success that carries an error object without a name: the status inside is the one that counts.
             None => ErrorKind::Status(if status.is_success() { refusal.status.unwrap_or(status) } else { status }),
         };
-        let mut report = self.report(kind, sent_at);
+        let mut report = self.report(kind);
         if status.is_success() {
             report.judged_by = refusal.status.or(report.status);
         }
@@ -50,13 +48,7 @@ impl Received<'_> {
     }
 
     /// The error of a success answer that lacks what was asked for. `reason` is why, if all of it arrived.
-    pub(crate) fn into_unusable(
-        self,
-        reason: Malformed,
-        salvaged: Option<Salvaged>,
-        shape: Shape,
-        sent_at: SystemTime,
-    ) -> Error {
+    pub(crate) fn into_unusable(self, reason: Malformed, salvaged: Option<Salvaged>, shape: Shape) -> Error {
         let kind = match &self.arrival.broke_off {
             _ if self.arrival.too_large => ErrorKind::TooLarge { limit: self.arrival.limit() },
             Some((_, failure)) => ErrorKind::Transport(failure.kind()),
@@ -68,17 +60,17 @@ impl Received<'_> {
             }
             None => ErrorKind::Malformed(reason),
         };
-        let mut report = self.report(kind, sent_at);
+        let mut report = self.report(kind);
         report.salvaged = salvaged;
         Error::new(report)
     }
 
-    fn into_error(self, kind: ErrorKind, sent_at: SystemTime) -> Error {
-        Error::new(self.report(kind, sent_at))
+    fn into_error(self, kind: ErrorKind) -> Error {
+        Error::new(self.report(kind))
     }
 
-    fn report(self, kind: ErrorKind, sent_at: SystemTime) -> Report {
-        let retry_after = self.retry_after(sent_at);
+    fn report(self, kind: ErrorKind) -> Report {
+        let retry_after = self.retry_after();
         let status = self.status();
         let truncated = self.is_cut();
         let Arrival { question, broke_off, .. } = self.arrival;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::encoding::form;
 use crate::error::Operation;
@@ -33,6 +36,21 @@ impl Question {
         self.operation != Operation::Profile
     }
 
+    /// Tells the step and the credential that it sends from all others, and gives neither away: a SHA-256 in base64.
+    /// The client's own credentials do not count, which may change before an answer is read.
+    pub(crate) fn fingerprint(&self) -> String {
+        let name = match self.operation {
+            Operation::Exchange => "code",
+            Operation::Refresh => "refresh_token",
+            Operation::Revoke => "token",
+            Operation::Profile => "",
+        };
+        let parameter = self.parameter(name);
+        let credential = parameter.as_ref().map_or(&*self.sent, |credential| credential.as_bytes());
+        let digest = Sha256::new().chain_update(name).chain_update([0]).chain_update(credential).finalize();
+        STANDARD.encode(digest)
+    }
+
     /// All that must not be repeated: each secret of this very call.
     pub(crate) fn secrets(&self) -> Vec<CleanText<'_>> {
         const PUBLIC: [&str; 4] = ["grant_type", "redirect_uri", "token_type_hint", "client_id"];
@@ -42,8 +60,8 @@ impl Question {
         let basic = self.registration.basic.as_ref().map(HeaderValue::as_bytes);
         let header = if self.has_body() { basic } else { Some(&*self.sent) };
         let header = header.and_then(|header| std::str::from_utf8(header).ok()?.split_once(' '));
-        secrets.extend(header.map(|(_scheme, credentials)| CleanText::AsItStands(credentials)));
-        secrets.extend(self.registration.credentials.secret().map(CleanText::AsItStands));
+        secrets.extend(header.map(|(_scheme, credentials)| CleanText::Borrowed(credentials)));
+        secrets.extend(self.registration.credentials.secret().map(CleanText::Borrowed));
         secrets
     }
 }

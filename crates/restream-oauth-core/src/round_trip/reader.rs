@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::time::SystemTime;
 
 use http::{HeaderMap, Response, StatusCode};
 
 use super::answer::Answer;
-use super::collected::Collected;
+use super::collected::{Collected, Restored};
+use super::question::Question;
 use super::received::Interpret;
 use crate::error::{Error, Failure, Stage};
 
@@ -36,51 +36,44 @@ impl<T> Reader<T> {
         self.collected.take_chunk(bytes)
     }
 
-    /// The answer ended, or the reader said stop. `sent_at` is the time at which the request was sent, from which
-    /// the lifetimes of tokens count.
-    ///
-    /// # Errors
-    /// [`Error`] if the answer is not what was asked for.
-    pub fn finish(self, sent_at: SystemTime) -> Result<T, Error> {
-        self.end().read(sent_at)
-    }
-
-    /// The HTTP stack failed. Still a success if the answer holds what was asked for.
-    ///
-    /// # Errors
-    /// [`Error`] if it does not.
-    pub fn failed(self, stage: Stage, failure: Failure, sent_at: SystemTime) -> Result<T, Error> {
-        self.broke(stage, failure).read(sent_at)
-    }
-
-    /// As [`finish`](Self::finish), but leaves the bytes uninterpreted: for who must save them first.
-    pub fn end(mut self) -> Answer<T> {
+    /// Ends the reading: the answer ended, or the reader said stop.
+    pub fn finish(mut self) -> Answer<T> {
         self.collected.end();
         Answer::new(self.collected, self.interpret)
     }
 
-    /// As [`failed`](Self::failed), but leaves the bytes uninterpreted: for who must save them first.
-    pub fn broke(mut self, stage: Stage, failure: Failure) -> Answer<T> {
+    /// Ends the reading: the HTTP stack failed. The answer may hold what was asked for all the same.
+    pub fn fail(mut self, stage: Stage, failure: Failure) -> Answer<T> {
         self.collected.break_off(stage, failure);
         Answer::new(self.collected, self.interpret)
     }
 
-    /// Reads a whole answer at once, in the place of [`head`](Self::head), [`chunk`](Self::chunk) and an exit. Nothing is
-    /// copied.
+    /// The answer to this call as it was when it was saved: the same as if it had been fed now.
+    pub(crate) fn restored(mut self, restored: Restored<'_>) -> Answer<T> {
+        self.collected.restore(restored);
+        Answer::new(self.collected, self.interpret)
+    }
+
+    pub(crate) fn question(&self) -> &Question {
+        &self.collected.arrival.question
+    }
+
+    /// Reads and interprets a whole answer at once, instead of [`head`](Self::head), [`chunk`](Self::chunk),
+    /// [`finish`](Self::finish) and [`Answer::interpret`]. Copies nothing.
     ///
     /// # Errors
-    /// As [`finish`](Self::finish).
-    pub fn read(mut self, response: Response<impl AsRef<[u8]>>, sent_at: SystemTime) -> Result<T, Error> {
+    /// [`Error`] if the answer is not what was asked for.
+    pub fn read(mut self, response: Response<impl AsRef<[u8]>>) -> Result<T, Error> {
         let (head, body) = response.into_parts();
         if self.head(head.status, &head.headers).is_break() {
-            return self.finish(sent_at);
+            return self.finish().interpret();
         }
         if self.collected.has_body() {
-            // Fed before by hand: this is the rest of it.
+            // Chunks were fed before: this is the rest of the body.
             let _ = self.chunk(body.as_ref());
-            return self.finish(sent_at);
+            return self.finish().interpret();
         }
-        (self.interpret)(self.collected.with_body(body.as_ref()), sent_at)
+        (self.interpret)(self.collected.with_body(body.as_ref()))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::encoding::text::Text;
 use crate::error::Error;
 
 /// How an answer becomes a `T`: chosen by the method of `Client` that made the call.
-pub(crate) type Interpret<T> = fn(Received<'_>, SystemTime) -> Result<T, Error>;
+pub(crate) type Interpret<T> = fn(Received<'_>) -> Result<T, Error>;
 
 /// The question and all that arrived of its answer.
 pub(crate) struct Received<'a> {
@@ -47,7 +47,12 @@ impl<'a> Received<'a> {
         Text::of(self.body)
     }
 
-    pub(super) fn retry_after(&self, sent_at: SystemTime) -> Option<Duration> {
-        self.arrival.head.as_ref()?.refusal.as_ref()?.retry_after.map(|after| after.delay(sent_at))
+    /// When the request was sent.
+    pub(crate) fn sent_at(&self) -> SystemTime {
+        self.arrival.sent_at
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.arrival.head.as_ref()?.refusal.as_ref()?.retry_after.map(|after| after.delay(self.sent_at()))
     }
 }

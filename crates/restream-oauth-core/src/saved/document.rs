@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use crate::encoding::json::{self, Shape, Value};
 use crate::encoding::uri::Place;
 use crate::secret::{CleanText, SecretText, secret_type};
@@ -22,7 +26,7 @@ pub enum SavedError {
     Utf16,
     /// It is JSON, but not a document of this library, or one of another kind.
     OtherKind {
-        /// What was expected: `tokens` or `login`.
+        /// What was expected: `tokens`, `login` or `answer`.
         expected: &'static str,
     },
     /// It was written by a newer version of this library.
@@ -31,6 +35,8 @@ pub enum SavedError {
     Damaged(&'static str),
     /// A login of another client: this member differs.
     OtherClient(&'static str),
+    /// An answer to another call: another step, or another credential.
+    OtherCall,
     /// The tokens belong to another client.
     TokensOfOtherClient {
         /// Its identifier.
@@ -52,6 +58,9 @@ impl fmt::Display for SavedError {
             Self::Damaged(name) => write!(f, "the saved document is damaged: its {name} cannot be used"),
             Self::Utf16 => f.write_str("expected a saved document in UTF-8, got UTF-16: convert the file"),
             Self::OtherClient(name) => write!(f, "the saved login is of another client: its {name} differs"),
+            Self::OtherCall => {
+                f.write_str("the saved answer is to another call: build the call with the same credential")
+            }
             Self::TokensOfOtherClient { client_id } => {
                 let client_id = client_id.escape_default();
                 write!(f, "the tokens belong to the client \"{client_id}\": use its configuration, or log in again")
@@ -78,9 +87,14 @@ pub(super) struct Writer(SecretText);
 impl Writer {
     /// `texts` is the length in bytes of all text that need not be small.
     pub(super) fn new(kind: &Kind, version: &str, texts: usize) -> Self {
-        const SMALL: usize = 4096;
         // A byte takes six when it is escaped.
-        let mut out = SecretText::with_capacity(texts.saturating_mul(6).saturating_add(SMALL));
+        Self::with_room(kind, version, texts.saturating_mul(6))
+    }
+
+    /// `bytes` is the room for all values that need not be small.
+    pub(super) fn with_room(kind: &Kind, version: &str, bytes: usize) -> Self {
+        const SMALL: usize = 4096;
+        let mut out = SecretText::with_capacity(bytes.saturating_add(SMALL));
         out.push('{');
         let mut writer = Self(out);
         writer.raw("version", version);
@@ -91,6 +105,10 @@ impl Writer {
     pub(super) fn text(&mut self, name: &str, text: &str) {
         self.name(name);
         json::write_string(&mut self.0, text);
+    }
+
+    pub(super) fn boolean(&mut self, name: &str, value: bool) {
+        self.raw(name, if value { "true" } else { "false" });
     }
 
     pub(super) fn number(&mut self, name: &str, number: u64) {
@@ -104,6 +122,14 @@ impl Writer {
             Err(earlier) => ("-", earlier.duration()),
         };
         self.text(name, &format!("{sign}{}.{:09}", distance.as_secs(), distance.subsec_nanos()));
+    }
+
+    /// Bytes of any kind, in base64.
+    pub(super) fn base64(&mut self, name: &str, bytes: &[u8]) {
+        self.name(name);
+        self.0.push('"');
+        self.0.push_base64(bytes);
+        self.0.push('"');
     }
 
     pub(super) fn raw(&mut self, name: &str, raw: &str) {
@@ -125,8 +151,8 @@ impl Writer {
     }
 }
 
-/// The members of both documents.
-const MEMBERS: [&str; 19] = [
+/// The members of all kinds of documents.
+const MEMBERS: [&str; 32] = [
     "version",
     "kind",
     "access_token",
@@ -146,6 +172,19 @@ const MEMBERS: [&str; 19] = [
     "url",
     "state",
     "code_verifier",
+    "call",
+    "status",
+    "json",
+    "encoded",
+    "content_length",
+    "retry_after",
+    "retry_at",
+    "server_now",
+    "challenges",
+    "too_large",
+    "stage",
+    "failure",
+    "body",
 ];
 
 /// A saved document, split into its members.
@@ -210,6 +249,21 @@ impl<'a> Document<'a> {
             Some(token) if token.is_empty() => Err(SavedError::Damaged(name)),
             token => Ok(token.map(CleanText::into_owned)),
         }
+    }
+
+    /// A number that need not be there.
+    pub(super) fn optional_number(&self, name: &'static str) -> Result<Option<u64>, SavedError> {
+        self.get(name).map(|value| value.integer().ok_or(SavedError::Damaged(name))).transpose()
+    }
+
+    pub(super) fn boolean(&self, name: &'static str) -> Result<bool, SavedError> {
+        self.get(name).and_then(Value::boolean).ok_or(SavedError::Damaged(name))
+    }
+
+    /// Bytes that [`Writer::base64`] wrote.
+    pub(super) fn bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, SavedError> {
+        let decoded = STANDARD.decode(self.text(name)?.as_bytes());
+        decoded.map(Zeroizing::new).map_err(|_| SavedError::Damaged(name))
     }
 
     pub(super) fn seconds(&self, name: &'static str) -> Result<Duration, SavedError> {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::document::{Document, Kind, Saved, SavedError, Writer};
 use crate::client::Client;
-use crate::encoding::json::Value;
-use crate::flow::{AuthorizationUrl, Login, RandomText};
+use crate::flow::{AuthorizationUrl, Login, LoginState, RandomText};
 use crate::registration::Registration;
 use crate::secret::same_text;
 
@@ -25,9 +24,9 @@ impl Login {
         for (name, text) in IDENTITY.into_iter().zip(identity) {
             writer.text(name, text);
         }
-        writer.raw("accepted", if self.accepted { "true" } else { "false" });
+        writer.boolean("accepted", self.accepted);
         writer.text("url", self.url.as_str());
-        writer.text("state", self.state.as_str());
+        writer.text("state", self.state.text());
         if let Some(verifier) = &self.verifier {
             writer.text("code_verifier", verifier.as_str());
         }
@@ -69,14 +68,14 @@ impl Client {
         }
         let random = |name, text: &str| RandomText::from_saved(text).ok_or(SavedError::Damaged(name));
         let verifier = document.optional_text("code_verifier")?;
-        let state = random("state", &document.text("state")?)?;
+        let state = LoginState::from_saved(&document.text("state")?).ok_or(SavedError::Damaged("state"))?;
         let url = document.text("url")?;
         // Whoever opens it must not end up elsewhere, or come back as somebody else.
         let rest = url.strip_prefix(&registration.authorization_prefix).ok_or(SavedError::OtherClient("url"))?;
-        if !rest.starts_with(state.as_str()) {
+        if rest.strip_prefix(state.text()).is_none_or(|after| !after.is_empty() && !after.starts_with('&')) {
             return Err(SavedError::Damaged("url"));
         }
-        let accepted = document.get("accepted").and_then(Value::boolean).ok_or(SavedError::Damaged("accepted"))?;
+        let accepted = document.boolean("accepted")?;
         Ok(Login {
             registration: Arc::clone(registration),
             state,
@@ -85,4 +84,23 @@ impl Client {
             url: AuthorizationUrl(url.into_owned()),
         })
     }
+}
+
+/// The redirect URI of a saved login, for a program that builds its [`Client`] only when the browser comes back.
+///
+/// # Errors
+/// [`SavedError`] if the document is no saved login, or is damaged.
+///
+/// ```
+/// use restream_oauth_core::login::redirect_uri_of;
+/// use restream_oauth_core::{Client, Entropy};
+///
+/// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+/// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+/// let saved = client.login(Entropy::from(random_64_bytes())).to_saved();
+/// assert_eq!(redirect_uri_of(saved.expose_secret())?, "https://app.example/callback");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn redirect_uri_of(saved_login: impl AsRef<[u8]>) -> Result<String, SavedError> {
+    Document::read(saved_login.as_ref(), &LOGIN)?.text("redirect_uri").map(|uri| uri.to_string())
 }

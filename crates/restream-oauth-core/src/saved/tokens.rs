@@ -18,9 +18,9 @@ impl Tokens {
     /// # use std::time::SystemTime;
     /// # use restream_oauth_core::{Client, RefreshToken};
     /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts();
+    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
     /// # let answer = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
-    /// # let tokens = reader.read(answer, SystemTime::UNIX_EPOCH)?;
+    /// # let tokens = reader.read(answer)?;
     /// use restream_oauth_core::Tokens;
     ///
     /// let saved = tokens.to_saved();
@@ -134,9 +134,9 @@ impl Client {
     /// # use std::time::SystemTime;
     /// # use restream_oauth_core::{Client, RefreshToken, SavedError};
     /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts();
+    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
     /// # let response = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
-    /// # let tokens = reader.read(response, SystemTime::UNIX_EPOCH)?;
+    /// # let tokens = reader.read(response)?;
     /// let saved = tokens.to_saved();
     /// assert_eq!(client.restore_tokens(saved.expose_secret())?, tokens);
     ///

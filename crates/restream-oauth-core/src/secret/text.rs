@@ -88,15 +88,15 @@ impl Drop for SecretText {
 /// Text where it stands, or made from it (unescaped, decoded, cleared of secrets) in wiped memory.
 #[derive(Debug)]
 pub(crate) enum CleanText<'a> {
-    AsItStands(&'a str),
-    Made(SecretText),
+    Borrowed(&'a str),
+    Owned(SecretText),
 }
 
 impl CleanText<'_> {
     pub(crate) fn into_owned(self) -> SecretText {
         match self {
-            Self::AsItStands(text) => SecretText::from(text),
-            Self::Made(text) => text,
+            Self::Borrowed(text) => SecretText::from(text),
+            Self::Owned(text) => text,
         }
     }
 }
@@ -106,8 +106,8 @@ impl Deref for CleanText<'_> {
 
     fn deref(&self) -> &str {
         match self {
-            Self::AsItStands(text) => text,
-            Self::Made(text) => text.expose(),
+            Self::Borrowed(text) => text,
+            Self::Owned(text) => text.expose(),
         }
     }
 }

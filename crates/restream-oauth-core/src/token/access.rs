@@ -49,7 +49,7 @@ impl AccessToken {
     /// let header = AccessToken::new("2a407cfc").bearer_header()?;
     /// assert_eq!(header.as_bytes(), b"Bearer 2a407cfc");
     /// assert!(AccessToken::new("two\r\nlines").bearer_header().is_err());
-    /// # Ok::<(), restream_oauth_core::BearerError>(())
+    /// # Ok::<(), restream_oauth_core::token::BearerError>(())
     /// ```
     pub fn bearer_header(&self) -> Result<HeaderValue, BearerError> {
         self.shared_bearer_header().map(|(header, _)| header)

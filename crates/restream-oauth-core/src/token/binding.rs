@@ -14,9 +14,9 @@ use crate::encoding::uri;
 /// # use std::time::SystemTime;
 /// # use restream_oauth_core::{Client, RefreshToken};
 /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-/// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts();
+/// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
 /// # let response = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
-/// # let tokens = reader.read(response, SystemTime::UNIX_EPOCH)?;
+/// # let tokens = reader.read(response)?;
 /// let binding = tokens.binding().ok_or("tokens that a response gave are bound")?;
 /// assert_eq!(binding.client_id(), "id");
 /// assert_eq!(binding.token_endpoint(), "https://api.restream.io/oauth/token");
@@ -45,7 +45,7 @@ impl Binding {
     pub(crate) fn is_of_endpoint(&self, url: &str) -> bool {
         self.token_endpoint == url
             || match (uri::split(&self.token_endpoint), uri::split(url)) {
-                (Ok(own), Ok(other)) => own.same_place(&other) && own.query == other.query,
+                (Ok(own), Ok(other)) => own.difference(&other).is_none() && own.query == other.query,
                 _ => false,
             }
     }

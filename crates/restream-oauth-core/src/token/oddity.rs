@@ -90,8 +90,29 @@ impl Oddity {
         }
     }
 
+    /// Reads a name. The `match` and [`as_str`](Self::as_str) are held together by a test.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|oddity| oddity.as_str() == name)
+        Some(match name {
+            "status" => Self::Status,
+            "content_type" => Self::ContentType,
+            "encoding" => Self::Encoding,
+            "truncated" => Self::Truncated,
+            "broken_json" => Self::BrokenJson,
+            "error_beside_tokens" => Self::ErrorBesideTokens,
+            "doubled_member" => Self::DoubledMember,
+            "twins_differ" => Self::TwinsDiffer,
+            "unusable_token" => Self::UnusableToken,
+            "lifetime_spelling" => Self::LifetimeSpelling,
+            "lifetime_unusable" => Self::LifetimeUnusable,
+            "lifetime_assumed" => Self::LifetimeAssumed,
+            "refresh_lifetime_assumed" => Self::RefreshLifetimeAssumed,
+            "token_type_missing" => Self::TokenTypeMissing,
+            "token_type_unknown" => Self::TokenTypeUnknown,
+            "scope_spelling" => Self::ScopeSpelling,
+            "scope_unusable" => Self::ScopeUnusable,
+            "refresh_token_kept" => Self::RefreshTokenKept,
+            _ => return None,
+        })
     }
 
     fn bit(self) -> u32 {

@@ -103,10 +103,10 @@ impl Tokens {
     /// # use std::time::{Duration, SystemTime};
     /// # use restream_oauth_core::{Client, RefreshToken};
     /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts();
+    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
     /// # let answer = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
     /// let sent_at = SystemTime::UNIX_EPOCH;
-    /// let tokens = reader.read(answer, sent_at)?;
+    /// let tokens = reader.read(answer)?;
     /// let after = |seconds| sent_at + Duration::from_secs(seconds);
     /// assert!(tokens.is_fresh(after(3000), Duration::from_secs(600)));
     /// assert!(!tokens.is_fresh(after(3001), Duration::from_secs(600)));

@@ -1,11 +1,11 @@
 //! The way out to the browser: the URL that it opens, `state`, PKCE, scopes and further parameters.
 
-use crate::support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form};
+use crate::support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form, sent_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use restream_oauth_core::{
-    Client, CodeVerifier, ConfigError, Endpoints, InvalidCodeVerifier, Login, LoginOptions, Scope, UriProblem,
-};
+use restream_oauth_core::config::{ConfigError, UriProblem};
+use restream_oauth_core::login::{CodeVerifier, InvalidCodeVerifier, LoginOptions};
+use restream_oauth_core::{Client, Endpoints, Login, Scope};
 use sha2::{Digest as _, Sha256};
 
 fn state(login: &Login) -> String {
@@ -50,7 +50,7 @@ fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
         let asked = asked(&login);
         assert_eq!(value(&asked, "code_challenge_method"), Some("S256"));
         let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
-        let (request, _) = client().exchange(&code).into_parts();
+        let (request, _) = client().exchange(&code).into_parts(sent_at());
         let sent = form(&request);
         let verifier = value(&sent, "code_verifier").unwrap();
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
@@ -71,7 +71,7 @@ fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
     assert_eq!((value(&asked, "code_challenge"), value(&asked, "code_challenge_method")), (None, None));
     assert!(value(&asked, "state").is_some());
     let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
-    let (request, _) = client().exchange(&code).into_parts();
+    let (request, _) = client().exchange(&code).into_parts(sent_at());
     assert_eq!(value(&form(&request), "code_verifier"), None);
 }
 
@@ -81,7 +81,7 @@ fn rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy() {
     let entropy: [u8; 64] = std::array::from_fn(|n| u8::try_from(n * 3).unwrap());
     let mut login = client().login(entropy.into());
     let code = login.read_callback(&format!("code=c&state={}", state(&login))).unwrap();
-    let (request, _) = client().exchange(&code).into_parts();
+    let (request, _) = client().exchange(&code).into_parts(sent_at());
     let mut decoded = URL_SAFE_NO_PAD.decode(state(&login)).unwrap();
     decoded.extend(URL_SAFE_NO_PAD.decode(value(&form(&request), "code_verifier").unwrap()).unwrap());
     assert_eq!(decoded, entropy);

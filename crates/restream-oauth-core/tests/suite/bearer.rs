@@ -1,12 +1,12 @@
 //! Using an access token: the header of an API call, the challenge of a refused one, and the profile call.
 
 use crate::support;
-use crate::support::{DOCUMENTED, Ending, Got, Reply, client, error_of, outcome, tokens};
+use crate::support::{DOCUMENTED, Ending, Got, Reply, client, error_of, outcome, sent_at, tokens};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use restream_oauth_core::{
-    AccessToken, BearerError, Challenge, ErrorCode, ErrorKind, Malformed, Operation, Profile, TokenType,
-};
+use restream_oauth_core::error::{Challenge, ErrorCode, ErrorKind, Malformed, Operation};
+use restream_oauth_core::token::{BearerError, TokenType};
+use restream_oauth_core::{AccessToken, Profile};
 
 fn challenge_of(values: &[&str]) -> Option<Challenge> {
     let headers = values.iter().map(|value| (WWW_AUTHENTICATE, HeaderValue::from_bytes(value.as_bytes()).unwrap()));
@@ -50,7 +50,7 @@ fn a_token_that_cannot_stand_in_a_header_can_still_be_refreshed_and_revoked() {
     // The pair is kept: the refresh token is whole, and a form carries anything.
     let read = tokens(r#"{"access_token":"a\r\nb","refresh_token":"r"}"#);
     assert_eq!(read.bearer_header(), Err(BearerError::InvalidCharacter));
-    let (request, _) = client().revoke(read.access_token()).into_parts();
+    let (request, _) = client().revoke(read.access_token()).into_parts(sent_at());
     assert_eq!(support::form(&request)[0], ("token".to_owned(), "a\r\nb".to_owned()));
     assert_eq!(read.token_type(), &TokenType::Bearer);
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::support::{CLIENT_ID, CODE, REDIRECT_URI, builder, client, entropy, form};
+use crate::support::{CLIENT_ID, CODE, REDIRECT_URI, builder, client, code_of, entropy, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use restream_oauth_core::{
-    AuthorizationCode, CallbackError, Client, Endpoints, ErrorCode, Login, LoginOptions, SavedError, Scope, state_of,
-};
+use restream_oauth_core::config::{ConfigError, UriPart, UriProblem};
+use restream_oauth_core::error::ErrorCode;
+use restream_oauth_core::login::{CallbackError, LoginOptions, redirect_uri_of, state_of};
+use restream_oauth_core::{AuthorizationCode, Client, Endpoints, Login, SavedError, Scope};
 use sha2::{Digest as _, Sha256};
 
 fn login() -> Login {
@@ -172,32 +173,129 @@ fn rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal() {
 /// Browser-based apps draft §6.3.
 #[test]
 fn another_place_than_the_redirect_uri_is_refused() {
+    use UriPart::{Host, Path, Port, Scheme};
     let places = [
-        "http://app.example/callback",
-        "https://app.example:8443/callback",
-        "https://app.example:80/callback",
-        "https://app.example.evil/callback",
-        "https://evil.example/callback",
-        "https://app.example@evil.example/callback",
-        "https://evil@app.example/callback",
-        "https://app.example/callback/",
-        "https://app.example/Callback",
-        "https://app.example/",
-        "https://app.example",
-        "https://app.example/callback/..",
-        "https://app.example/%63allback",
-        "https://app.example./callback",
-        "ftp://app.example/callback",
-        "/",
-        "/callback/",
-        "/callback2",
-        "//app.example/callback",
-        "//evil.example/callback",
+        ("http://app.example/callback", Some(Scheme)),
+        ("ftp://app.example/callback", None),
+        ("com.example.app:/callback", Some(Scheme)),
+        ("https://app.example:8443/callback", Some(Port)),
+        ("https://app.example:80/callback", Some(Port)),
+        ("https://app.example.evil/callback", Some(Host)),
+        ("https://evil.example/callback", Some(Host)),
+        ("https://app.example./callback", Some(Host)),
+        ("https://app.example@evil.example/callback", None),
+        ("https://evil@app.example/callback", None),
+        ("https://app.example/callback/", Some(Path)),
+        ("https://app.example/Callback", Some(Path)),
+        ("https://app.example/", Some(Path)),
+        ("https://app.example", Some(Path)),
+        ("https://app.example/callback/..", Some(Path)),
+        ("https://app.example/%63allback", Some(Path)),
+        ("/", Some(Path)),
+        ("/callback/", Some(Path)),
+        ("/callback2", Some(Path)),
+        ("//app.example/callback", Some(Path)),
+        ("//evil.example/callback", Some(Path)),
     ];
-    for place in places {
+    for (place, part) in places {
         let error = refused(&format!("{place}?code=c&state=STATE"));
-        assert_eq!(error, CallbackError::WrongPlace, "{place}");
+        assert_eq!(error, CallbackError::WrongPlace { part }, "{place}");
+        assert!(part.is_none_or(|part| error.to_string().contains(&part.to_string())), "{error}");
     }
+}
+
+/// RFC 8252 §7.1.
+#[test]
+fn a_redirect_uri_of_a_private_use_scheme_is_read_back() {
+    for redirect_uri in ["com.example.app:/callback", "com.example.app://callback", "Com.Example-2.App+x:/a?b=c"] {
+        let client = Client::builder("id").redirect_uri(redirect_uri).build().unwrap();
+        let mut login = client.login(entropy(1));
+        assert_eq!(asked_redirect_uri(&login), redirect_uri);
+        let parameters = format!("code={CODE}&state={}", login.state().expose_secret());
+        let place = redirect_uri.split('?').next().unwrap();
+        for wrong in ["com.example.other:/callback", "com.example.app:/other", "https://app.example/callback"] {
+            let error = login.read_callback(&format!("{wrong}?{parameters}")).unwrap_err();
+            assert!(matches!(error, CallbackError::WrongPlace { part: Some(_) }), "{wrong}: {error:?}");
+        }
+        // A denial without parameters.
+        assert_eq!(login.read_callback(place).unwrap_err(), CallbackError::NoParameters);
+        let upper = place.replacen("com", "COM", 1);
+        assert_eq!(login.read_callback(&format!("{upper}?{parameters}")).unwrap().expose_secret(), CODE);
+    }
+    for (refused, problem) in [
+        ("myapp:/callback", UriProblem::NotAbsolute),
+        ("myapp://callback", UriProblem::Scheme),
+        ("com.example.app:callback", UriProblem::NotAbsolute),
+        ("com..app:/callback", UriProblem::NotAbsolute),
+        (".example.app:/callback", UriProblem::NotAbsolute),
+        ("com.example.app:/a b", UriProblem::Character),
+        ("com.example.app:/a#b", UriProblem::Fragment),
+        ("com.example.app:/a?code=x", UriProblem::ReservedParameter),
+    ] {
+        let error = Client::builder("id").redirect_uri(refused).build().unwrap_err();
+        assert_eq!(error, ConfigError::RedirectUri(problem), "{refused}");
+    }
+    // No secret is ever sent there.
+    let endpoints = Endpoints { token: "com.example.app:/token".into(), ..Endpoints::restream() };
+    assert!(builder().endpoints(endpoints).build().is_err());
+}
+
+fn asked_redirect_uri(login: &Login) -> String {
+    let url = login.url().as_str();
+    let mut asked = form_urlencoded::parse(url.split_once('?').unwrap().1.as_bytes());
+    asked.find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned()
+}
+
+#[test]
+fn data_that_state_carries_comes_back_verified_with_it() {
+    for data in ["/dashboard?tab=chat", "é \u{0} =&+%", "x", &"x".repeat(1024)] {
+        let options = LoginOptions::new().state_data(data).unwrap();
+        let login = client().login_with(entropy(3), &options).unwrap();
+        let state = login.state().expose_secret().to_owned();
+        // The random part is the one of a login without data, whole.
+        let random = client().login(entropy(3)).state().expose_secret().to_owned();
+        assert_eq!(state.split_once('.').unwrap().0, random);
+        assert!(state.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{state}");
+
+        let mut restored = client().restore_login(login.to_saved().expose_secret()).unwrap();
+        let forged = URL_SAFE_NO_PAD.encode("/elsewhere");
+        for forged in [format!("{random}.{forged}"), random.clone(), format!("{random}."), format!("{state}x")] {
+            let error = restored.read_callback(&format!("code=c&state={forged}")).unwrap_err();
+            assert_eq!(error, CallbackError::StateMismatch, "{forged}");
+        }
+        let code = restored.read_callback(&format!("code=c&state={state}")).unwrap();
+        assert_eq!(code.state_data(), Some(data));
+        assert!(!format!("{code:?} {restored:?} {login:?}").contains("dashboard"));
+    }
+    let mut plain = client().login(entropy(3));
+    assert_eq!(code_of(&mut plain).state_data(), None);
+    for data in [String::new(), "x".repeat(1025)] {
+        assert_eq!(LoginOptions::new().state_data(data).unwrap_err(), ConfigError::StateData);
+    }
+}
+
+/// What a saved login says of its data must be what its URL sends.
+#[test]
+fn a_saved_login_whose_state_is_changed_is_damaged() {
+    let options = LoginOptions::new().state_data("/dashboard").unwrap();
+    let login = client().login_with(entropy(3), &options).unwrap();
+    let saved = login.to_saved();
+    let state = login.state().expose_secret().to_owned();
+    let (random, data) = state.split_once('.').unwrap();
+    for changed in [random, &format!("{random}."), &format!("{random}.!"), &format!("{random}.{}", &data[..4]), data] {
+        let text =
+            saved.expose_secret().replace(&format!("\"state\":\"{state}\""), &format!("\"state\":\"{changed}\""));
+        let error = client().restore_login(&text).unwrap_err();
+        assert!(matches!(error, SavedError::Damaged("state" | "url")), "{changed}: {error:?}");
+    }
+}
+
+#[test]
+fn the_redirect_uri_of_a_saved_login_can_be_read_without_a_client() {
+    let saved = client().login(entropy(3)).to_saved();
+    assert_eq!(redirect_uri_of(saved.expose_secret()).unwrap(), REDIRECT_URI);
+    let tokens = crate::support::tokens(crate::support::DOCUMENTED).to_saved();
+    assert_eq!(redirect_uri_of(tokens.expose_secret()), Err(SavedError::OtherKind { expected: "login" }));
 }
 
 #[test]

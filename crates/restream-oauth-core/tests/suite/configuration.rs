@@ -1,14 +1,13 @@
 //! What a client is built from: everything that cannot be right is refused then, by name and with the reason, and
 //! what was refused is not printed.
 
-use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder, entropy, form};
+use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder, entropy, form, sent_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
-use restream_oauth_core::{
-    BasicEncoding, Client, ClientBuilder, ConfigError, Endpoints, InvalidScope, RefreshToken, Scope, TextProblem,
-    UriProblem,
-};
+use restream_oauth_core::config::{BasicEncoding, ConfigError, TextProblem, UriProblem};
+use restream_oauth_core::token::InvalidScope;
+use restream_oauth_core::{Client, ClientBuilder, Endpoints, RefreshToken, Scope};
 
 /// Hosts that look like loopback, and are none.
 const HOSTILE_HOSTS: [&str; 20] = [
@@ -130,7 +129,7 @@ fn a_client_identifier_with_a_space_is_encoded_in_every_place() {
     assert_eq!(decoded(&built(Client::builder("my app").secret_encoded("s", BasicEncoding::Raw))), "my app:s");
 
     for client in [built(Client::builder("my app")), built(Client::builder("my app").secret_in_body("s"))] {
-        let (request, _) = client.refresh(&RefreshToken::new("r")).into_parts();
+        let (request, _) = client.refresh(&RefreshToken::new("r")).into_parts(sent_at());
         assert!(form(&request).contains(&("client_id".to_owned(), "my app".to_owned())), "{client:?}");
     }
     let saved = login.to_saved();

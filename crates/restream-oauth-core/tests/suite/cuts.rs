@@ -7,9 +7,10 @@ use crate::support::{
 };
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
-use restream_oauth_core::{
-    Advice, Call, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Salvaged, Stage, Tokens,
-};
+use restream_oauth_core::error::{ErrorKind, Malformed, Salvaged};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Advice, Call, Delivery, Error, Tokens};
 
 const CHUNKS: [usize; 5] = [1, 2, 7, 64, usize::MAX];
 
@@ -40,16 +41,16 @@ type End = fn(Reply, Call<Tokens>, usize) -> Result<Tokens, Error>;
 /// The ways in which a stack reports the end of a cut body.
 const ENDINGS: [End; 3] = [
     // The connection closes and nobody notices.
-    |reply, call, size| reply.feed(call.into_parts().1, size).finish(sent_at()),
+    |reply, call, size| reply.feed(call.into_parts(sent_at()).1, size).finish().interpret(),
     // The stack fails.
     |reply, call, size| {
         let failure = Failure::new(FailureKind::Interrupted).with_source("connection reset");
-        reply.feed(call.into_parts().1, size).failed(Stage::ReadingBody, failure, sent_at())
+        reply.feed(call.into_parts(sent_at()).1, size).fail(Stage::ReadingBody, failure).interpret()
     },
     // The connection closes, and Content-Length had promised more.
     |reply, call, size| {
         let promised = DOCUMENTED.len().to_string();
-        reply.header(CONTENT_LENGTH, &promised).feed(call.into_parts().1, size).finish(sent_at())
+        reply.header(CONTENT_LENGTH, &promised).feed(call.into_parts(sent_at()).1, size).finish().interpret()
     },
 ];
 
@@ -215,28 +216,28 @@ fn a_content_length_that_is_too_long_makes_the_answer_a_truncated_one() {
 
 #[test]
 fn informational_answers_are_skipped() {
-    let (_, mut reader) = refresh().into_parts();
+    let (_, mut reader) = refresh().into_parts(sent_at());
     for status in [100, 102, 103] {
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, 7.into())]);
         assert!(reader.head(StatusCode::from_u16(status).unwrap(), &headers).is_continue());
     }
-    let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish(sent_at()).unwrap();
+    let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish().interpret().unwrap();
     assert_eq!(oddities(&tokens), []);
     // Of two final heads the first one counts.
-    let (_, mut reader) = refresh().into_parts();
+    let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(StatusCode::OK, &HeaderMap::new()).is_continue());
-    assert!(Reply::of(400, DOCUMENTED).feed(reader, 100).finish(sent_at()).is_ok());
+    assert!(Reply::of(400, DOCUMENTED).feed(reader, 100).finish().interpret().is_ok());
     // Nothing but informational answers is no answer.
-    let (_, mut reader) = refresh().into_parts();
+    let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(StatusCode::CONTINUE, &HeaderMap::new()).is_continue());
-    let error = reader.finish(sent_at()).unwrap_err();
+    let error = reader.finish().interpret().unwrap_err();
     assert_eq!((error.status(), error.delivery()), (None, Delivery::Unknown));
 }
 
 #[test]
 fn without_a_head_there_is_no_answer() {
     for (call, advice) in [(refresh(), Advice::Replay), (exchange(), Advice::Reauthorize)] {
-        let error = call.into_parts().1.finish(sent_at()).unwrap_err();
+        let error = call.into_parts(sent_at()).1.finish().interpret().unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Interrupted));
         assert_eq!((error.status(), error.delivery(), error.advice()), (None, Delivery::Unknown, advice));
     }
@@ -244,22 +245,23 @@ fn without_a_head_there_is_no_answer() {
 
 #[test]
 fn the_raw_answer_says_what_arrived_and_whether_it_is_whole() {
-    let answer = Reply::ok(DOCUMENTED).feed(refresh().into_parts().1, 9).end();
+    let answer = Reply::ok(DOCUMENTED).feed(refresh().into_parts(sent_at()).1, 9).finish();
     assert_eq!((answer.status(), answer.is_whole()), (Some(StatusCode::OK), true));
     assert_eq!(answer.expose_body(), DOCUMENTED.as_bytes());
     assert!(!format!("{answer:?}").contains(ACCESS));
-    assert_eq!(pair(&answer.read(sent_at()).unwrap()), (ACCESS, Some(REFRESH)));
+    assert_eq!(pair(&answer.interpret().unwrap()), (ACCESS, Some(REFRESH)));
 
     let cut = &DOCUMENTED[..100];
     let reply = Reply::ok(cut);
-    let broken = |stage| reply.feed(refresh().into_parts().1, 9).broke(stage, Failure::new(FailureKind::Timeout));
+    let broken =
+        |stage| reply.feed(refresh().into_parts(sent_at()).1, 9).fail(stage, Failure::new(FailureKind::Timeout));
     let answer = broken(Stage::ReadingBody);
     assert_eq!((answer.expose_body(), answer.is_whole()), (cut.as_bytes(), false));
-    let error = answer.read(sent_at()).unwrap_err();
+    let error = answer.interpret().unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
 
-    let short = reply.header(CONTENT_LENGTH, "770").feed(refresh().into_parts().1, 9).end();
+    let short = reply.header(CONTENT_LENGTH, "770").feed(refresh().into_parts(sent_at()).1, 9).finish();
     assert_eq!((short.expose_body(), short.is_whole()), (cut.as_bytes(), false));
-    let answer = exchange().into_parts().1.end();
+    let answer = exchange().into_parts(sent_at()).1.finish();
     assert_eq!((answer.status(), answer.is_whole(), answer.expose_body().len()), (None, false, 0));
 }

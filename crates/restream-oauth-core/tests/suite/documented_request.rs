@@ -2,13 +2,15 @@
 
 use crate::support::{
     CLIENT_ID, CODE, REDIRECT_URI, SECRET, SENT_ACCESS, SENT_REFRESH, VERIFIER, builder, client, code_of, entropy,
-    form, header, known_code,
+    form, header, known_code, sent_at,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, Request};
-use restream_oauth_core::{AccessToken, BasicEncoding, Body, Client, LoginOptions, RefreshToken};
+use restream_oauth_core::config::{BasicEncoding, RevocationOptions};
+use restream_oauth_core::login::LoginOptions;
+use restream_oauth_core::{AccessToken, Body, Client, RefreshToken};
 
 /// The page's command, its placeholders as they stand there.
 const CURL: &str = include_str!("documents/code-exchange.curl");
@@ -74,7 +76,7 @@ fn words(command: &str) -> Vec<String> {
 }
 
 fn code_request(client: &Client) -> Request<Body> {
-    client.exchange(&known_code()).into_parts().0
+    client.exchange(&known_code()).into_parts(sent_at()).0
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -99,7 +101,7 @@ fn basic_pair(request: &Request<Body>) -> (String, String) {
 fn our_code_exchange_is_what_the_pages_curl_command_sends() {
     let documented = Documented::read();
     let mut login = client().login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
-    let (request, _) = client().exchange(&code_of(&mut login)).into_parts();
+    let (request, _) = client().exchange(&code_of(&mut login)).into_parts(sent_at());
     assert_eq!(request.method().as_str(), documented.method);
     assert_eq!(request.uri().to_string(), documented.uri);
     assert_eq!(header(&request, CONTENT_TYPE), Some(documented.content_type.as_bytes()));
@@ -119,7 +121,7 @@ fn a_code_that_went_to_another_redirect_uri_is_exchanged_with_that_one() {
 #[test]
 fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
     let mut documented = Documented::read();
-    let (request, _) = client().exchange(&known_code()).into_parts();
+    let (request, _) = client().exchange(&known_code()).into_parts(sent_at());
     documented.form.push(("code_verifier".to_owned(), VERIFIER.to_owned()));
     assert_eq!(form(&request), documented.form);
     assert_eq!(header(&request, AUTHORIZATION), Some(documented.authorization.as_bytes()));
@@ -130,7 +132,7 @@ fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
 fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
     let client = builder().secret_in_body(SECRET).build().unwrap();
     let mut login = client.login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
-    let (request, _) = client.exchange(&code_of(&mut login)).into_parts();
+    let (request, _) = client.exchange(&code_of(&mut login)).into_parts(sent_at());
     let mut sent = form(&request);
     sent.sort();
     let mut documented = owned(&[
@@ -148,7 +150,7 @@ fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
 /// OAuth 2.1 draft §4.1.1.
 #[test]
 fn rfc_6749_4_1_3_a_public_client_says_who_it_is_and_proves_nothing() {
-    let (request, _) = builder().build().unwrap().exchange(&known_code()).into_parts();
+    let (request, _) = builder().build().unwrap().exchange(&known_code()).into_parts(sent_at());
     let sent = form(&request);
     assert_eq!(sent.iter().filter(|(name, _)| name == "client_id").count(), 1);
     assert!(sent.contains(&("client_id".to_owned(), CLIENT_ID.to_owned())));
@@ -172,7 +174,7 @@ fn rfc_6749_6_a_refresh_sends_the_token_with_the_same_client_authentication_and_
         (builder().build().unwrap(), with(&[("client_id", CLIENT_ID)]), None),
     ];
     for (client, expected, authorization) in cases {
-        let (request, _) = client.refresh(&refresh_token).into_parts();
+        let (request, _) = client.refresh(&refresh_token).into_parts(sent_at());
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.uri().to_string(), "https://api.restream.io/oauth/token");
         assert_eq!(header(&request, CONTENT_TYPE), Some(&b"application/x-www-form-urlencoded"[..]));
@@ -190,11 +192,11 @@ fn rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client() {
         let cases = [
             (client.revoke(&access), owned(&[("token", SENT_ACCESS), ("token_type_hint", "access_token")])),
             (client.revoke(&refresh), owned(&[("token", SENT_REFRESH), ("token_type_hint", "refresh_token")])),
-            (client.revoke_without_hint(&access), owned(&[("token", SENT_ACCESS)])),
-            (client.revoke_without_hint(&refresh), owned(&[("token", SENT_REFRESH)])),
+            (client.revoke_with(&access, RevocationOptions::new().without_hint()), owned(&[("token", SENT_ACCESS)])),
+            (client.revoke_with(&refresh, RevocationOptions::new().without_hint()), owned(&[("token", SENT_REFRESH)])),
         ];
         for (call, expected) in cases {
-            let (request, _) = call.into_parts();
+            let (request, _) = call.into_parts(sent_at());
             assert_eq!(request.method(), Method::POST);
             assert_eq!(request.uri().to_string(), "https://api.restream.io/oauth/revoke");
             assert_eq!(header(&request, CONTENT_TYPE), Some(&b"application/x-www-form-urlencoded"[..]));
@@ -220,11 +222,14 @@ fn a_revocation_can_carry_the_client_authentication_of_the_token_requests() {
         (builder().build().unwrap(), None, owned(&[sent[0], sent[1], ("client_id", CLIENT_ID)])),
     ];
     for (client, authorization, expected) in cases {
-        let (request, _) = client.revoke_authenticated(&token).into_parts();
+        let (request, _) =
+            client.revoke_with(&token, RevocationOptions::new().client_authentication()).into_parts(sent_at());
         assert_eq!(request.uri().to_string(), "https://api.restream.io/oauth/revoke");
         assert_eq!(header(&request, AUTHORIZATION), authorization);
         assert_eq!(form(&request), expected);
-        let (request, _) = client.revoke_authenticated_without_hint(&token).into_parts();
+        let (request, _) = client
+            .revoke_with(&token, RevocationOptions::new().client_authentication().without_hint())
+            .into_parts(sent_at());
         assert_eq!(header(&request, AUTHORIZATION), authorization);
         let unhinted: Vec<_> = expected.into_iter().filter(|(name, _)| *name != "token_type_hint").collect();
         assert_eq!(form(&request), unhinted);
@@ -234,7 +239,7 @@ fn a_revocation_can_carry_the_client_authentication_of_the_token_requests() {
 /// OAuth 2.1 draft §5.1, RFC 6750 §2.
 #[test]
 fn rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only() {
-    let (request, _) = client().profile(&AccessToken::new(SENT_ACCESS)).unwrap().into_parts();
+    let (request, _) = client().profile(&AccessToken::new(SENT_ACCESS)).unwrap().into_parts(sent_at());
     assert_eq!(request.method(), Method::GET);
     assert_eq!(request.uri().to_string(), "https://api.restream.io/v2/user/profile");
     assert_eq!(header(&request, AUTHORIZATION), Some(format!("Bearer {SENT_ACCESS}").as_bytes()));
@@ -287,7 +292,7 @@ fn rfc_6749_appendix_b_every_value_comes_through_the_form() {
     let secret = "%&+£€= ;\"'\\/?#~*!😀";
     let token = format!(" {secret}\u{7F}\r\n\0");
     let client = builder().secret_in_body(secret).build().unwrap();
-    let (request, _) = client.refresh(&RefreshToken::new(token.as_str())).into_parts();
+    let (request, _) = client.refresh(&RefreshToken::new(token.as_str())).into_parts(sent_at());
     assert_eq!(
         form(&request),
         owned(&[
@@ -298,7 +303,8 @@ fn rfc_6749_appendix_b_every_value_comes_through_the_form() {
         ])
     );
     // The vector of the RFC: U+0020 U+0025 U+0026 U+002B U+00A3 U+20AC.
-    let (request, _) = client.revoke_without_hint(&RefreshToken::new(" %&+£€")).into_parts();
+    let (request, _) =
+        client.revoke_with(&RefreshToken::new(" %&+£€"), RevocationOptions::new().without_hint()).into_parts(sent_at());
     assert_eq!(request.body().as_ref(), b"token=+%25%26%2B%C2%A3%E2%82%AC");
 }
 
@@ -308,10 +314,10 @@ fn rfc_6749_2_3_one_client_authentication_at_most_and_no_secret_in_any_uri() {
     for client in clients {
         let access = AccessToken::new(SENT_ACCESS);
         let requests = [
-            client.exchange(&known_code()).into_parts().0,
-            client.refresh(&RefreshToken::new(SENT_REFRESH)).into_parts().0,
-            client.revoke(&access).into_parts().0,
-            client.profile(&access).unwrap().into_parts().0,
+            client.exchange(&known_code()).into_parts(sent_at()).0,
+            client.refresh(&RefreshToken::new(SENT_REFRESH)).into_parts(sent_at()).0,
+            client.revoke(&access).into_parts(sent_at()).0,
+            client.profile(&access).unwrap().into_parts(sent_at()).0,
         ];
         for request in requests {
             let basic = header(&request, AUTHORIZATION).is_some_and(|value| value.starts_with(b"Basic "));
@@ -336,7 +342,7 @@ fn rfc_6749_4_1_3_the_redirect_uri_of_the_exchange_is_that_of_the_authorization_
         let (_, query) = login.url().as_str().split_once('?').unwrap();
         let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "redirect_uri").unwrap().1;
         assert_eq!(asked, redirect_uri);
-        let (request, _) = client.exchange(&code_of(&mut login)).into_parts();
+        let (request, _) = client.exchange(&code_of(&mut login)).into_parts(sent_at());
         assert!(form(&request).contains(&("redirect_uri".to_owned(), redirect_uri.to_owned())));
     }
 }

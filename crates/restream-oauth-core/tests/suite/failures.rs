@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use crate::support;
-use crate::support::{DOCUMENTED, Ending, Reply, STEPS, error_of, outcome};
+use crate::support::{DOCUMENTED, Ending, Reply, STEPS, error_of, outcome, sent_at};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use restream_oauth_core::{Advice, Delivery, ErrorCode, ErrorKind, FailureKind, Malformed, Operation};
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Operation};
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery};
 
 const RETRY: Advice = Advice::Retry { after: None };
 const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";
@@ -172,7 +174,7 @@ fn rfc_9700_4_12_no_redirect_is_ever_followed() {
             assert!(!format!("{error} {error:?}").contains("c4nary"));
         }
         // The reader has seen enough.
-        let (_, mut reader) = support::refresh().into_parts();
+        let (_, mut reader) = support::refresh().into_parts(sent_at());
         assert!(reader.head(StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new()).is_break());
     }
 }
@@ -381,7 +383,7 @@ fn a_token_that_is_repeated_among_the_words_does_not_hide_them() {
 
 #[test]
 fn a_refusal_that_broke_off_before_it_said_why_is_tried_again() {
-    let failed = Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Interrupted);
+    let failed = Ending::Failed(restream_oauth_core::transport::Stage::ReadingBody, FailureKind::Interrupted);
     for step in [Operation::Exchange, Operation::Refresh, Operation::Revoke] {
         for status in [400, 401, 422] {
             let error = outcome(step, Some(&Reply::of(status, "{\"err")), failed).unwrap_err();
@@ -478,7 +480,7 @@ fn rfc_7009_2_2_a_200_means_revoked_whatever_its_body_says() {
         assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::Page), "{body}");
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, RETRY), "{body}");
     }
-    let failed = Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Interrupted);
+    let failed = Ending::Failed(restream_oauth_core::transport::Stage::ReadingBody, FailureKind::Interrupted);
     assert!(outcome(Operation::Revoke, Some(&Reply::ok("O")), failed).is_err());
     for body in [flat("unsupported_token_type", "x"), r#"{"name":"unsupported_token_type"}"#.to_owned()] {
         let error = error_of(Operation::Revoke, &Reply::ok(body));
@@ -491,13 +493,15 @@ fn a_refusal_whose_body_broke_off_is_judged_by_what_arrived() {
     let whole = nested(400, "invalid_grant", "why");
     for cut in 0..whole.len() {
         let reply = Reply::of(400, &whole[..cut]);
-        for ending in [Ending::Finish, Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Timeout)] {
+        for ending in
+            [Ending::Finish, Ending::Failed(restream_oauth_core::transport::Stage::ReadingBody, FailureKind::Timeout)]
+        {
             let error = outcome(Operation::Refresh, Some(&reply), ending).unwrap_err();
             assert_eq!((error.status(), error.delivery()), (Some(StatusCode::BAD_REQUEST), Delivery::Refused), "{cut}");
         }
     }
     let timed = Reply::of(429, "{\"err").header(RETRY_AFTER, "9");
-    let failed = Ending::Failed(restream_oauth_core::Stage::ReadingBody, FailureKind::Interrupted);
+    let failed = Ending::Failed(restream_oauth_core::transport::Stage::ReadingBody, FailureKind::Interrupted);
     let error = outcome(Operation::Refresh, Some(&timed), failed).unwrap_err();
     assert_eq!(error.advice(), after(9));
 }

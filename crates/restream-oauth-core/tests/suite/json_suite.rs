@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use crate::support::{ACCESS, Reply, SENT_REFRESH, exchange, oddities, pair, refresh};
-use restream_oauth_core::{Delivery, Error, Oddity, Salvaged, Tokens};
+use restream_oauth_core::error::Salvaged;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::{Delivery, Error, Tokens};
 
 /// Files that must be refused alone but are valid as a member. There is none: none begins with a value and ends in what
 /// the object around it could complete.

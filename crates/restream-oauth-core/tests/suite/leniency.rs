@@ -6,9 +6,9 @@ use crate::support::{
     ACCESS, DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, error_of, exchange, oddities, pair, refresh, sent_at,
     tokens,
 };
-use restream_oauth_core::{
-    Advice, BearerError, Delivery, ErrorKind, Malformed, Oddity, Operation, Salvaged, TokenType,
-};
+use restream_oauth_core::error::{ErrorKind, Malformed, Operation, Salvaged};
+use restream_oauth_core::token::{BearerError, Oddity, TokenType};
+use restream_oauth_core::{Advice, Delivery};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(31_536_000);

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::support::{ACCESS, DOCUMENTED, Json, REFRESH, Reply, oddities, pair, refresh, sent_at, tokens};
-use restream_oauth_core::{Oddity, Tokens};
+use restream_oauth_core::Tokens;
+use restream_oauth_core::token::Oddity;
 
 const DAY: u64 = 86_400;
 const DEFAULT: u64 = 3600;
@@ -52,7 +53,7 @@ fn seconds(tokens: &Tokens) -> (u64, u64) {
 }
 
 fn sent(at: SystemTime, body: &str) -> Tokens {
-    Reply::ok(body).feed(refresh().into_parts().1, 64).finish(at).unwrap()
+    Reply::ok(body).feed(refresh().into_parts(at).1, 64).finish().interpret().unwrap()
 }
 
 #[test]

@@ -6,10 +6,11 @@ use crate::support::{
     ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, SENT_REFRESH, builder, oddities, pair, refresh, sent_at,
 };
 use http::header::CONTENT_LENGTH;
-use restream_oauth_core::{
-    Advice, Call, Client, ConfigError, Delivery, Error, ErrorKind, Failure, FailureKind, Malformed, Oddity, Reader,
-    RefreshToken, Salvaged, Stage, Tokens,
-};
+use restream_oauth_core::config::ConfigError;
+use restream_oauth_core::error::{ErrorKind, Malformed, Salvaged};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Advice, Call, Client, Delivery, Error, Reader, RefreshToken, Tokens};
 
 const DEFAULT_LIMIT: usize = 256 * 1024;
 const CHUNKS: [usize; 5] = [1, 7, 4096, 65_537, usize::MAX];
@@ -57,12 +58,12 @@ fn too_large(outcome: Result<Tokens, Error>, limit: usize) -> Error {
 fn an_answer_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
     for limit in [1000, 65_536, DEFAULT_LIMIT] {
         for size in CHUNKS {
-            let call = || refresh_with(&limited(limit)).into_parts().1;
-            let tokens = Reply::ok(padded(limit, true)).feed(call(), size).finish(sent_at()).unwrap();
+            let call = || refresh_with(&limited(limit)).into_parts(sent_at()).1;
+            let tokens = Reply::ok(padded(limit, true)).feed(call(), size).finish().interpret().unwrap();
             assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)), "{limit} {size}");
             assert_eq!(oddities(&tokens), [], "{limit} {size}");
             // The tokens come last, so with the limit at the end of the filler none of them arrives.
-            let error = too_large(Reply::ok(padded(2 * limit, true)).feed(call(), size).finish(sent_at()), limit);
+            let error = too_large(Reply::ok(padded(2 * limit, true)).feed(call(), size).finish().interpret(), limit);
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{limit} {size}");
         }
     }
@@ -84,7 +85,10 @@ fn the_default_limit_is_256_kib() {
 #[test]
 fn a_pair_that_closed_before_the_limit_is_a_truncated_success() {
     for size in CHUNKS {
-        let tokens = Reply::ok(padded(DEFAULT_LIMIT + 1, false)).feed(refresh().into_parts().1, size).finish(sent_at());
+        let tokens = Reply::ok(padded(DEFAULT_LIMIT + 1, false))
+            .feed(refresh().into_parts(sent_at()).1, size)
+            .finish()
+            .interpret();
         let tokens = tokens.unwrap();
         assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
         assert_eq!(oddities(&tokens), [Oddity::Truncated]);
@@ -94,8 +98,8 @@ fn a_pair_that_closed_before_the_limit_is_a_truncated_success() {
 #[test]
 fn a_token_that_closed_before_the_limit_is_salvaged() {
     let at = DOCUMENTED.find("\"expires\"").unwrap();
-    let (_, reader) = refresh_with(&limited(at)).into_parts();
-    let error = too_large(Reply::ok(DOCUMENTED).feed(reader, 10).finish(sent_at()), at);
+    let (_, reader) = refresh_with(&limited(at)).into_parts(sent_at());
+    let error = too_large(Reply::ok(DOCUMENTED).feed(reader, 10).finish().interpret(), at);
     assert_eq!(error.delivery(), Delivery::Completed);
     assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == ACCESS));
 }
@@ -105,16 +109,16 @@ fn a_token_that_closed_before_the_limit_is_salvaged() {
 fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
     for (limit, client) in [(DEFAULT_LIMIT, builder().secret(SECRET).build().unwrap()), (5000, limited(5000))] {
         for chunk in [&b"x"[..], b"[[[[[[[", &[b' '; 4096], &vec![0; 100_000]] {
-            let (_, mut reader) = refresh_with(&client).into_parts();
+            let (_, mut reader) = refresh_with(&client).into_parts(sent_at());
             assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
             let fed = feed_forever(&mut reader, chunk);
             assert!(fed > limit && fed <= limit + chunk.len(), "stopped after {fed} of {limit}");
             // It goes on saying so, and keeps no more.
             assert!(reader.chunk(chunk).is_break());
             assert!(reader.chunk(b"").is_break());
-            let answer = reader.end();
+            let answer = reader.finish();
             assert_eq!((answer.expose_body().len(), answer.is_whole()), (limit, false));
-            let error = answer.read(sent_at()).unwrap_err();
+            let error = answer.interpret().unwrap_err();
             assert_eq!(error.kind(), &ErrorKind::TooLarge { limit });
             assert_eq!(error.delivery(), Delivery::Unknown);
         }
@@ -123,20 +127,20 @@ fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
 
 #[test]
 fn an_endless_answer_after_a_whole_pair_keeps_it() {
-    let (_, mut reader) = refresh().into_parts();
+    let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
     assert!(reader.chunk(DOCUMENTED.as_bytes()).is_continue());
     feed_forever(&mut reader, b" \r\n");
-    let tokens = reader.finish(sent_at()).unwrap();
+    let tokens = reader.finish().interpret().unwrap();
     assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
     assert_eq!(oddities(&tokens), [Oddity::Truncated]);
 }
 
 #[test]
 fn a_stack_that_fails_after_the_reader_said_stop_changes_nothing() {
-    let (_, reader) = refresh_with(&limited(1000)).into_parts();
+    let (_, reader) = refresh_with(&limited(1000)).into_parts(sent_at());
     let reader = Reply::ok(padded(2000, true)).feed(reader, 64);
-    let error = reader.failed(Stage::ReadingBody, Failure::new(FailureKind::Timeout), sent_at()).unwrap_err();
+    let error = reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout)).interpret().unwrap_err();
     assert_eq!((error.kind(), error.delivery()), (&ErrorKind::TooLarge { limit: 1000 }, Delivery::Unknown));
 }
 
@@ -153,7 +157,7 @@ fn a_content_length_beyond_the_limit_reserves_no_memory_for_it() {
 fn a_refusal_beyond_the_limit_is_still_that_refusal() {
     let body = format!(r#"{{"error":"invalid_grant","error_description":"{}"}}"#, "x".repeat(DEFAULT_LIMIT));
     let error = Reply::of(400, body).finish(refresh()).unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::Refused(restream_oauth_core::ErrorCode::InvalidGrant));
+    assert_eq!(error.kind(), &ErrorKind::Refused(restream_oauth_core::error::ErrorCode::InvalidGrant));
     assert_eq!(error.advice(), Advice::Reauthorize);
 }
 

@@ -6,9 +6,10 @@ use crate::support::{
 };
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use restream_oauth_core::{
-    Advice, Delivery, ErrorCode, ErrorKind, FailureKind, Malformed, Oddity, Operation, Salvaged, Tokens,
-};
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Operation, Salvaged};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Tokens};
 
 fn read(reply: &Reply) -> Tokens {
     let tokens = reply.finish(refresh()).unwrap_or_else(|error| panic!("{error}"));

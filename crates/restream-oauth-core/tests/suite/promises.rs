@@ -6,12 +6,14 @@ use std::marker::PhantomPinned;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{client, exchange, refresh};
+use crate::support::{client, exchange, refresh, sent_at};
 use bytes::Bytes;
+use restream_oauth_core::error::{Challenge, ErrorKind};
+use restream_oauth_core::login::{AuthorizationUrl, CodeVerifier, LoginOptions, State};
+use restream_oauth_core::transport::Failure;
 use restream_oauth_core::{
-    AccessToken, Advice, Answer, AuthorizationCode, AuthorizationUrl, Body, Call, Challenge, Client, ClientBuilder,
-    CodeVerifier, Delivery, Entropy, Error, ErrorKind, Failure, Login, LoginOptions, Profile, Reader, RefreshToken,
-    Revoked, Saved, Scopes, State, Tokens,
+    AccessToken, Advice, Answer, AuthorizationCode, Body, Call, Client, ClientBuilder, Delivery, Entropy, Error, Login,
+    Profile, Reader, RefreshToken, Revoked, Saved, Scopes, Tokens,
 };
 
 /// The targets of the adapters: servers, desktops, browsers.
@@ -80,11 +82,11 @@ const _: () = {
     goes_anywhere::<(AccessToken, RefreshToken, State, CodeVerifier, Saved, Scopes, Challenge)>();
     goes_anywhere::<(ErrorKind, Delivery, Advice)>();
     is_an_error::<Error>();
-    is_an_error::<restream_oauth_core::ConfigError>();
-    is_an_error::<restream_oauth_core::CallbackError>();
+    is_an_error::<restream_oauth_core::config::ConfigError>();
+    is_an_error::<restream_oauth_core::login::CallbackError>();
     is_an_error::<restream_oauth_core::SavedError>();
-    is_an_error::<restream_oauth_core::BearerError>();
-    is_an_error::<restream_oauth_core::InvalidScope>();
+    is_an_error::<restream_oauth_core::token::BearerError>();
+    is_an_error::<restream_oauth_core::token::InvalidScope>();
     can_be_cloned::<Client>();
     can_be_cloned::<Tokens>();
     assert!(size_of::<Error>() == size_of::<usize>());
@@ -94,7 +96,7 @@ const _: () = {
 #[test]
 fn a_body_becomes_bytes_for_free() {
     for call in [exchange(), refresh()] {
-        let body = call.into_parts().0.into_body();
+        let body = call.into_parts(sent_at()).0.into_body();
         let (place, length) = (body.as_ref().as_ptr(), body.len());
         let bytes = Bytes::from(body);
         assert_eq!((bytes.as_ptr(), bytes.len()), (place, length));
@@ -104,7 +106,7 @@ fn a_body_becomes_bytes_for_free() {
 #[test]
 fn calls_of_one_client_are_the_same_request_each_time() {
     let printed = |call: Call<Tokens>| {
-        let (request, _) = call.into_parts();
+        let (request, _) = call.into_parts(sent_at());
         (request.uri().clone(), request.headers().clone(), request.into_body().as_ref().to_owned())
     };
     assert_eq!(printed(exchange()), printed(exchange()));
@@ -245,7 +247,7 @@ fn no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge
 fn state_is_compared_in_constant_time() {
     let code_of = |name: &str| sources().into_iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
     let reading = code_of("flow/callback.rs");
-    let checks = reading.matches("if !same_text(&state, self.state.as_str())").count();
+    let checks = reading.matches("if !same_text(&state, self.state.text())").count();
     assert_eq!(checks, 1);
     let comparing = code_of("secret/text.rs");
     let body = comparing.split("fn same_text(").nth(1).unwrap().split("\n}").next().unwrap();

@@ -5,15 +5,17 @@ use std::time::{Duration, SystemTime};
 use crate::cases::config;
 use crate::support::{
     CODE, DOCUMENTED, Ending, Got, Reply, SECRET, SENT_ACCESS, SENT_REFRESH, VERIFIER, outcome, outcome_at_once,
-    outcome_in_pieces, pair, refresh,
+    outcome_in_pieces, outcome_of_saved, pair, refresh,
 };
 use http::StatusCode;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use restream_oauth_core::error::{ErrorKind, Operation, Salvaged};
 use restream_oauth_core::generators::{self, TokenAnswer, pieces, token_answer};
-use restream_oauth_core::{Delivery, Error, ErrorKind, FailureKind, Operation, Salvaged, Stage, Tokens};
+use restream_oauth_core::transport::{FailureKind, Stage};
+use restream_oauth_core::{Delivery, Error, Tokens};
 
 fn a_failure() -> impl Strategy<Value = Ending> {
     select(vec![Stage::BeforeBody, Stage::AwaitingHead, Stage::ReadingBody])
@@ -164,6 +166,7 @@ proptest! {
         if let Ending::Finish = ending {
             prop_assert_eq!(told(&outcome_at_once(step, &whole)), told(&first));
         }
+        prop_assert_eq!(told(&outcome_of_saved(step, Some(&whole), ending)), told(&first));
         for pieces in ways {
             let again = outcome_in_pieces(step, Some(&whole), ending, &pieces);
             prop_assert_eq!(told(&again), told(&first), "{:?}", pieces);
@@ -181,7 +184,7 @@ proptest! {
     ) {
         let now = near.and_then(|seconds| sent_at.checked_add(Duration::from_secs(seconds))).unwrap_or(now);
         let body = format!(r#"{{"access_token":"a","refresh_token":"r","expires_in":{raw},"refreshTokenExpiresIn":{raw}}}"#);
-        let tokens = Reply::ok(body).feed(refresh().into_parts().1, 1000).finish(sent_at).unwrap();
+        let tokens = Reply::ok(body).feed(refresh().into_parts(sent_at).1, 1000).finish().interpret().unwrap();
         let years = |days: i128| 10 * days * 86_400;
         let expected = |otherwise: u64| match raw {
             _ if (1..=years(365)).contains(&raw) => Some(u64::try_from(raw).unwrap()),

@@ -1,7 +1,7 @@
 //! What holds for every request and every callback, whatever is put in.
 
 use crate::cases::config;
-use crate::support::{CLIENT_ID, REDIRECT_URI, client, form};
+use crate::support::{CLIENT_ID, REDIRECT_URI, client, form, sent_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Request;
@@ -9,11 +9,10 @@ use http::header::AUTHORIZATION;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use restream_oauth_core::config::{BasicEncoding, ConfigError};
 use restream_oauth_core::generators::{self, client_id, redirect_uri, text};
-use restream_oauth_core::{
-    AccessToken, AuthorizationCode, BasicEncoding, Body, CallbackError, Client, CodeVerifier, ConfigError, Endpoints,
-    LoginOptions, RefreshToken, Scope,
-};
+use restream_oauth_core::login::{CallbackError, CodeVerifier, LoginOptions};
+use restream_oauth_core::{AccessToken, AuthorizationCode, Body, Client, Endpoints, RefreshToken, Scope};
 
 /// A secret that can be searched for.
 fn secret() -> impl Strategy<Value = String> {
@@ -54,7 +53,7 @@ proptest! {
         let code = AuthorizationCode::without_state_check(token.as_str(), REDIRECT_URI, verifier_text);
         let access = AccessToken::new(token.as_str());
         let refresh_token = RefreshToken::new(token.as_str());
-        let authenticated = [client.exchange(&code), client.refresh(&refresh_token)].map(|call| call.into_parts().0);
+        let authenticated = [client.exchange(&code), client.refresh(&refresh_token)].map(|call| call.into_parts(sent_at()).0);
         for request in &authenticated {
             let form = form(request);
             let expected = (way == 0).then(|| (id.clone(), secret.clone()));
@@ -67,9 +66,9 @@ proptest! {
         prop_assert_eq!(sent(&form(exchange), "code_verifier"), verifier.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(sent(&form(exchange), "redirect_uri"), [REDIRECT_URI]);
         prop_assert_eq!(sent(&form(refresh), "refresh_token"), [token.as_str()]);
-        let (revocation, _) = client.revoke(&access).into_parts();
+        let (revocation, _) = client.revoke(&access).into_parts(sent_at());
         prop_assert_eq!(sent(&form(&revocation), "token"), [token.as_str()]);
-        let profile = client.profile(&access).ok().map(|call| call.into_parts().0);
+        let profile = client.profile(&access).ok().map(|call| call.into_parts(sent_at()).0);
         let login = client.login([7; 64].into());
         prop_assert!(!login.url().as_str().contains("c4nary"));
         for request in authenticated.iter().chain([&revocation]).chain(&profile) {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::support::{
-    DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, client, entropy, exchange, oddities, pair, refresh, tokens,
+    DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, builder, client, entropy, exchange, oddities, pair, refresh,
+    sent_at, tokens,
 };
-use http::header::CONTENT_TYPE;
-use restream_oauth_core::{Client, Endpoints, Oddity, SavedError, Tokens};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage, Unread};
+use restream_oauth_core::{Answer, Call, Client, Endpoints, RefreshToken, SavedError, Tokens};
 use serde_json::value::RawValue;
 
 fn round_trip(tokens: &Tokens) {
@@ -109,8 +112,8 @@ fn any_time_that_a_clock_shows_comes_back() {
         epoch - Duration::from_secs(1 << 40),
     ];
     for sent_at in times {
-        let (_, reader) = refresh().into_parts();
-        let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish(sent_at).unwrap();
+        let (_, reader) = refresh().into_parts(sent_at);
+        let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish().interpret().unwrap();
         assert_eq!(tokens.sent_at(), sent_at);
         round_trip(&tokens);
     }
@@ -335,4 +338,80 @@ fn a_saved_login_that_is_damaged_is_refused_and_the_reason_is_named() {
     let mut other = document.clone();
     other.insert("version".to_owned(), RawValue::from_string("2".to_owned()).unwrap());
     assert_eq!(restore(&other).unwrap_err(), SavedError::UnknownVersion);
+}
+
+/// An answer to a refresh that broke off after both tokens, with all that a head can say.
+fn answer_that_broke_off() -> Answer<Tokens> {
+    let cut = &DOCUMENTED[..DOCUMENTED.len() - 20];
+    let reply = Reply::ok(cut)
+        .header(RETRY_AFTER, "Thu, 01 Jan 2015 00:00:50 GMT")
+        .header(DATE, "Thu, 01 Jan 2015 00:00:00 GMT")
+        .header(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
+        .header(CONTENT_LENGTH, "770");
+    let failure = Failure::new(FailureKind::Timeout);
+    reply.feed(refresh().into_parts(sent_at()).1, 7).fail(Stage::ReadingBody, failure)
+}
+
+#[test]
+fn a_saved_answer_is_read_by_a_call_that_is_built_later() {
+    let answer = answer_that_broke_off();
+    let saved = answer.to_saved();
+    let restore = || {
+        let (_, reader) = refresh().into_parts(sent_at() + Duration::from_secs(86_400));
+        reader.restore_answer(saved.expose_secret()).unwrap()
+    };
+    let restored = restore();
+    assert_eq!((restored.status(), restored.is_whole()), (answer.status(), false));
+    assert_eq!((restored.sent_at(), restored.expose_body()), (sent_at(), answer.expose_body()));
+    assert_eq!(restored.to_saved(), saved);
+    assert_eq!(restore().interpret().unwrap(), answer.interpret().unwrap());
+    // One line, for independent readers too, and nothing of it is printed.
+    assert!(!saved.expose_secret().contains(['\n', '\r']));
+    let document: serde_json::Value = serde_json::from_str(saved.expose_secret()).unwrap();
+    assert_eq!((&document["status"], &document["stage"]), (&200.into(), &"reading_body".into()));
+    assert!(!format!("{saved:?} {restored:?}").contains(REFRESH));
+    assert!(!saved.expose_secret().contains(SENT_REFRESH), "the credential is there as a hash only");
+}
+
+#[test]
+fn a_saved_answer_is_read_by_no_other_call() {
+    let saved = answer_that_broke_off().to_saved();
+    let refused = |call: Call<Unread>| call.into_parts(sent_at()).1.restore_answer(saved.expose_secret()).unwrap_err();
+    let other_token = client().refresh(&RefreshToken::new("another-refresh-token")).unread().0;
+    // The same text, in another step.
+    let revocation = client().revoke(&RefreshToken::new(SENT_REFRESH)).unread().0;
+    for call in [other_token, revocation, exchange().unread().0] {
+        assert_eq!(refused(call), SavedError::OtherCall);
+    }
+    // A client whose secret was changed since then reads it.
+    let renewed = builder().secret_in_body("renewed").build().unwrap();
+    let (_, reader) = renewed.refresh(&RefreshToken::new(SENT_REFRESH)).into_parts(sent_at());
+    assert!(reader.restore_answer(saved.expose_secret()).is_ok());
+}
+
+#[test]
+fn a_saved_answer_that_is_damaged_is_refused_and_the_reason_is_named() {
+    let saved = answer_that_broke_off().to_saved();
+    let text = saved.expose_secret();
+    let restore = |text: &str| refresh().into_parts(sent_at()).1.restore_answer(text).map(|_| ());
+    for cut in 0..text.len() {
+        assert_eq!(restore(&text[..cut]), Err(SavedError::NotJson), "{cut}");
+    }
+    let document: Document = serde_json::from_str(text).unwrap();
+    let optional = ["version", "kind", "content_length", "retry_at", "server_now", "stage", "status"];
+    for name in document.keys() {
+        for damage in ["{}", "[1]", "null", "\"\u{e9}\""] {
+            let mut damaged = document.clone();
+            damaged.insert(name.clone(), RawValue::from_string(damage.to_owned()).unwrap());
+            assert!(restore(&serde_json::to_string(&damaged).unwrap()).is_err(), "{name} {damage}");
+        }
+        let mut without = document.clone();
+        without.remove(name);
+        let outcome = restore(&serde_json::to_string(&without).unwrap());
+        assert!(outcome.is_err() || optional.contains(&name.as_str()), "{name}");
+    }
+    assert_eq!(
+        restore(tokens(DOCUMENTED).to_saved().expose_secret()),
+        Err(SavedError::OtherKind { expected: "answer" })
+    );
 }

@@ -10,10 +10,9 @@ use crate::support::{CLIENT_ID, REDIRECT_URI, Reply, entropy, sent_at};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use restream_oauth_core::{
-    AccessToken, AuthorizationCode, Call, Client, CodeVerifier, Error, Failure, FailureKind, Login, LoginOptions,
-    RefreshToken, Saved, Stage, State,
-};
+use restream_oauth_core::login::{CodeVerifier, LoginOptions, State};
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{AccessToken, AuthorizationCode, Call, Client, Error, Login, RefreshToken, Saved};
 
 const CANARY: &str = "c4nary";
 /// Secrets that change when they are encoded.
@@ -184,9 +183,9 @@ fn an_answer_that_breaks_within_its_tokens_prints_none_of_them() {
             }
         }
     }
-    let answer = Reply::ok(&body).feed(support::refresh().into_parts().1, 10);
+    let answer = Reply::ok(&body).feed(support::refresh().into_parts(sent_at()).1, 10);
     assert_clean(&debug(&answer), "reader");
-    assert_clean(&debug(&answer.end()), "answer");
+    assert_clean(&debug(&answer.finish()), "answer");
 }
 
 /// OAuth 2.1 draft §4.3, RUSTSEC-2023-0125.
@@ -204,7 +203,7 @@ fn what_holds_a_secret_prints_none() {
         assert!(!printed.contains(&state), "{printed}");
         for call in [client.exchange(&code), client.refresh(&RefreshToken::new(CANARY))] {
             assert_clean(&debug(&call), "call");
-            let (request, reader) = call.into_parts();
+            let (request, reader) = call.into_parts(sent_at());
             assert_clean(&(debug(&request) + &debug(&reader)), "parts");
         }
         assert_clean(&debug(&client.revoke(&AccessToken::new(CANARY))), "revocation");
@@ -226,7 +225,7 @@ fn what_holds_a_secret_prints_none() {
         debug(&State::new(CANARY)),
         debug(&CodeVerifier::new(CANARY.repeat(8)).unwrap()),
         debug(&Saved::new(CANARY)),
-        debug(&restream_oauth_core::RevocableToken::from(&RefreshToken::new(CANARY))),
+        debug(&restream_oauth_core::token::RevocableToken::from(&RefreshToken::new(CANARY))),
     ];
     assert_clean(&printed.concat(), "secret types");
 }
@@ -279,8 +278,13 @@ fn rfc_6749_5_2_what_the_server_says_is_escaped_and_cut() {
 #[test]
 fn a_failure_of_the_stack_prints_only_what_the_stack_gave() {
     let failure = Failure::new(FailureKind::Tls).with_source("certificate of api.restream.io is not trusted");
-    let error =
-        clients()[0].exchange(&code()).into_parts().1.failed(Stage::BeforeBody, failure, sent_at()).unwrap_err();
+    let error = clients()[0]
+        .exchange(&code())
+        .into_parts(sent_at())
+        .1
+        .fail(Stage::BeforeBody, failure)
+        .interpret()
+        .unwrap_err();
     assert_error_is_clean(&error, "failure");
     assert_eq!(error.source().unwrap().to_string(), "certificate of api.restream.io is not trusted");
 }

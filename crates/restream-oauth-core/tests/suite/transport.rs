@@ -7,7 +7,10 @@ use std::io;
 use crate::support::{
     ACCESS, DOCUMENTED, Ending, Got, REFRESH, Reply, STEPS, exchange, oddities, outcome, pair, refresh, sent_at,
 };
-use restream_oauth_core::{Advice, Delivery, ErrorKind, Failure, FailureKind, Oddity, Operation, Stage};
+use restream_oauth_core::error::{ErrorKind, Operation};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage};
+use restream_oauth_core::{Advice, Delivery};
 
 const RETRY: Advice = Advice::Retry { after: None };
 const KINDS: [FailureKind; 6] = [
@@ -83,7 +86,7 @@ fn a_stack_that_fails_after_the_whole_answer_does_not_lose_it() {
 fn the_cause_is_kept_and_only_its_kind_is_printed() {
     let failure = || Failure::from(io::Error::new(io::ErrorKind::TimedOut, "the cause"));
     for stage in [Stage::BeforeBody, Stage::AwaitingHead, Stage::ReadingBody] {
-        let error = refresh().into_parts().1.failed(stage, failure(), sent_at()).unwrap_err();
+        let error = refresh().into_parts(sent_at()).1.fail(stage, failure()).interpret().unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
         let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
         assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, "the cause"));
@@ -92,11 +95,11 @@ fn the_cause_is_kept_and_only_its_kind_is_printed() {
     }
     // Also when the answer was judged by its head, or by its limit.
     for reply in [Reply::of(500, "x"), Reply::of(400, "x"), Reply::of(302, ""), Reply::ok("{\"a")] {
-        let reader = reply.feed(refresh().into_parts().1, 1);
-        let error = reader.failed(Stage::ReadingBody, failure(), sent_at()).unwrap_err();
+        let reader = reply.feed(refresh().into_parts(sent_at()).1, 1);
+        let error = reader.fail(Stage::ReadingBody, failure()).interpret().unwrap_err();
         assert!(error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>), "{error}");
     }
-    assert!(refresh().into_parts().1.finish(sent_at()).unwrap_err().source().is_none());
+    assert!(refresh().into_parts(sent_at()).1.finish().interpret().unwrap_err().source().is_none());
 }
 
 /// An error of some stack, around another.
@@ -141,6 +144,6 @@ fn the_kind_of_a_failure_is_found_in_the_chain_of_its_causes() {
 fn an_io_error_alone_never_proves_that_nothing_was_sent() {
     // A refused connection looks like proof, but only the stage is one.
     let failure = Failure::from(io::Error::from(io::ErrorKind::ConnectionRefused));
-    let error = refresh().into_parts().1.failed(Stage::AwaitingHead, failure, sent_at()).unwrap_err();
+    let error = refresh().into_parts(sent_at()).1.fail(Stage::AwaitingHead, failure).interpret().unwrap_err();
     assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
 }

@@ -5,12 +5,14 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use http::StatusCode;
-use restream_oauth_core::{
-    Advice, BearerError, CallbackError, ConfigError, Delivery, ErrorCode, ErrorKind, FailureKind, InvalidScope,
-    Malformed, Operation, SavedError, TextProblem, UriProblem,
-};
+use restream_oauth_core::config::{ConfigError, TextProblem, UriPart, UriProblem};
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Operation};
+use restream_oauth_core::login::CallbackError;
+use restream_oauth_core::token::{BearerError, InvalidScope};
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, SavedError};
 
-use crate::support::{Reply, client, code_of, entropy, error_of, exchange, known_code, refresh, tokens};
+use crate::support::{Reply, client, code_of, entropy, error_of, exchange, known_code, refresh, sent_at, tokens};
 
 const URI_PROBLEMS: [UriProblem; 11] = [
     UriProblem::Empty,
@@ -61,9 +63,10 @@ fn what_is_wrong_with_a_configuration_is_told_with_the_value_and_the_reason() {
         ConfigError::RedirectUri(problem),
         ConfigError::Endpoint { name: "token", problem },
         ConfigError::BodyLimit,
+        ConfigError::StateData,
         ConfigError::Parameter { name: "state".to_owned() },
     ];
-    let said = ["identifier", "secret", "redirect URI", "token URL", "16 MiB", "\"state\""];
+    let said = ["identifier", "secret", "redirect URI", "token URL", "16 MiB", "1,024", "\"state\""];
     for (text, said) in are_told_apart(&displays(&all)).iter().zip(said) {
         assert!(text.contains(said), "{text}");
     }
@@ -78,7 +81,8 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
         message: message.map(Into::into),
     };
     let texts = are_told_apart(&displays(&[
-        CallbackError::WrongPlace,
+        CallbackError::WrongPlace { part: None },
+        CallbackError::WrongPlace { part: Some(UriPart::Port) },
         CallbackError::NoParameters,
         CallbackError::Doubled("code"),
         CallbackError::Unreadable("code"),
@@ -89,7 +93,13 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
         CallbackError::CodeMissing,
         refused(None),
     ]));
-    assert!(texts[2].contains("code") && texts[3].contains("code") && texts[9].contains("access_denied"), "{texts:?}");
+    assert!(
+        texts[1].contains("port")
+            && texts[3].contains("code")
+            && texts[4].contains("code")
+            && texts[10].contains("access_denied"),
+        "{texts:?}"
+    );
     // The server's own words are asked for apart.
     assert!(!refused(Some("words")).to_string().contains("words"));
 
@@ -100,6 +110,7 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
         SavedError::Damaged("sent_at"),
         SavedError::OtherClient("sent_at"),
         SavedError::Utf16,
+        SavedError::OtherCall,
         SavedError::TokensOfOtherClient { client_id: "sent_at".into() },
         SavedError::TokensOfOtherServer { token_endpoint: "https://a.example/token".into() },
     ]));
@@ -185,9 +196,9 @@ fn debug_names_the_type_and_what_is_no_secret() {
     shows(&entropy(1), &["Entropy(redacted)"]);
     shows(&exchange(), &["Call", "POST", "oauth/token"]);
     shows(exchange().request().body(), &["Body(", " bytes, redacted)"]);
-    let (_, reader) = refresh().into_parts();
+    let (_, reader) = refresh().into_parts(sent_at());
     shows(&reader, &["Reader", "Collected", "Refresh"]);
-    shows(&reader.end(), &["Answer", "Collected", "Interrupted"]);
+    shows(&reader.finish(), &["Answer", "Collected", "Interrupted"]);
     let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":"invalid_grant","message":"why"}"#));
     shows(&error, &["Error", "Refresh", "InvalidGrant", "Refused", "Reauthorize", "400", "why"]);
     shows(&known_code(), &["AuthorizationCode"]);

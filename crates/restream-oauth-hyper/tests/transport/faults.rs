@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{self, Setup};
-use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, FailureKind, Oddity, Tokens};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Error, Tokens};
 use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, What};
 
 /// A refresh that meets a fault.
@@ -155,9 +158,8 @@ async fn a_received_answer_keeps_its_bytes_until_it_is_read() {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
     setup.sandbox.inject(Fault::new(What::body("text/html", "<html>")).on(Endpoint::Token));
-    let sent_at = std::time::SystemTime::now();
     let answer = setup.transport.receive(setup.client.refresh(tokens.refresh_token().unwrap())).await;
     assert_eq!(answer.expose_body(), b"<html>");
     assert!(answer.is_whole());
-    assert_eq!(answer.read(sent_at).unwrap_err().advice(), Advice::Replay);
+    assert_eq!(answer.interpret().unwrap_err().advice(), Advice::Replay);
 }

@@ -1,7 +1,8 @@
 //! The documented flow over real sockets.
 
 use crate::support::{self, Setup};
-use restream_oauth_core::{Advice, Delivery, ErrorCode, ErrorKind};
+use restream_oauth_core::error::{ErrorCode, ErrorKind};
+use restream_oauth_core::{Advice, Delivery};
 
 #[tokio::test]
 async fn the_whole_flow_runs_and_rotation_and_revocation_kill_the_pair() {

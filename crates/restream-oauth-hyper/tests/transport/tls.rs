@@ -1,7 +1,9 @@
 //! Real TLS: a good chain is accepted; any other is refused before one byte of HTTP is written.
 
 use crate::support::{self, Setup};
-use restream_oauth_core::{Advice, Delivery, Error, ErrorKind, FailureKind, RefreshToken, Tokens};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Error, RefreshToken, Tokens};
 use restream_oauth_hyper::Transport;
 use restream_oauth_hyper::rustls::pki_types::CertificateDer;
 use restream_oauth_sandbox::{Certificate, Ending, Fault, Point, Sandbox, What};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use js_sys::Promise;
-use restream_oauth_core::{AccessToken, Endpoints, LoginOptions, RefreshToken, Scope};
+use restream_oauth_core::config::RevocationOptions;
+use restream_oauth_core::login::LoginOptions;
+use restream_oauth_core::{AccessToken, Endpoints, RefreshToken, Scope};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -115,7 +117,9 @@ impl Client {
         let call = text("token", token).and_then(|token| match hint.as_string().as_deref() {
             Some("access_token") => Ok(self.client.revoke(&AccessToken::new(token))),
             Some("refresh_token") => Ok(self.client.revoke(&RefreshToken::new(token))),
-            None if hint.is_undefined() => Ok(self.client.revoke_without_hint(&AccessToken::new(token))),
+            None if hint.is_undefined() => {
+                Ok(self.client.revoke_with(&AccessToken::new(token), RevocationOptions::new().without_hint()))
+            }
             _ => Err(errors::wrong_type("hint", "\"access_token\" or \"refresh_token\"")),
         });
         promise(&self.transport, call, |_| JsValue::UNDEFINED)

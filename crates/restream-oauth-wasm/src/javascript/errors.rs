@@ -3,7 +3,10 @@
 use std::fmt::Display;
 
 use js_sys::{Object, TypeError};
-use restream_oauth_core::{Advice, CallbackError, Delivery, Error, ErrorKind, FailureKind, Salvaged};
+use restream_oauth_core::error::{ErrorKind, Salvaged};
+use restream_oauth_core::login::CallbackError;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Error};
 use wasm_bindgen::JsValue;
 
 use super::objects::{set_some, whole_milliseconds};

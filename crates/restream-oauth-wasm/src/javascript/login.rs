@@ -79,6 +79,6 @@ impl AuthorizationCode {
 /// `CallbackError` if there is none, or more than one, or no parameter at all.
 #[wasm_bindgen(js_name = stateOf, unchecked_return_type = "string")]
 pub fn state_of(#[wasm_bindgen(unchecked_param_type = "string")] uri: &JsValue) -> Result<JsValue, JsValue> {
-    let state = restream_oauth_core::state_of(&text("uri", uri)?);
+    let state = restream_oauth_core::login::state_of(&text("uri", uri)?);
     state.map(|state| state.expose_secret().into()).map_err(|error| errors::callback(&error))
 }

@@ -1,8 +1,9 @@
 //! Answers that break off, connections that end, servers that are gone.
 
-use restream_oauth_core::{
-    Advice, Delivery, Error, ErrorCode, ErrorKind, FailureKind, Malformed, Oddity, RefreshToken, Salvaged,
-};
+use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Salvaged};
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Delivery, Error, RefreshToken};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::sandbox::{Sandbox, client_of_nobody, in_node, transport};

@@ -1,7 +1,8 @@
 //! A redirect is never followed, in whichever of its two forms the runtime shows it.
 
 use http::StatusCode;
-use restream_oauth_core::{Advice, Delivery, ErrorKind};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::{Advice, Delivery};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::sandbox::{Sandbox, in_node, transport};

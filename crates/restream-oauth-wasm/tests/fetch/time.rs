@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use restream_oauth_core::{Advice, Client, Delivery, ErrorKind, FailureKind, Oddity, Tokens};
+use restream_oauth_core::error::ErrorKind;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::FailureKind;
+use restream_oauth_core::{Advice, Client, Delivery, Tokens};
 use restream_oauth_wasm::now;
 use wasm_bindgen_test::wasm_bindgen_test;
 

@@ -90,8 +90,8 @@ impl<'a> Value<'a> {
     /// The text of a string: `None` if it is none, has a lone surrogate, or is not UTF-8.
     pub(crate) fn string(self) -> Option<CleanText<'a>> {
         match self.kind {
-            Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::AsItStands),
-            Kind::Escaped => string::unescaped(self.written).map(CleanText::Made),
+            Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::Borrowed),
+            Kind::Escaped => string::unescaped(self.written).map(CleanText::Owned),
             _ => None,
         }
     }

@@ -5,10 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, StatusCode};
+use restream_oauth_core::error::Operation;
 use restream_oauth_core::generators::Pieces;
+use restream_oauth_core::login::CodeVerifier;
+use restream_oauth_core::token::Oddity;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage, Unread};
 use restream_oauth_core::{
-    AccessToken, AuthorizationCode, Body, Call, Client, ClientBuilder, CodeVerifier, Entropy, Error, Failure,
-    FailureKind, Login, Oddity, Operation, Profile, Reader, RefreshToken, Stage, Tokens,
+    AccessToken, Answer, AuthorizationCode, Body, Call, Client, ClientBuilder, Entropy, Error, Login, Profile, Reader,
+    RefreshToken, Tokens,
 };
 
 /// The page's answer to a code exchange, byte for byte.
@@ -183,13 +187,13 @@ impl Reply {
 
     /// The answer ends as it should.
     pub(crate) fn finish<T>(&self, call: Call<T>) -> Result<T, Error> {
-        self.feed(call.into_parts().1, usize::MAX).finish(sent_at())
+        self.feed(call.into_parts(sent_at()).1, usize::MAX).finish().interpret()
     }
 
     /// The stack fails after the last byte.
     pub(crate) fn break_off<T>(&self, call: Call<T>) -> Result<T, Error> {
         let failure = Failure::new(FailureKind::Interrupted);
-        self.feed(call.into_parts().1, usize::MAX).failed(Stage::ReadingBody, failure, sent_at())
+        self.feed(call.into_parts(sent_at()).1, usize::MAX).fail(Stage::ReadingBody, failure).interpret()
     }
 }
 
@@ -222,7 +226,7 @@ pub(crate) enum Ending {
 
 /// Does one step with the known credentials; without a reply, not even a head comes.
 pub(crate) fn outcome(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
-    run(step, (reply, ending, None))
+    step_through(step, |call| receive(call, reply, ending, None))
 }
 
 /// As [`outcome`], with the body in pieces.
@@ -232,7 +236,21 @@ pub(crate) fn outcome_in_pieces(
     ending: Ending,
     pieces: &Pieces,
 ) -> Result<Got, Error> {
-    run(step, (reply, ending, Some(pieces)))
+    step_through(step, |call| receive(call, reply, ending, Some(pieces)))
+}
+
+/// As [`outcome`], with an answer that is saved, and read back by a call that is built anew later.
+pub(crate) fn outcome_of_saved(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
+    let mut saved = None;
+    let _ = step_through(step, |call| {
+        let answer = receive(call, reply, ending, None);
+        saved = Some(answer.to_saved());
+        answer
+    });
+    step_through(step, |call| {
+        let (_, reader) = call.into_parts(sent_at() + Duration::from_secs(86_400));
+        reader.restore_answer(saved.unwrap().expose_secret()).unwrap()
+    })
 }
 
 /// As [`outcome`], by the door for answers that are there as a whole.
@@ -241,7 +259,7 @@ pub(crate) fn outcome_at_once(step: Operation, reply: &Reply) -> Result<Got, Err
         let mut response = http::Response::new(&reply.body);
         *response.status_mut() = reply.status;
         reply.headers.clone_into(response.headers_mut());
-        call.into_parts().1.read(response, sent_at())
+        call.into_parts(sent_at()).1.read(response)
     }
     let access = AccessToken::new(SENT_ACCESS);
     match step {
@@ -253,28 +271,34 @@ pub(crate) fn outcome_at_once(step: Operation, reply: &Reply) -> Result<Got, Err
     }
 }
 
-/// An answer, how it ends, and how it is cut.
-type Arrival<'a> = (Option<&'a Reply>, Ending, Option<&'a Pieces>);
+fn receive(call: Call<Unread>, reply: Option<&Reply>, ending: Ending, pieces: Option<&Pieces>) -> Answer<Unread> {
+    let (_, reader) = call.into_parts(sent_at());
+    let reader = match (reply, pieces) {
+        (Some(reply), Some(pieces)) => reply.feed_all(reader, pieces.of(&reply.body)),
+        (Some(reply), None) => reply.feed(reader, usize::MAX),
+        (None, _) => reader,
+    };
+    match ending {
+        Ending::Finish => reader.finish(),
+        Ending::Failed(stage, kind) => reader.fail(stage, Failure::new(kind)),
+    }
+}
 
-fn run(step: Operation, answer: Arrival<'_>) -> Result<Got, Error> {
-    fn end<T>(call: Call<T>, (reply, ending, pieces): Arrival<'_>) -> Result<T, Error> {
-        let (_, reader) = call.into_parts();
-        let reader = match (reply, pieces) {
-            (Some(reply), Some(pieces)) => reply.feed_all(reader, pieces.of(&reply.body)),
-            (Some(reply), None) => reply.feed(reader, usize::MAX),
-            (None, _) => reader,
-        };
-        match ending {
-            Ending::Finish => reader.finish(sent_at()),
-            Ending::Failed(stage, kind) => reader.failed(stage, Failure::new(kind), sent_at()),
-        }
+/// One closure sends the calls of every step.
+pub(crate) fn step_through(
+    step: Operation,
+    receive: impl FnOnce(Call<Unread>) -> Answer<Unread>,
+) -> Result<Got, Error> {
+    fn end<T>(call: Call<T>, receive: impl FnOnce(Call<Unread>) -> Answer<Unread>) -> Result<T, Error> {
+        let (call, interpreter) = call.unread();
+        interpreter.interpret(receive(call))
     }
     let access = AccessToken::new(SENT_ACCESS);
     match step {
-        Operation::Exchange => end(exchange(), answer).map(|tokens| Got::Tokens(Box::new(tokens))),
-        Operation::Refresh => end(refresh(), answer).map(|tokens| Got::Tokens(Box::new(tokens))),
-        Operation::Revoke => end(client().revoke(&access), answer).map(|_| Got::Revoked),
-        Operation::Profile => end(client().profile(&access).unwrap(), answer).map(Got::Profile),
+        Operation::Exchange => end(exchange(), receive).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Refresh => end(refresh(), receive).map(|tokens| Got::Tokens(Box::new(tokens))),
+        Operation::Revoke => end(client().revoke(&access), receive).map(|_| Got::Revoked),
+        Operation::Profile => end(client().profile(&access).unwrap(), receive).map(Got::Profile),
         other => panic!("no call for {other}"),
     }
 }

@@ -1,0 +1,197 @@
+//! The saved form of an answer that nobody has interpreted yet: after a refresh it may be the only copy of a grant, so it
+//! is safest on disk before anything reads it.
+
+use http::{HeaderValue, StatusCode};
+
+use super::document::{Document, Kind, Saved, SavedError, Writer};
+use crate::error::{FailureKind, RetryAfter, Stage};
+use crate::round_trip::{Answer, Head, Reader, RefusalHead, Restored};
+
+const ANSWER: Kind = Kind { name: "answer", newest: "1" };
+
+impl<T> Answer<T> {
+    /// The saved form: one line of JSON that [`Reader::restore_answer`] reads. It holds all that matters to
+    /// [`interpret`](Self::interpret): status, headers, body, how the answer ended, and when the request was sent; and by a
+    /// hash which credential was sent. The source of a failure is left out.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use restream_oauth_core::{Client, RefreshToken};
+    ///
+    /// # fn send(mut reader: restream_oauth_core::Reader<restream_oauth_core::Tokens>)
+    /// #     -> restream_oauth_core::Answer<restream_oauth_core::Tokens> {
+    /// #     let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
+    /// #     let _ = reader.chunk(br#"{"access_token":"a1","refresh_token":"r1"}"#);
+    /// #     reader.finish()
+    /// # }
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let refresh_token = RefreshToken::new("r0");
+    /// let (request, reader) = client.refresh(&refresh_token).into_parts(SystemTime::UNIX_EPOCH);
+    /// let answer = send(reader); // from an adapter's `receive`
+    /// let spooled = answer.to_saved(); // write it to disk, and sync
+    ///
+    /// // After a crash: a call that is built from the same refresh token reads the answer.
+    /// let (_, reader) = client.refresh(&refresh_token).into_parts(SystemTime::UNIX_EPOCH);
+    /// let tokens = reader.restore_answer(spooled.expose_secret())?.interpret()?;
+    /// assert_eq!(tokens.access_token().expose_secret(), "a1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_saved(&self) -> Saved {
+        let arrival = self.arrival();
+        let body = self.expose_body();
+        let refusal = arrival.head.as_ref().and_then(|head| head.refusal.as_deref());
+        let challenges = refusal.map(joined).unwrap_or_default();
+        // Base64 takes four bytes for three that are begun.
+        let room = body.len().saturating_add(challenges.len()).div_ceil(3).saturating_mul(4).saturating_add(8);
+        let mut writer = Writer::with_room(&ANSWER, ANSWER.newest, room);
+        writer.text("call", &arrival.question.fingerprint());
+        writer.time("sent_at", arrival.sent_at);
+        if let Some(head) = &arrival.head {
+            writer.number("status", head.status.as_u16().into());
+            writer.boolean("json", head.json);
+            writer.boolean("encoded", head.encoded);
+            if let Some(length) = head.content_length {
+                writer.number("content_length", length);
+            }
+        }
+        match refusal.and_then(|refusal| refusal.retry_after) {
+            Some(RetryAfter::Seconds(seconds)) => writer.number("retry_after", seconds),
+            Some(RetryAfter::At { date, server_now }) => {
+                writer.time("retry_at", date);
+                if let Some(now) = server_now {
+                    writer.time("server_now", now);
+                }
+            }
+            None => {}
+        }
+        writer.base64("challenges", &challenges);
+        writer.boolean("too_large", arrival.too_large);
+        if let Some((stage, failure)) = &arrival.broke_off {
+            writer.text("stage", stage_name(*stage));
+            writer.text("failure", failure_name(failure.kind()));
+        }
+        writer.base64("body", body);
+        writer.finish()
+    }
+}
+
+impl<T> Reader<T> {
+    /// Restores an answer that [`Answer::to_saved`] wrote. The reader must be that of a call to the same step with the same
+    /// credential; what else was fed to it is dropped.
+    ///
+    /// # Errors
+    /// [`SavedError`] if the document is no saved answer, is damaged, or is the answer to another call.
+    pub fn restore_answer(self, document: impl AsRef<[u8]>) -> Result<Answer<T>, SavedError> {
+        let document = Document::read(document.as_ref(), &ANSWER)?;
+        if *document.text("call")? != *self.question().fingerprint() {
+            return Err(SavedError::OtherCall);
+        }
+        let broke_off = match document.optional_text("stage")? {
+            Some(stage) => Some((
+                stage_of(&stage).ok_or(SavedError::Damaged("stage"))?,
+                failure_of(&document.text("failure")?).ok_or(SavedError::Damaged("failure"))?,
+            )),
+            None => None,
+        };
+        let body = document.bytes("body")?;
+        Ok(self.restored(Restored {
+            sent_at: document.time("sent_at")?.ok_or(SavedError::Damaged("sent_at"))?,
+            head: read_head(&document)?,
+            too_large: document.boolean("too_large")?,
+            broke_off,
+            body: &body,
+        }))
+    }
+}
+
+fn read_head(document: &Document<'_>) -> Result<Option<Head>, SavedError> {
+    let Some(status) = document.optional_number("status")? else { return Ok(None) };
+    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let retry_after = match (document.optional_number("retry_after")?, document.time("retry_at")?) {
+        (Some(seconds), _) => Some(RetryAfter::Seconds(seconds)),
+        (None, Some(date)) => Some(RetryAfter::At { date, server_now: document.time("server_now")? }),
+        (None, None) => None,
+    };
+    let challenges = split(&document.bytes("challenges")?).ok_or(SavedError::Damaged("challenges"))?;
+    let says_more = retry_after.is_some() || !challenges.is_empty();
+    Ok(Some(Head {
+        status: status.ok_or(SavedError::Damaged("status"))?,
+        json: document.boolean("json")?,
+        encoded: document.boolean("encoded")?,
+        content_length: document.optional_number("content_length")?,
+        refusal: says_more.then(|| Box::new(RefusalHead { retry_after, challenges })),
+    }))
+}
+
+/// The lines of a header, each with a line feed behind it, which no header value holds.
+fn joined(refusal: &RefusalHead) -> Vec<u8> {
+    refusal.challenges.iter().flat_map(|line| line.as_bytes().iter().chain(b"\n")).copied().collect()
+}
+
+fn split(lines: &[u8]) -> Option<Vec<HeaderValue>> {
+    let Some(lines) = lines.strip_suffix(b"\n") else { return lines.is_empty().then(Vec::new) };
+    lines.split(|&byte| byte == b'\n').map(|line| HeaderValue::from_bytes(line).ok()).collect()
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::BeforeBody => "before_body",
+        Stage::AwaitingHead => "awaiting_head",
+        Stage::ReadingBody => "reading_body",
+    }
+}
+
+fn stage_of(name: &str) -> Option<Stage> {
+    Some(match name {
+        "before_body" => Stage::BeforeBody,
+        "awaiting_head" => Stage::AwaitingHead,
+        "reading_body" => Stage::ReadingBody,
+        _ => return None,
+    })
+}
+
+fn failure_name(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Connect => "connect",
+        FailureKind::Tls => "tls",
+        FailureKind::Timeout => "timeout",
+        FailureKind::Interrupted => "interrupted",
+        FailureKind::Protocol => "protocol",
+        FailureKind::Other => "other",
+    }
+}
+
+fn failure_of(name: &str) -> Option<FailureKind> {
+    Some(match name {
+        "connect" => FailureKind::Connect,
+        "tls" => FailureKind::Tls,
+        "timeout" => FailureKind::Timeout,
+        "interrupted" => FailureKind::Interrupted,
+        "protocol" => FailureKind::Protocol,
+        "other" => FailureKind::Other,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_and_every_kind_of_failure_is_read_back_from_its_name() {
+        for stage in [Stage::BeforeBody, Stage::AwaitingHead, Stage::ReadingBody] {
+            assert_eq!(stage_of(stage_name(stage)), Some(stage));
+        }
+        for kind in [
+            FailureKind::Connect,
+            FailureKind::Tls,
+            FailureKind::Timeout,
+            FailureKind::Interrupted,
+            FailureKind::Protocol,
+            FailureKind::Other,
+        ] {
+            assert_eq!(failure_of(failure_name(kind)), Some(kind));
+        }
+        assert_eq!((stage_of("other"), failure_of("before_body")), (None, None));
+    }
+}
