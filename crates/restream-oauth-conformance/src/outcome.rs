@@ -92,6 +92,11 @@ pub fn refused(kind: impl Into<Kind>, advice: Advice) -> Outcome {
 /// Try again, without a time.
 pub const RETRY: Advice = Advice::Retry { after: None };
 
+/// Of a revocation or a profile call: it may have been done, and the same URL would be redirected again.
+pub fn elsewhere_in_doubt(kind: impl Into<Kind>) -> Outcome {
+    failed(kind.into().0, Delivery::Unknown, Advice::FixConfiguration)
+}
+
 /// Try again after this many seconds.
 pub const fn retry_after(seconds: u64) -> Advice {
     Advice::Retry { after: Some(Duration::from_secs(seconds)) }

@@ -81,7 +81,8 @@ fn no_redirect_is_followed() {
         sandbox.inject(Fault::new(What::redirect(status)));
         let error = transport.send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Redirected(status.try_into().unwrap()));
-        assert_eq!(error.advice(), Advice::FixConfiguration);
+        // A 303 often comes after the POST was done.
+        assert_eq!(error.advice(), if status == 303 { Advice::Replay } else { Advice::FixConfiguration });
 
         sandbox.inject(Fault::new(What::redirect(status)));
         let error = transport.send(client.profile(&AccessToken::new("a1")).unwrap()).unwrap_err();

@@ -32,7 +32,7 @@
 //! - **Why a connection failed.** Browsers, Deno and workerd hide it: the kind is
 //!   [`Other`](restream_oauth_core::transport::FailureKind::Other). Node and Bun tell a code, which is read.
 //! - **Which redirect it was.** A browser answers `redirect: "manual"` with an empty answer of status 0. It is reported
-//!   as `Redirected` with status 302, whichever it was; other runtimes give the real status.
+//!   as `Redirected` with status 303, whichever it was, because it may have been that one; other runtimes give the real status.
 //! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this
 //!   crate sees, and is left out. An answer that is cut is the runtime's to notice.
 //! - **All that arrived before a break.** A stream that fails drops what nobody has read yet: Chromium and Bun lose a pair that

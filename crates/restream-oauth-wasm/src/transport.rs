@@ -71,8 +71,8 @@ impl Transport {
         let response = limit.wait_for(&fetch.begin().map_err(before_head)?).await.map_err(before_head)?;
 
         if get(&response, "type").map_err(before_head)?.as_string().as_deref() == Some("opaqueredirect") {
-            // The browser hides which 3xx it was, and where to. The reader needs one; all mean the same to it.
-            let _ = feed(Piece::Head(StatusCode::FOUND, &HeaderMap::new()));
+            // The browser hides which 3xx it was, and where to. It may have been 303, after which all is in doubt.
+            let _ = feed(Piece::Head(StatusCode::SEE_OTHER, &HeaderMap::new()));
             return Ok(());
         }
         let status = status_of(&response).ok_or((Stage::AwaitingHead, Failure::new(FailureKind::Protocol)))?;
