@@ -14,6 +14,8 @@ use crate::connector::TcpConnector;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roots {
     pub(crate) additional: Vec<CertificateDer<'static>>,
+    /// Nobody but the additional ones.
+    pub(crate) only_additional: bool,
     #[cfg(feature = "system-roots")]
     pub(crate) system: bool,
 }
@@ -32,16 +34,17 @@ fn config(roots: Roots) -> Result<ClientConfig, BuildError> {
         let verifier = system_verifier(roots.additional)?;
         return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
-    Ok(builder.with_root_certificates(bundled(roots.additional)?).with_no_client_auth())
+    Ok(builder.with_root_certificates(store(roots)?).with_no_client_auth())
 }
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn bundled(additional: Vec<CertificateDer<'static>>) -> Result<RootCertStore, BuildError> {
-    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in additional {
+fn store(roots: Roots) -> Result<RootCertStore, BuildError> {
+    let bundled = if roots.only_additional { &[] } else { webpki_roots::TLS_SERVER_ROOTS };
+    let mut store = RootCertStore { roots: bundled.to_vec() };
+    for certificate in roots.additional {
         store.add(certificate).map_err(BuildError::tls)?;
     }
     Ok(store)
@@ -57,11 +60,26 @@ fn system_verifier(
 
 #[cfg(test)]
 mod tests {
+    use restream_oauth_sandbox::{Certificate, Sandbox};
+
     use super::*;
 
     /// TLS 1.3 early data (RFC 8446 §8): whoever sees a request that was sent so can send it again.
     #[test]
     fn no_early_data_is_sent() {
         assert!(!config(Roots::default()).unwrap().enable_early_data);
+    }
+
+    #[test]
+    fn additional_roots_are_added_or_stand_alone() {
+        let bundled = webpki_roots::TLS_SERVER_ROOTS.len();
+        let sandbox = Sandbox::builder().tls(Certificate::Good).start().unwrap();
+        let root = CertificateDer::from(sandbox.ca_certificate_der().unwrap().to_vec());
+        for (only_additional, trusted) in [(false, bundled + 1), (true, 1)] {
+            let mut roots = Roots::default();
+            roots.additional.push(root.clone());
+            roots.only_additional = only_additional;
+            assert_eq!(store(roots).unwrap().len(), trusted);
+        }
     }
 }

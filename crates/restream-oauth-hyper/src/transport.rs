@@ -220,10 +220,22 @@ impl TransportBuilder {
         self
     }
 
+    /// Trusts these root certificates *instead of* the bundled or the system's ones.
+    pub fn only_root_certificates(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.roots = Roots {
+            additional: certificates.into_iter().collect(),
+            only_additional: true,
+            #[cfg(feature = "system-roots")]
+            system: false,
+        };
+        self
+    }
+
     /// Trusts what the operating system trusts, instead of the bundled roots.
     #[cfg(feature = "system-roots")]
     pub fn system_roots(mut self) -> Self {
         self.roots.system = true;
+        self.roots.only_additional = false;
         self
     }
 

@@ -25,6 +25,16 @@ async fn a_good_chain_is_accepted() {
     assert!(setup.tokens().await.refresh_token().is_some());
 }
 
+#[tokio::test]
+async fn the_only_authority_is_trusted_and_no_other() {
+    let [trusted, other] = [(); 2].map(|()| Sandbox::builder().tls(Certificate::Good).start().unwrap());
+    let root = CertificateDer::from(trusted.ca_certificate_der().unwrap().to_vec());
+    let transport = Transport::builder().only_root_certificates([root]).limits(support::limits()).build().unwrap();
+    assert!(Setup::with(trusted, transport.clone()).tokens().await.refresh_token().is_some());
+    let error = refresh(&Setup::with(other, transport)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Tls));
+}
+
 /// RFC 6750 §5.3.
 #[tokio::test]
 async fn rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent() {
