@@ -7,6 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 use crate::http::tls::{Certificate, TlsError};
+use crate::restream::rules::Rules;
 use crate::restream::settings::Settings;
 use crate::system::random;
 
@@ -38,6 +39,7 @@ pub struct Builder {
     access_token_lifetime: Duration,
     refresh_token_lifetime: Duration,
     revoke_grant_on_reuse: bool,
+    rules: Rules,
     one_request_per_connection: bool,
     #[cfg(feature = "tls")]
     certificate: Option<Certificate>,
@@ -69,6 +71,7 @@ impl Default for Builder {
             access_token_lifetime: Duration::from_secs(3600),
             refresh_token_lifetime: Duration::from_secs(31_536_000),
             revoke_grant_on_reuse: false,
+            rules: Rules::default(),
             one_request_per_connection: false,
             #[cfg(feature = "tls")]
             certificate: None,
@@ -141,6 +144,11 @@ impl Builder {
         Self { revoke_grant_on_reuse: true, ..self }
     }
 
+    /// Sets the rules that the server follows. The default ones if not given.
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
     /// Closes each connection after one request, as some servers do. Then a fault that concerns a connection also strikes
     /// a client that would otherwise reuse its connection. It also keeps such a client from sending a request on a
     /// connection that the server is closing, which the client would have to send again.
@@ -183,6 +191,7 @@ impl Builder {
             address: self.address,
             public: self.allow_non_loopback,
             settings,
+            rules: self.rules,
             one_request_per_connection: self.one_request_per_connection,
             #[cfg(feature = "tls")]
             certificate: self.certificate,
@@ -195,6 +204,7 @@ pub(crate) struct Plan {
     pub(crate) address: SocketAddr,
     pub(crate) public: bool,
     pub(crate) settings: Settings,
+    pub(crate) rules: Rules,
     pub(crate) one_request_per_connection: bool,
     #[cfg(feature = "tls")]
     pub(crate) certificate: Option<Certificate>,

@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod endpoints;
+pub(crate) mod observation;
 pub(crate) mod page;
 pub(crate) mod rendering;
 pub mod request;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::restream::authorization_server::Tally;
-use crate::restream::client_authentication::ClientAuthentication;
+use crate::restream::client_authentication::{BasicEncoding, ClientAuthentication};
 use crate::system::sync::lock;
 
 /// The largest number of requests that the ledger keeps. It only counts older ones.
@@ -81,6 +81,10 @@ pub struct SeenRequest {
     pub form_parameters: Vec<String>,
     /// How the client authenticated.
     pub client_authentication: ClientAuthentication,
+    /// How the client encoded the registered credentials for Basic. `None` without Basic, or with other credentials.
+    pub basic_encoding: Option<BasicEncoding>,
+    /// What is unusual about the request. The sandbox accepts all of it, unless a rule forbids it.
+    pub oddities: Vec<Oddity>,
     /// The names of the headers in lower case, in their order.
     pub headers: Vec<String>,
     /// The value of `Content-Type`.
@@ -101,12 +105,55 @@ impl SeenRequest {
             "query_parameters": self.query_parameters,
             "form_parameters": self.form_parameters,
             "client_authentication": self.client_authentication.as_str(),
+            "basic_encoding": self.basic_encoding.map(BasicEncoding::as_str),
+            "oddities": self.oddities.iter().map(|oddity| oddity.as_str()).collect::<Vec<_>>(),
             "headers": self.headers,
             "content_type": self.content_type,
             "user_agent": self.user_agent,
             "fault": self.fault,
             "status": self.status,
         })
+    }
+}
+
+/// Something unusual about a request to an OAuth endpoint, which real clients nevertheless send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Oddity {
+    /// `Host` lacks the port.
+    HostWithoutPort,
+    /// A parameter has no `=`, as in `&scope`.
+    ParameterWithoutEqualsSign,
+    /// The query or the form contains a space that is not escaped.
+    UnescapedSpace,
+    /// The endpoint does not know a parameter.
+    UnknownParameter,
+    /// The authorization request has no `state`, so that the client cannot recognise a forged callback.
+    NoState,
+    /// The redirect URI and the registered one differ in the slash of an empty path, as in `http://localhost:3000`.
+    EmptyPathOfRedirectUri,
+    /// A refresh has a `redirect_uri`, which belongs to an exchange.
+    RedirectUriInRefresh,
+    /// `scope` names a scope that the application never gets.
+    ScopeNotGranted,
+    /// The client secret is in the Basic header and in the form, which RFC 6749 section 2.3 forbids.
+    SecretInHeaderAndForm,
+}
+
+impl Oddity {
+    /// The name in the ledger's JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::HostWithoutPort => "host_without_port",
+            Self::ParameterWithoutEqualsSign => "parameter_without_equals_sign",
+            Self::UnescapedSpace => "unescaped_space",
+            Self::UnknownParameter => "unknown_parameter",
+            Self::NoState => "no_state",
+            Self::EmptyPathOfRedirectUri => "empty_path_of_redirect_uri",
+            Self::RedirectUriInRefresh => "redirect_uri_in_refresh",
+            Self::ScopeNotGranted => "scope_not_granted",
+            Self::SecretInHeaderAndForm => "secret_in_header_and_form",
+        }
     }
 }
 
@@ -230,6 +277,8 @@ mod tests {
             query_parameters: Vec::new(),
             form_parameters: vec!["grant_type".to_owned()],
             client_authentication: ClientAuthentication::Basic,
+            basic_encoding: Some(BasicEncoding::ColonEscaped),
+            oddities: vec![Oddity::NoState],
             headers: vec!["host".to_owned()],
             content_type: None,
             user_agent: None,
@@ -290,6 +339,8 @@ mod tests {
         book.arrived(seen("/oauth/token"));
         let value: Value = serde_json::from_str(&book.snapshot().to_json()).unwrap();
         assert_eq!(value["requests"][0]["client_authentication"], "basic");
+        assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");
+        assert_eq!(value["requests"][0]["oddities"], json!(["no_state"]));
         assert_eq!(value["requests"][0]["status"], Value::Null);
         assert_eq!(value.as_object().unwrap().len(), 11);
     }

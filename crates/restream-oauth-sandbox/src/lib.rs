@@ -47,8 +47,9 @@
 //! | `DELETE /_sandbox/faults` | clears all faults |
 //! | `POST /_sandbox/approve`, `/_sandbox/deny` | presses the button: the body is the URL of the consent page, the answer `{"callback":"…"}` |
 //! | `POST /_sandbox/advance` | moves the clock: `{"seconds":3600}` |
-//! | `POST /_sandbox/reset` | forgets everything but the credentials |
-//! | `GET /_sandbox/config` | address, client id, redirect URIs, scopes, lifetimes |
+//! | `POST /_sandbox/rules` | sets rules; [`rules`] describes the JSON |
+//! | `POST /_sandbox/reset` | forgets everything but the credentials, and returns to the rules of the start |
+//! | `GET /_sandbox/config` | address, client id, redirect URIs, scopes, lifetimes, rules |
 //! | `/_sandbox/canary` | the target of [`What::Redirect`]; the ledger counts its requests |
 
 #![forbid(unsafe_code)]
@@ -83,10 +84,11 @@ pub use builder::{Builder, StartError};
 pub use http::request;
 #[cfg(feature = "tls")]
 pub use http::tls::{Certificate, TlsError};
-pub use ledger::{Ledger, SeenRequest};
+pub use ledger::{Ledger, Oddity, SeenRequest};
 pub use orders::decision::AuthorizeError;
 pub use orders::fault;
 pub use orders::fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point, Strikes, Times, What};
-pub use restream::client_authentication::ClientAuthentication;
+pub use restream::client_authentication::{BasicEncoding, ClientAuthentication};
+pub use restream::rules;
 pub use sandbox::Sandbox;
 pub use spellings::spellings;

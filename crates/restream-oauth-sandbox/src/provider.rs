@@ -10,6 +10,7 @@ use crate::restream::authorization_request::AuthorizationRequest;
 use crate::restream::authorization_server::{AuthorizationServer, FreshPair, Issued};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::rules::Rules;
 use crate::restream::settings::Settings;
 use crate::system::clock::Clock;
 use crate::system::random;
@@ -18,15 +19,41 @@ use crate::system::sync::lock;
 /// An authorization server with its settings, its clock and its ledger.
 pub(crate) struct Provider {
     pub(crate) settings: Settings,
+    rules: Mutex<Rules>,
+    rules_at_start: Rules,
     pub(crate) clock: Clock,
     pub(crate) book: Book,
     authorization_server: Mutex<AuthorizationServer>,
 }
 
 impl Provider {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let (clock, book) = (Clock::default(), Book::default());
-        Self { settings, clock, book, authorization_server: Mutex::default() }
+    pub(crate) fn new(settings: Settings, rules: Rules) -> Self {
+        Self {
+            settings,
+            rules: Mutex::new(rules),
+            rules_at_start: rules,
+            clock: Clock::default(),
+            book: Book::default(),
+            authorization_server: Mutex::default(),
+        }
+    }
+
+    /// The rules at this moment.
+    pub(crate) fn rules(&self) -> Rules {
+        *lock(&self.rules)
+    }
+
+    /// Changes the rules. If the change fails, they stay as they were.
+    pub(crate) fn change_rules<E>(&self, change: impl FnOnce(&mut Rules) -> Result<(), E>) -> Result<(), E> {
+        let mut current = lock(&self.rules);
+        let mut changed = *current;
+        change(&mut changed)?;
+        *current = changed;
+        Ok(())
+    }
+
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        *lock(&self.rules) = rules;
     }
 
     /// Carries out the user's decision. Returns the address that the browser goes to.
@@ -54,8 +81,9 @@ impl Provider {
         self.act(|server, now| server.check_access_token(token, now))
     }
 
-    /// Forgets codes, tokens and the ledger, and returns to the system's time.
+    /// Forgets codes, tokens and the ledger, and returns to the system's time and to the rules of the start.
     pub(crate) fn reset(&self) {
+        self.set_rules(self.rules_at_start);
         *lock(&self.authorization_server) = AuthorizationServer::default();
         self.clock.reset();
         self.book.reset();

@@ -8,5 +8,6 @@ pub(crate) mod client_authentication;
 pub(crate) mod error_response;
 pub(crate) mod form;
 pub(crate) mod json;
+pub mod rules;
 pub(crate) mod settings;
 pub(crate) mod token_response;

@@ -16,6 +16,7 @@ use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
 use crate::provider::Provider;
 use crate::restream::json::quoted;
+use crate::restream::rules::Rules;
 use crate::system::sync::{Stop, lock};
 
 /// A running local Restream. Dropping it stops its threads and closes its port.
@@ -131,7 +132,19 @@ impl Sandbox {
         self.state().provider.clock.advance(by);
     }
 
-    /// Forgets codes, tokens, faults and the ledger, and returns to the system's time. The credentials stay.
+    /// The rules at this moment.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.state().provider.rules()
+    }
+
+    /// Changes the rules from now on. Codes and tokens keep the scopes and lifetimes with which they were issued.
+    pub fn set_rules(&self, rules: Rules) {
+        self.state().provider.set_rules(rules);
+    }
+
+    /// Forgets codes, tokens, faults and the ledger, and returns to the system's time and to the rules of the start. The
+    /// credentials stay.
     pub fn reset(&self) {
         self.state().reset();
     }
@@ -206,7 +219,7 @@ impl Builder {
         let scheme = "http";
 
         let state = State {
-            provider: Provider::new(plan.settings),
+            provider: Provider::new(plan.settings, plan.rules),
             base_url: format!("{scheme}://{reachable}"),
             port: reachable.port(),
             public: plan.public,

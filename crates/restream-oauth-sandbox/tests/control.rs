@@ -4,6 +4,7 @@ mod raw;
 
 use raw::{exchange, pair, profile, refresh, send};
 use restream_oauth_sandbox::Sandbox;
+use restream_oauth_sandbox::rules::{BasicCredentials, Rules};
 
 #[test]
 fn faults_are_ordered_and_cleared() {
@@ -69,6 +70,30 @@ fn advance_moves_the_clock() {
 }
 
 #[test]
+fn rules_are_set_all_or_none() {
+    let sandbox = Sandbox::start().unwrap();
+    let set = |body| send(&sandbox, "POST /_sandbox/rules", "", body);
+    assert_eq!(set(r#"{"basic":"raw"}"#).status(), 200);
+    assert_eq!(sandbox.rules().basic, BasicCredentials::Raw);
+    assert_eq!(send(&sandbox, "GET /_sandbox/config", "", "").json()["rules"]["basic"], "raw");
+
+    for (wrong, message) in [
+        (r#"{"basic":"either","nonsense":"x"}"#, "unknown rule `nonsense`"),
+        (r#"{"basic":"rwa"}"#, "`basic`: expected either, raw, decoded"),
+        (r#"{"basic":true}"#, "`basic`: expected a word"),
+        (r#"["basic"]"#, "expected a map"),
+    ] {
+        let answer = set(wrong);
+        assert_eq!(answer.status(), 400, "{wrong}");
+        let told = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(told.contains(message), "{told}");
+        assert_eq!(sandbox.rules().basic, BasicCredentials::Raw, "{wrong}");
+    }
+    send(&sandbox, "POST /_sandbox/reset", "", "");
+    assert_eq!(sandbox.rules(), Rules::default(), "a reset returns to the rules of the start");
+}
+
+#[test]
 fn a_reset_forgets_everything_but_the_credentials() {
     let sandbox = Sandbox::start().unwrap();
     let (access, _) = pair(&sandbox);
@@ -115,11 +140,20 @@ fn a_name_that_was_made_to_point_here_does_not_reach_it() {
     use std::io::Write as _;
     let sandbox = Sandbox::start().unwrap();
     let port = raw::authority(&sandbox).rsplit_once(':').unwrap().1;
-    for host in [format!("evil.example:{port}"), "127.0.0.1".to_owned(), "127.0.0.1:1".to_owned()] {
+    for (host, status) in [
+        (format!("evil.example:{port}"), 421),
+        ("evil.example".to_owned(), 421),
+        ("localhost".to_owned(), 421),
+        ("127.0.0.1:1".to_owned(), 421),
+        ("127.0.0.1:".to_owned(), 421),
+        // No name can be rebound to look like an address, so that the port may be missing.
+        ("127.0.0.1".to_owned(), 200),
+        ("[::1]".to_owned(), 200),
+    ] {
         let mut stream = raw::connect(&sandbox);
         let request = format!("GET /_sandbox/ledger HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let reply = raw::read(&stream, std::time::Duration::from_secs(5));
-        assert_eq!(reply.status(), 421, "{host}");
+        assert_eq!(reply.status(), status, "{host}");
     }
 }

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::http::request::{Head, Request};
@@ -45,6 +45,7 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         ("POST", "approve") => pressed(state, &request.body, true),
         ("POST", "deny") => pressed(state, &request.body, false),
         ("POST", "advance") => done(advance(state, &request.body)),
+        ("POST", "rules") => done(set_rules(state, &request.body)),
         ("POST", "reset") => {
             state.reset();
             done(Ok(()))
@@ -76,9 +77,21 @@ fn advance(state: &State, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// Sets all the rules that the object names, or none of them.
+fn set_rules(state: &State, body: &[u8]) -> Result<(), String> {
+    let object: Map<String, Value> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    state.provider.change_rules(|rules| {
+        object.iter().try_for_each(|(rule, word)| {
+            let word = word.as_str().ok_or_else(|| format!("`{rule}`: expected a word"))?;
+            rules.set(rule, word).map_err(|error| error.to_string())
+        })
+    })
+}
+
 /// The configuration of the sandbox, without the secret. The program that started the sandbox has the secret.
 fn config(state: &State) -> String {
     let settings = &state.provider.settings;
+    let rules = state.provider.rules().words().into_iter().map(|(rule, word)| (rule.to_owned(), Value::from(word)));
     json!({
         "base_url": state.base_url,
         "client_id": settings.client_id,
@@ -89,16 +102,22 @@ fn config(state: &State) -> String {
         "access_token_lifetime_seconds": settings.access_token_lifetime.as_secs(),
         "refresh_token_lifetime_seconds": settings.refresh_token_lifetime.as_secs(),
         "revoke_grant_on_reuse": settings.revoke_grant_on_reuse,
+        "rules": rules.collect::<Map<_, _>>(),
     })
     .to_string()
 }
 
 fn host_is_literal(state: &State, head: &Head) -> bool {
-    let Some((host, port)) = head.header("host").and_then(|host| host.rsplit_once(':')) else {
+    let Some(host) = head.header("host") else {
         return false;
     };
+    // Some clients leave the port out. An IPv6 address without a port ends with its bracket.
+    let (host, right_port) = match host.rsplit_once(':').filter(|_| !host.ends_with(']')) {
+        Some((host, port)) => (host, port.parse() == Ok(state.port)),
+        None => (host, true),
+    };
     // DNS rebinding needs a name. Addresses other than loopback are fine if other machines may connect.
-    port.parse() == Ok(state.port) && literal(host).is_some_and(|address| address.is_loopback() || state.public)
+    right_port && literal(host).is_some_and(|address| address.is_loopback() || state.public)
 }
 
 fn is_loopback_origin(origin: &str) -> bool {

@@ -12,7 +12,6 @@ use crate::restream::client_authentication::authenticate;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::json::quoted;
-use crate::restream::settings::Settings;
 use crate::restream::token_response::success_body;
 
 /// The target of redirects that no client should follow.
@@ -114,9 +113,8 @@ fn page_or_redirect(error: AuthorizationError) -> Answer {
 /// `POST /oauth/token`.
 fn token(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     let form = form_of(request)?;
-    let Settings { client_id, client_secret, .. } = &state.provider.settings;
-    let authorization = request.head.header("authorization");
-    authenticate(client_id, client_secret.as_deref(), authorization, &form)?;
+    let provider = &state.provider;
+    authenticate(&provider.settings, provider.rules().basic, request.head.header("authorization"), &form)?;
 
     let (issued, now) = state.provider.token(&form)?;
     Ok(Answer::json(200, success_body(&issued, &state.provider.settings, now)))

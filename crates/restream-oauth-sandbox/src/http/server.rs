@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::http::endpoints;
+use crate::http::observation::observe;
 use crate::http::request::{BadRequest, Request, Unreadable, read_request};
 use crate::http::state::State;
 use crate::http::wire::{Next, Wire};
-use crate::ledger::SeenRequest;
 use crate::orders::fault::{Endpoint, Fault, Point, Strikes, What};
 use crate::orders::script::Script;
-use crate::restream::client_authentication::ClientAuthentication;
 use crate::restream::error_response::ErrorResponse;
-use crate::restream::form::Form;
 use crate::system::sync::lock;
 
 /// The largest number of simultaneous connections. The server closes further ones at once.
@@ -201,7 +199,7 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
     let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
     let controls =
         request.head.path().starts_with(crate::http::control::PREFIX) && request.head.path() != endpoints::CANARY;
-    let entry = (!controls).then(|| state.provider.book.arrived(seen(request, fault.as_ref())));
+    let entry = (!controls).then(|| state.provider.book.arrived(observe(state, request, fault.as_ref())));
 
     let script = match &fault {
         None => Script::plain(&framed_for(request, state, endpoints::act(state, request))),
@@ -245,29 +243,6 @@ fn framed_for(request: &Request, state: &State, answer: Answer) -> Answer {
 /// Whether the connection stays open for another request.
 fn lives_on(request: &Request, state: &State) -> bool {
     request.head.keeps_alive() && !state.one_request_per_connection
-}
-
-fn seen(request: &Request, fault: Option<&Fault>) -> SeenRequest {
-    let head = &request.head;
-    let form = request.form().unwrap_or_else(|| Form::parse(b""));
-    let names = |form: &Form| form.names().map(shortened).collect();
-    SeenRequest {
-        method: head.method().to_owned(),
-        path: head.path().to_owned(),
-        query_parameters: names(&Form::parse(head.query().as_bytes())),
-        form_parameters: names(&form),
-        client_authentication: ClientAuthentication::of(head.header("authorization"), &form),
-        headers: head.header_names().map(str::to_owned).collect(),
-        content_type: head.header("content-type").map(str::to_owned),
-        user_agent: head.header("user-agent").map(str::to_owned),
-        fault: fault.map(|fault| fault.what.name()),
-        status: None,
-    }
-}
-
-/// Hides a parameter name that is longer than any real one. It might be a secret in the wrong place.
-fn shortened(name: &str) -> String {
-    if name.len() <= 32 { name.to_owned() } else { "(too long)".to_owned() }
 }
 
 fn bad_request(bad: BadRequest) -> Answer {

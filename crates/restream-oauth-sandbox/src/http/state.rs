@@ -22,7 +22,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Forgets codes, tokens, faults and the ledger, and returns to the system's time.
+    /// Forgets codes, tokens, faults and the ledger, and returns to the system's time and to the rules of the start.
     pub(crate) fn reset(&self) {
         lock(&self.faults).clear();
         self.provider.reset();

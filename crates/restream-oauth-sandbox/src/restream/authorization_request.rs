@@ -62,9 +62,8 @@ impl AuthorizationRequest {
         if query.value("client_id") != Some(&settings.client_id) {
             return Err(ErrorResponse::invalid_client(false));
         }
-        // Compared byte for byte, port included, because Restream registers fixed addresses.
         match query.value("redirect_uri") {
-            Some(uri) if settings.redirect_uris.iter().any(|registered| registered == uri) => Ok(()),
+            Some(uri) if registration_of(uri, settings).is_some() => Ok(()),
             _ => Err(ErrorResponse::invalid_request("Invalid request: `redirect_uri` is not registered")),
         }
     }
@@ -89,6 +88,19 @@ impl AuthorizationRequest {
         let separator = if self.redirect_uri.contains('?') { '&' } else { '?' };
         format!("{}{separator}{}", self.redirect_uri, query.finish())
     }
+}
+
+/// Finds the registered redirect URI. Compares byte for byte, port included, because Restream registers fixed addresses. Only
+/// an empty path equals `/` (RFC 3986 section 6.2.3).
+pub(crate) fn registration_of<'settings>(uri: &str, settings: &'settings Settings) -> Option<&'settings str> {
+    let registered = || settings.redirect_uris.iter().map(String::as_str);
+    let same_but_for_slash = |registered: &str| {
+        let (longer, shorter) = if registered.len() > uri.len() { (registered, uri) } else { (uri, registered) };
+        let authority = shorter.split_once("://").map(|(_, authority)| authority);
+        longer.strip_suffix('/') == Some(shorter)
+            && authority.is_some_and(|it| !it.is_empty() && !it.contains(['/', '?']))
+    };
+    registered().find(|registered| *registered == uri).or_else(|| registered().find(|it| same_but_for_slash(it)))
 }
 
 fn is_sha256_base64url(challenge: &str) -> bool {

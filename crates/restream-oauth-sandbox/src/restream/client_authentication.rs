@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::rules::BasicCredentials;
+use crate::restream::settings::Settings;
 
 /// The method with which a request authenticated its client, whether the credentials were right or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub enum ClientAuthentication {
 impl ClientAuthentication {
     /// Finds the method in the `Authorization` header and in the form.
     pub(crate) fn of(authorization: Option<&str>, form: &Form) -> Self {
-        let basic = authorization.map(|value| basic_credentials(value).is_some());
+        let basic = authorization.map(is_basic);
         match (basic, form.value("client_secret"), form.value("client_id")) {
             (Some(true), Some(_), _) => Self::Both,
             (Some(true), None, _) => Self::Basic,
@@ -51,42 +53,107 @@ impl ClientAuthentication {
     }
 }
 
-/// Fails unless the request carries the credentials of the registered client.
+/// How a client encoded the credentials of a Basic header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// The credentials are letters, digits and `-._~*` only, which every client sends unchanged.
+    Plain,
+    /// Not encoded, although RFC 6749 section 2.3.1 asks for form encoding.
+    Raw,
+    /// Form-encoded. A space is `+`.
+    Form,
+    /// Percent-encoded. A space is `%20`.
+    Percent,
+    /// Not encoded, except for the colons.
+    ColonEscaped,
+}
+
+impl BasicEncoding {
+    /// The encoding of the registered credentials in this header. `None` if the header holds other credentials, or if it is
+    /// not Basic.
+    pub(crate) fn of(settings: &Settings, authorization: Option<&str>) -> Option<Self> {
+        let sent = basic_credentials(authorization?)?;
+        let (id, secret) = (settings.client_id.as_str(), settings.client_secret.as_deref()?);
+        let special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~*".contains(&byte);
+        let credentials = || id.bytes().chain(secret.bytes());
+        if sent == format!("{id}:{secret}") {
+            return Some(if credentials().any(special) { Self::Raw } else { Self::Plain });
+        }
+        // Where the colon is the only special character, this is the form encoding.
+        if decoded_by(&sent, colons_unescaped, id, secret) && credentials().any(|byte| byte != b':' && special(byte)) {
+            return Some(Self::ColonEscaped);
+        }
+        let has_space = || credentials().any(|byte| byte == b' ');
+        decoded_by(&sent, form_decoded, id, secret)
+            .then(|| if has_space() && !sent.contains('+') { Self::Percent } else { Self::Form })
+    }
+
+    /// The name in the ledger's JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Raw => "raw",
+            Self::Form => "form",
+            Self::Percent => "percent",
+            Self::ColonEscaped => "colon_escaped",
+        }
+    }
+}
+
+/// Fails unless the request carries the credentials of the registered client. `reading` is how the server reads Basic.
 pub(crate) fn authenticate(
-    id: &str,
-    secret: Option<&str>,
+    settings: &Settings,
+    reading: BasicCredentials,
     authorization: Option<&str>,
     form: &Form,
 ) -> Result<(), ErrorResponse> {
+    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.as_deref());
+    let same_id = form.value("client_id").is_none_or(|in_form| in_form == id);
+    let basic = || same_id && accepts_basic(settings, reading, authorization);
     let presented = ClientAuthentication::of(authorization, form);
-    let accepted = match presented {
-        ClientAuthentication::Both => {
-            return Err(ErrorResponse::invalid_request("Invalid request: more than one client authentication"));
+    let (accepted, used_basic) = match presented {
+        ClientAuthentication::Basic => (basic(), true),
+        // RFC 6749 section 2.3 forbids both, but clients send both. The ledger shows it.
+        ClientAuthentication::Both => (basic() && form.value("client_secret") == secret, true),
+        ClientAuthentication::Body => {
+            (form.value("client_id") == Some(id) && form.value("client_secret") == secret, false)
         }
-        ClientAuthentication::Basic => {
-            let same_client = form.value("client_id").is_none_or(|in_body| in_body == id);
-            let basic = authorization.and_then(basic_credentials).and_then(|it| decode(&it));
-            same_client && basic.is_some_and(|(its_id, its_secret)| its_id == id && Some(its_secret.as_str()) == secret)
-        }
-        ClientAuthentication::Body => form.value("client_id") == Some(id) && form.value("client_secret") == secret,
-        ClientAuthentication::Public => form.value("client_id") == Some(id) && secret.is_none(),
-        ClientAuthentication::None | ClientAuthentication::Other => false,
+        ClientAuthentication::Public => (form.value("client_id") == Some(id) && secret.is_none(), false),
+        ClientAuthentication::None | ClientAuthentication::Other => (false, false),
     };
-    if accepted { Ok(()) } else { Err(ErrorResponse::invalid_client(presented == ClientAuthentication::Basic)) }
+    if accepted { Ok(()) } else { Err(ErrorResponse::invalid_client(used_basic)) }
 }
 
-/// The credentials after `Basic`. The scheme is case-insensitive (RFC 9110 section 11.1).
+fn accepts_basic(settings: &Settings, reading: BasicCredentials, authorization: Option<&str>) -> bool {
+    let Some(secret) = settings.client_secret.as_deref() else { return false };
+    let Some(sent) = authorization.and_then(basic_credentials) else { return false };
+    let id = &settings.client_id;
+    match reading {
+        BasicCredentials::Either => BasicEncoding::of(settings, authorization).is_some(),
+        BasicCredentials::Raw => sent == format!("{id}:{secret}"),
+        BasicCredentials::Decoded => decoded_by(&sent, form_decoded, id, secret),
+    }
+}
+
+fn is_basic(authorization: &str) -> bool {
+    authorization.split_once(' ').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+}
+
+/// The text after `Basic`, decoded from base64. The scheme is case-insensitive (RFC 9110 section 11.1).
 fn basic_credentials(authorization: &str) -> Option<String> {
-    let (scheme, credentials) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim().to_owned())
+    let (_, credentials) = authorization.split_once(' ').filter(|_| is_basic(authorization))?;
+    let credentials = credentials.trim();
+    String::from_utf8(STANDARD.decode(credentials).ok()?).ok()
 }
 
-/// Decodes base64, splits at the first colon and form-decodes both halves (RFC 6749 section 2.3.1).
-fn decode(credentials: &str) -> Option<(String, String)> {
-    let decoded = STANDARD.decode(credentials).ok()?;
-    let decoded = String::from_utf8(decoded).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some((form_decoded(id), form_decoded(secret)))
+/// Whether these credentials, split at the first colon, are id and secret once each half is decoded.
+fn decoded_by(sent: &str, decode: fn(&str) -> String, id: &str, secret: &str) -> bool {
+    sent.split_once(':').is_some_and(|(sent_id, sent_secret)| decode(sent_id) == id && decode(sent_secret) == secret)
+}
+
+fn colons_unescaped(text: &str) -> String {
+    text.replace("%3A", ":").replace("%3a", ":")
 }
 
 fn form_decoded(text: &str) -> String {
@@ -97,47 +164,99 @@ fn form_decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const EITHER: BasicCredentials = BasicCredentials::Either;
+
+    fn settings(id: &str, secret: Option<&str>) -> Settings {
+        Settings {
+            client_id: id.to_owned(),
+            client_secret: secret.map(str::to_owned),
+            redirect_uris: Vec::new(),
+            scopes: Vec::new(),
+            token_prefix: String::new(),
+            code_lifetime: Duration::ZERO,
+            access_token_lifetime: Duration::ZERO,
+            refresh_token_lifetime: Duration::ZERO,
+            revoke_grant_on_reuse: false,
+        }
+    }
 
     fn basic(decoded: &str) -> String {
         format!("Basic {}", STANDARD.encode(decoded))
     }
 
+    /// What 16 JavaScript and Python clients send, and which servers understand them.
     #[test]
-    fn id_and_secret_are_form_decoded_after_base64() {
-        let form = Form::parse(b"");
-        for written in ["an%20id:p%26ss%3Aw%2Brd", "an+id:p&ss%3aw%2brd"] {
-            assert_eq!(authenticate("an id", Some("p&ss:w+rd"), Some(&basic(written)), &form), Ok(()));
+    fn each_encoding_of_basic_is_named_and_accepted_by_the_readings_that_understand_it() {
+        use BasicEncoding::{ColonEscaped, Form as Formed, Percent, Plain, Raw};
+        let cases = [
+            // id, secret, sent, encoding, accepted by raw, accepted by decoded
+            ("id", "s-e.c_r~t", "id:s-e.c_r~t", Some(Plain), true, true),
+            ("an id", "p&ss:w+rd", "an id:p&ss:w+rd", Some(Raw), true, false),
+            ("an id", "p&ss:w+rd", "an+id:p%26ss%3Aw%2Brd", Some(Formed), false, true),
+            ("an id", "p&ss:w+rd", "an%20id:p%26ss%3aw%2Brd", Some(Percent), false, true),
+            ("an id", "p&ss:w+rd", "an id:p&ss%3Aw+rd", Some(ColonEscaped), false, false),
+            ("a:b", "s+t", "a%3Ab:s+t", Some(ColonEscaped), false, false),
+            ("a:b", "st", "a%3Ab:st", Some(Formed), false, true),
+            ("a:b", "st", "a:b:st", Some(Raw), true, false),
+            ("id", "100%25", "id:100%25", Some(Raw), true, false),
+            ("id", "100%25", "id:100%2525", Some(Formed), false, true),
+            ("id", "secret", "id:secreT", None, false, false),
+            ("id", "secret", "id", None, false, false),
+            ("id", "secret", "", None, false, false),
+        ];
+        for (id, secret, sent, encoding, raw, decoded) in cases {
+            let (settings, header, form) = (settings(id, Some(secret)), basic(sent), Form::parse(b""));
+            assert_eq!(BasicEncoding::of(&settings, Some(&header)), encoding, "{sent}");
+            let accepted = |reading| authenticate(&settings, reading, Some(&header), &form).is_ok();
+            assert_eq!(accepted(EITHER), encoding.is_some(), "{sent}");
+            assert_eq!(accepted(BasicCredentials::Raw), raw, "{sent}, raw");
+            assert_eq!(accepted(BasicCredentials::Decoded), decoded, "{sent}, decoded");
         }
     }
 
     #[test]
     fn each_method_is_recognised_and_its_credentials_are_checked() {
-        let cases: [(Option<&str>, &str, ClientAuthentication, bool); 9] = [
+        let cases: [(Option<&str>, &str, ClientAuthentication, bool); 11] = [
             (Some("id:secret"), "", ClientAuthentication::Basic, true),
             (Some("id:secret"), "client_id=id", ClientAuthentication::Basic, true),
             (Some("id:secret"), "client_id=other", ClientAuthentication::Basic, false),
             (Some("id:wrong"), "", ClientAuthentication::Basic, false),
-            (Some("id:secret"), "client_id=id&client_secret=secret", ClientAuthentication::Both, false),
+            (Some("id:secret"), "client_id=id&client_secret=secret", ClientAuthentication::Both, true),
+            (Some("id:secret"), "client_id=id&client_secret=wrong", ClientAuthentication::Both, false),
+            (Some("id:wrong"), "client_id=id&client_secret=secret", ClientAuthentication::Both, false),
             (None, "client_id=id&client_secret=secret", ClientAuthentication::Body, true),
             (None, "client_id=id&client_secret=wrong", ClientAuthentication::Body, false),
             (None, "client_id=id", ClientAuthentication::Public, false),
             (None, "", ClientAuthentication::None, false),
         ];
+        let settings = settings("id", Some("secret"));
         for (credentials, body, presented, accepted) in cases {
             let (authorization, form) = (credentials.map(basic), Form::parse(body.as_bytes()));
             let authorization = authorization.as_deref();
             assert_eq!(ClientAuthentication::of(authorization, &form), presented, "{body}");
-            let judged = authenticate("id", Some("secret"), authorization, &form);
+            let judged = authenticate(&settings, EITHER, authorization, &form);
             assert_eq!(judged.is_ok(), accepted, "{credentials:?} {body}");
         }
     }
 
     #[test]
+    fn a_header_of_another_scheme_or_without_base64_is_an_error() {
+        let (settings, form) = (settings("id", Some("secret")), Form::parse(b""));
+        for header in ["Bearer aWQ6c2VjcmV0", "Basic", "Basic !", "Basic id:secret", "aWQ6c2VjcmV0"] {
+            assert!(authenticate(&settings, EITHER, Some(header), &form).is_err(), "{header}");
+        }
+        assert_eq!(authenticate(&settings, EITHER, Some("bAsIc aWQ6c2VjcmV0"), &form), Ok(()));
+    }
+
+    #[test]
     fn a_public_client_sends_its_id_and_no_secret() {
-        let alone = Form::parse(b"client_id=id");
-        assert_eq!(authenticate("id", None, None, &alone), Ok(()));
-        let with_secret = Form::parse(b"client_id=id&client_secret=x");
-        assert!(authenticate("id", None, None, &with_secret).is_err());
+        let settings = settings("id", None);
+        assert_eq!(authenticate(&settings, EITHER, None, &Form::parse(b"client_id=id")), Ok(()));
+        assert!(authenticate(&settings, EITHER, None, &Form::parse(b"client_id=id&client_secret=x")).is_err());
+        assert!(authenticate(&settings, EITHER, Some(&basic("id:")), &Form::parse(b"")).is_err());
     }
 }

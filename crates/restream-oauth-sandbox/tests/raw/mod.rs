@@ -100,7 +100,13 @@ pub(crate) fn login_path(sandbox: &Sandbox) -> String {
 
 /// Approves, and returns the new code.
 pub(crate) fn code(sandbox: &Sandbox) -> String {
-    let callback = sandbox.approve(&format!("{}{}", sandbox.base_url(), login_path(sandbox))).unwrap();
+    code_for(sandbox, sandbox.client_id())
+}
+
+/// Approves for a client whose id is given in its URL-encoded form.
+pub(crate) fn code_for(sandbox: &Sandbox, encoded_id: &str) -> String {
+    let path = login_path(sandbox).replace(sandbox.client_id(), encoded_id);
+    let callback = sandbox.approve(&format!("{}{path}", sandbox.base_url())).unwrap();
     callback.split(['=', '&']).nth(1).unwrap().to_owned()
 }
 

@@ -1,0 +1,91 @@
+//! What the ledger records of a request: its shape, and what is odd about it.
+
+use crate::http::request::{Head, Request};
+use crate::http::state::State;
+use crate::ledger::{Oddity, SeenRequest};
+use crate::orders::fault::Fault;
+use crate::restream::authorization_request::registration_of;
+use crate::restream::client_authentication::{BasicEncoding, ClientAuthentication};
+use crate::restream::form::Form;
+use crate::restream::settings::Settings;
+
+/// Describes a request without any secret.
+pub(crate) fn observe(state: &State, request: &Request, fault: Option<&Fault>) -> SeenRequest {
+    let head = &request.head;
+    let query = Form::parse(head.query().as_bytes());
+    let form = request.form().unwrap_or_else(|| Form::parse(b""));
+    let names = |form: &Form| form.names().map(shortened).collect();
+    let authorization = head.header("authorization");
+    let client_authentication = ClientAuthentication::of(authorization, &form);
+    SeenRequest {
+        method: head.method().to_owned(),
+        path: head.path().to_owned(),
+        query_parameters: names(&query),
+        form_parameters: names(&form),
+        client_authentication,
+        basic_encoding: BasicEncoding::of(&state.provider.settings, authorization),
+        oddities: oddities(state, request, &query, &form, client_authentication),
+        headers: head.header_names().map(str::to_owned).collect(),
+        content_type: head.header("content-type").map(str::to_owned),
+        user_agent: head.header("user-agent").map(str::to_owned),
+        fault: fault.map(|fault| fault.what.name()),
+        status: None,
+    }
+}
+
+/// Hides a parameter name that is longer than any real one. It might be a secret in the wrong place.
+fn shortened(name: &str) -> String {
+    if name.len() <= 32 { name.to_owned() } else { "(too long)".to_owned() }
+}
+
+fn oddities(
+    state: &State,
+    request: &Request,
+    query: &Form,
+    form: &Form,
+    client_authentication: ClientAuthentication,
+) -> Vec<Oddity> {
+    let (head, settings) = (&request.head, &state.provider.settings);
+    let Some((known, parameters, encoded)) = (match (head.method(), head.path()) {
+        ("GET", "/login" | "/oauth/authorize") => Some((&AUTHORIZE[..], query, head.query().as_bytes())),
+        ("POST", "/oauth/token") => Some((&TOKEN[..], form, &request.body[..])),
+        ("POST", "/oauth/revoke") => Some((&REVOKE[..], form, &request.body[..])),
+        _ => None,
+    }) else {
+        return Vec::new();
+    };
+    let refreshes = parameters.value("grant_type") == Some("refresh_token");
+    let pieces = || encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
+    let granted = |scope: &str| scope.is_empty() || settings.scopes.iter().any(|granted| granted == scope);
+    [
+        (Oddity::HostWithoutPort, lacks_port(head) && !matches!(state.port, 80 | 443)),
+        (Oddity::ParameterWithoutEqualsSign, pieces().any(|piece| !piece.contains(&b'='))),
+        (Oddity::UnescapedSpace, encoded.contains(&b' ')),
+        (Oddity::UnknownParameter, parameters.names().any(|name| !known.contains(&name))),
+        (Oddity::NoState, known == AUTHORIZE && parameters.value("state").is_none()),
+        (Oddity::EmptyPathOfRedirectUri, known == AUTHORIZE && lacks_slash(settings, parameters)),
+        (Oddity::RedirectUriInRefresh, refreshes && parameters.value("redirect_uri").is_some()),
+        (Oddity::ScopeNotGranted, parameters.value("scope").is_some_and(|scope| !scope.split(' ').all(granted))),
+        (Oddity::SecretInHeaderAndForm, client_authentication == ClientAuthentication::Both),
+    ]
+    .into_iter()
+    .filter_map(|(oddity, found)| found.then_some(oddity))
+    .collect()
+}
+
+const AUTHORIZE: [&str; 7] =
+    ["response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"];
+const TOKEN: [&str; 8] =
+    ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret"];
+const REVOKE: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+fn lacks_slash(settings: &Settings, query: &Form) -> bool {
+    let uri = query.value("redirect_uri");
+    uri.and_then(|uri| registration_of(uri, settings)).is_some_and(|registered| Some(registered) != uri)
+}
+
+/// Whether `Host` lacks the port, which it needs unless the port is the scheme's own (RFC 9110 section 7.2).
+fn lacks_port(head: &Head) -> bool {
+    let port = head.header("host").and_then(|host| host.rsplit_once(':')).map(|(_, port)| port);
+    !port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+}
