@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
-use crate::restream::authorization_server::{AuthorizationServer, FreshPair, Issued};
+use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair, Issued};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::rules::Rules;
@@ -62,13 +62,13 @@ impl Provider {
             return Ok(asked.deny());
         }
         let code = self.fresh()?;
-        Ok(self.act(|server, now| server.approve(&self.settings, asked, code, now)))
+        Ok(self.act(|server, context| server.approve(context, asked, code)))
     }
 
     /// Handles a token request of an authenticated client. Returns the new pair and the time of issue.
     pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), ErrorResponse> {
         let pair = FreshPair { access_token: self.fresh()?, refresh_token: self.fresh()? };
-        self.act(|server, now| server.token(&self.settings, form, pair, now).map(|issued| (issued, now)))
+        self.act(|server, context| server.token(context, form, pair).map(|issued| (issued, context.now)))
     }
 
     /// Revokes the pair that this token belongs to, if there is one.
@@ -78,7 +78,7 @@ impl Provider {
 
     /// Fails unless this access token is valid at the API.
     pub(crate) fn check_access_token(&self, token: &str) -> Result<(), ErrorResponse> {
-        self.act(|server, now| server.check_access_token(token, now))
+        self.act(|server, context| server.check_access_token(token, context.now))
     }
 
     /// Forgets codes, tokens and the ledger, and returns to the system's time and to the rules of the start.
@@ -89,9 +89,10 @@ impl Provider {
         self.book.reset();
     }
 
-    fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Duration) -> T) -> T {
+    fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Context<'_>) -> T) -> T {
         let mut server = lock(&self.authorization_server);
-        let outcome = act(&mut server, self.clock.now());
+        let context = Context { settings: &self.settings, rules: self.rules(), now: self.clock.now() };
+        let outcome = act(&mut server, context);
         // The counts are copied while the server is locked, so that older counts never replace newer ones.
         self.book.count(server.tally());
         outcome

@@ -73,6 +73,7 @@ fn odd_forms_are_accepted_and_noted() {
         ("&scope=profile.read chat.read", &[Oddity::UnescapedSpace]),
         ("&audience=x", &[Oddity::UnknownParameter]),
         ("&redirect_uri=http://127.0.0.1:8976/callback", &[Oddity::RedirectUriInRefresh]),
+        ("&scope=offline_access", &[Oddity::ScopeNotGranted]),
         ("&", &[]),
     ] {
         let (_, refresh_token) = pair(&sandbox);

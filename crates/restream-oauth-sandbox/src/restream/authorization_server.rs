@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::restream::authorization_request::AuthorizationRequest;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::rules::{RefreshScope, Rules};
 use crate::restream::settings::Settings;
 
 /// All codes and tokens. Dead ones are kept, so that their reuse is noticed.
@@ -56,6 +57,15 @@ enum TokenKind {
     Refresh,
 }
 
+/// What an action depends on, besides the state of the server.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) rules: Rules,
+    /// The time since the Unix epoch.
+    pub(crate) now: Duration,
+}
+
 /// Random strings for a new pair.
 pub(crate) struct FreshPair {
     pub(crate) access_token: String,
@@ -90,10 +100,9 @@ impl AuthorizationServer {
     /// The user approves. Issues `code` and returns the address that the browser goes to.
     pub(crate) fn approve(
         &mut self,
-        settings: &Settings,
+        Context { settings, now, .. }: Context<'_>,
         asked: AuthorizationRequest,
         code: String,
-        now: Duration,
     ) -> String {
         let scope = settings.scopes.join(" ");
         let location = asked.location(&[("code", &code), ("scope", &scope)]);
@@ -114,25 +123,18 @@ impl AuthorizationServer {
     /// Handles a token request of an authenticated client (RFC 6749 sections 4.1.3 and 6).
     pub(crate) fn token(
         &mut self,
-        settings: &Settings,
+        context: Context<'_>,
         form: &Form,
         fresh: FreshPair,
-        now: Duration,
     ) -> Result<Issued, ErrorResponse> {
         match required(form, "grant_type")? {
-            "authorization_code" => self.exchange(settings, form, fresh, now),
-            "refresh_token" => self.refresh(settings, form, fresh, now),
+            "authorization_code" => self.exchange(context, form, fresh),
+            "refresh_token" => self.refresh(context, form, fresh),
             _ => Err(ErrorResponse::unsupported_grant_type()),
         }
     }
 
-    fn exchange(
-        &mut self,
-        settings: &Settings,
-        form: &Form,
-        fresh: FreshPair,
-        now: Duration,
-    ) -> Result<Issued, ErrorResponse> {
+    fn exchange(&mut self, context: Context<'_>, form: &Form, fresh: FreshPair) -> Result<Issued, ErrorResponse> {
         let presented = required(form, "code")?;
         let redirect_uri = required(form, "redirect_uri")?;
         let invalid = || ErrorResponse::invalid_grant("Invalid grant: authorization code is invalid");
@@ -144,7 +146,7 @@ impl AuthorizationServer {
             self.kill(grant);
             return Err(invalid());
         }
-        if now >= code.expires_at {
+        if context.now >= code.expires_at {
             return Err(ErrorResponse::invalid_grant("Invalid grant: authorization code has expired"));
         }
         if code.redirect_uri != redirect_uri {
@@ -156,16 +158,10 @@ impl AuthorizationServer {
         code.used_for = Some(self.grants);
         let scopes = code.scopes.clone();
         self.tally.exchanges += 1;
-        Ok(self.issue(settings, self.grants, scopes, fresh, now))
+        Ok(self.issue(context, self.grants, scopes, fresh))
     }
 
-    fn refresh(
-        &mut self,
-        settings: &Settings,
-        form: &Form,
-        fresh: FreshPair,
-        now: Duration,
-    ) -> Result<Issued, ErrorResponse> {
+    fn refresh(&mut self, context: Context<'_>, form: &Form, fresh: FreshPair) -> Result<Issued, ErrorResponse> {
         let presented = required(form, "refresh_token")?;
         let invalid = || ErrorResponse::invalid_grant("Invalid grant: refresh token is invalid");
         let token = self.tokens.get(presented).ok_or_else(invalid)?;
@@ -175,21 +171,21 @@ impl AuthorizationServer {
         if !token.alive {
             let grant = token.grant;
             self.tally.dead_refresh_tokens_used += 1;
-            if settings.revoke_grant_on_reuse {
+            if context.settings.revoke_grant_on_reuse {
                 self.kill(grant);
             }
             return Err(invalid());
         }
-        if now >= token.expires_at {
+        if context.now >= token.expires_at {
             return Err(ErrorResponse::invalid_grant("Invalid grant: refresh token has expired"));
         }
-        let scopes = narrowed(&token.scopes, form.value("scope"))?;
+        let scopes = refreshed_scopes(&token.scopes, form.value("scope"), context.rules.refresh_scope)?;
 
         // "The previous access and refresh token are dead from that moment."
         let grant = token.grant;
         self.kill(grant);
         self.tally.refreshes += 1;
-        Ok(self.issue(settings, grant, scopes, fresh, now))
+        Ok(self.issue(context, grant, scopes, fresh))
     }
 
     /// Revokes the pair that this token belongs to. An unknown token is no error (RFC 7009 section 2.2).
@@ -220,11 +216,10 @@ impl AuthorizationServer {
 
     fn issue(
         &mut self,
-        settings: &Settings,
+        Context { settings, now, .. }: Context<'_>,
         grant: Grant,
         scopes: Vec<String>,
         fresh: FreshPair,
-        now: Duration,
     ) -> Issued {
         let FreshPair { access_token, refresh_token } = fresh;
         for (token, kind, lifetime) in [
@@ -268,15 +263,18 @@ fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Resul
 }
 
 /// RFC 6749 section 6: a refresh may ask for fewer scopes than were granted, never for more.
-fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Vec<String>, ErrorResponse> {
-    let Some(asked) = asked else {
+fn refreshed_scopes(granted: &[String], asked: Option<&str>, rule: RefreshScope) -> Result<Vec<String>, ErrorResponse> {
+    let asked: Vec<String> =
+        asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    if asked.is_empty() {
         return Ok(granted.to_vec());
-    };
-    let asked: Vec<String> = asked.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    if asked.iter().all(|scope| granted.contains(scope)) {
-        Ok(asked)
-    } else {
-        Err(ErrorResponse::invalid_scope("Invalid scope: Requested scope is invalid"))
+    }
+    match (asked.iter().all(|scope| granted.contains(scope)), rule) {
+        (true, _) => Ok(asked),
+        (false, RefreshScope::Ignore) => Ok(granted.to_vec()),
+        (false, RefreshScope::Refuse) => {
+            Err(ErrorResponse::invalid_scope("Invalid scope: a refresh cannot ask for more than was granted"))
+        }
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `basic` | `either` (default) | Basic credentials may be raw, form-encoded, or raw with only the colons escaped |
 //! | | `raw` | the server compares Basic credentials without decoding them |
 //! | | `decoded` | the server form-decodes Basic credentials (RFC 6749 section 2.3.1) |
+//! | `refresh_scope` | `ignore` (default) | a refresh that asks for more scopes than were granted gets the granted ones |
+//! | | `refuse` | such a refresh gets `invalid_scope` (RFC 6749 section 6) |
 
 use std::fmt;
 
@@ -33,6 +35,8 @@ use std::fmt;
 pub struct Rules {
     /// How the server reads Basic credentials.
     pub basic: BasicCredentials,
+    /// What happens to a refresh that asks for more scopes than were granted.
+    pub refresh_scope: RefreshScope,
 }
 
 impl Rules {
@@ -44,6 +48,7 @@ impl Rules {
     pub fn set(&mut self, rule: &str, word: &str) -> Result<(), RuleError> {
         match rule {
             "basic" => self.basic = choose(rule, &BasicCredentials::WORDS, word)?,
+            "refresh_scope" => self.refresh_scope = choose(rule, &RefreshScope::WORDS, word)?,
             _ => return Err(self.unknown(rule)),
         }
         Ok(())
@@ -52,7 +57,10 @@ impl Rules {
     /// The name and the current word of every rule.
     #[must_use]
     pub fn words(&self) -> Vec<(&'static str, String)> {
-        vec![("basic", spelled(&BasicCredentials::WORDS, self.basic))]
+        vec![
+            ("basic", spelled(&BasicCredentials::WORDS, self.basic)),
+            ("refresh_scope", spelled(&RefreshScope::WORDS, self.refresh_scope)),
+        ]
     }
 
     fn unknown(self, rule: &str) -> RuleError {
@@ -76,6 +84,21 @@ pub enum BasicCredentials {
 
 impl BasicCredentials {
     const WORDS: [(&str, Self); 3] = [("either", Self::Either), ("raw", Self::Raw), ("decoded", Self::Decoded)];
+}
+
+/// What the server does with a refresh that asks for more scopes than were granted. A refresh may always ask for fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefreshScope {
+    /// Ignores `scope` and keeps the granted scopes. Some well-known clients repeat the scopes that they once asked for.
+    #[default]
+    Ignore,
+    /// Answers with `invalid_scope` (RFC 6749 section 6). The refresh token stays valid.
+    Refuse,
+}
+
+impl RefreshScope {
+    const WORDS: [(&str, Self); 2] = [("ignore", Self::Ignore), ("refuse", Self::Refuse)];
 }
 
 /// Why a rule was not set. The message names the rule and the possible words.
@@ -106,7 +129,8 @@ mod tests {
     use super::*;
 
     /// Every rule with every word.
-    const ALL: [(&str, &[&str]); 1] = [("basic", &["either", "raw", "decoded"])];
+    const ALL: [(&str, &[&str]); 2] =
+        [("basic", &["either", "raw", "decoded"]), ("refresh_scope", &["ignore", "refuse"])];
 
     #[test]
     fn every_rule_is_set_by_its_words_and_spelled_with_the_same_words() {

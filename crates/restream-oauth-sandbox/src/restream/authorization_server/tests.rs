@@ -8,9 +8,17 @@ const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// A macro, because a method would borrow the server, too.
+macro_rules! context {
+    ($scenario:expr) => {
+        Context { settings: &$scenario.settings, rules: $scenario.rules, now: $scenario.now }
+    };
+}
+
 /// A server with one client and a clock of its own. Its tokens carry the number of their pair.
 struct Scenario {
     settings: Settings,
+    rules: Rules,
     server: AuthorizationServer,
     now: Duration,
     pairs: u32,
@@ -31,7 +39,7 @@ impl Scenario {
             revoke_grant_on_reuse: false,
         };
         let now = Duration::from_secs(1_520_280_067);
-        Self { settings, server: AuthorizationServer::default(), now, pairs: 0, codes: 0 }
+        Self { settings, rules: Rules::default(), server: AuthorizationServer::default(), now, pairs: 0, codes: 0 }
     }
 
     fn approved(query: &str) -> (Self, String) {
@@ -55,7 +63,7 @@ impl Scenario {
         let Ok(asked) = self.read(query) else { panic!("{query} is refused") };
         self.codes += 1;
         let code = format!("code-{}", self.codes);
-        self.server.approve(&self.settings, asked, code.clone(), self.now);
+        self.server.approve(context!(self), asked, code.clone());
         code
     }
 
@@ -65,7 +73,7 @@ impl Scenario {
             access_token: format!("access-{}", self.pairs),
             refresh_token: format!("refresh-{}", self.pairs),
         };
-        self.server.token(&self.settings, &Form::parse(form.as_bytes()), fresh, self.now)
+        self.server.token(context!(self), &Form::parse(form.as_bytes()), fresh)
     }
 
     fn exchange(&mut self, code: &str) -> Result<Issued, ErrorResponse> {
@@ -89,7 +97,7 @@ fn name(outcome: Result<Issued, ErrorResponse>) -> &'static str {
 fn an_approval_redirects_with_code_scope_and_state_in_that_order() {
     let mut scenario = Scenario::new();
     let Ok(asked) = scenario.read("") else { panic!() };
-    let location = scenario.server.approve(&scenario.settings, asked, "c".to_owned(), scenario.now);
+    let location = scenario.server.approve(context!(scenario), asked, "c".to_owned());
     assert_eq!(location, format!("{REDIRECT_URI}?code=c&scope=profile.read+chat.read&state=xyz"));
 }
 
@@ -105,7 +113,7 @@ fn parameters_are_appended_to_the_query_of_the_redirect_uri() {
     let query = "response_type=code&client_id=id&redirect_uri=http%3A//127.0.0.1:8976/callback%3Fapp%3D1";
     let asked = AuthorizationRequest::read(&scenario.settings, &Form::parse(query.as_bytes()));
     let Ok(asked) = asked else { panic!() };
-    let location = scenario.server.approve(&scenario.settings, asked, "c".to_owned(), scenario.now);
+    let location = scenario.server.approve(context!(scenario), asked, "c".to_owned());
     assert!(location.starts_with(&format!("{REDIRECT_URI}?app=1&code=c&scope=")));
     assert!(!location.contains("state"), "none was sent");
 }
@@ -273,12 +281,37 @@ fn revoking_either_token_kills_both_and_counts_once() {
 }
 
 #[test]
-fn a_refresh_may_ask_for_fewer_scopes_but_not_for_more() {
-    let (mut scenario, issued) = Scenario::granted();
-    let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token);
-    assert_eq!(name(scenario.token(&format!("{form}&scope=chat.read+chat.write"))), "invalid_scope");
-    let narrowed = scenario.token(&format!("{form}&scope=chat.read")).ok().unwrap();
-    assert_eq!(narrowed.scopes, ["chat.read"]);
+fn a_refresh_may_ask_for_fewer_scopes() {
+    for rule in [RefreshScope::Ignore, RefreshScope::Refuse] {
+        let (mut scenario, issued) = Scenario::granted();
+        scenario.rules.refresh_scope = rule;
+        let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token);
+        let narrowed = scenario.token(&format!("{form}&scope=+chat.read")).ok().unwrap();
+        assert_eq!(narrowed.scopes, ["chat.read"], "{rule:?}");
+    }
+}
+
+#[test]
+fn a_refresh_that_asks_for_more_scopes_gets_the_granted_ones_or_an_error() {
+    for more in ["chat.read+chat.write", "chat.write", "profile.read+chat.read+openid"] {
+        let (mut scenario, issued) = Scenario::granted();
+        let form = format!("grant_type=refresh_token&refresh_token={}&scope={more}", issued.refresh_token);
+        scenario.rules.refresh_scope = RefreshScope::Refuse;
+        assert_eq!(name(scenario.token(&form)), "invalid_scope", "{more}");
+        assert!(scenario.is_alive(&issued.access_token), "an error rotates nothing");
+        scenario.rules.refresh_scope = RefreshScope::Ignore;
+        assert_eq!(scenario.token(&form).ok().unwrap().scopes, ["profile.read", "chat.read"], "{more}");
+    }
+}
+
+#[test]
+fn a_refresh_with_an_empty_scope_keeps_the_granted_ones() {
+    for empty in ["", "&scope", "&scope=", "&scope=+"] {
+        let (mut scenario, issued) = Scenario::granted();
+        scenario.rules.refresh_scope = RefreshScope::Refuse;
+        let form = format!("grant_type=refresh_token&refresh_token={}{empty}", issued.refresh_token);
+        assert_eq!(scenario.token(&form).ok().unwrap().scopes, ["profile.read", "chat.read"], "{empty:?}");
+    }
 }
 
 #[test]
