@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 use crate::http::tls::{Certificate, TlsError};
-use crate::restream::rules::Rules;
+use crate::restream::rules::{Rotation, Rules};
 use crate::restream::settings::Settings;
 use crate::system::random;
 
@@ -38,7 +38,6 @@ pub struct Builder {
     code_lifetime: Duration,
     access_token_lifetime: Duration,
     refresh_token_lifetime: Duration,
-    revoke_grant_on_reuse: bool,
     rules: Rules,
     one_request_per_connection: bool,
     #[cfg(feature = "tls")]
@@ -70,7 +69,6 @@ impl Default for Builder {
             code_lifetime: Duration::from_secs(60),
             access_token_lifetime: Duration::from_secs(3600),
             refresh_token_lifetime: Duration::from_secs(31_536_000),
-            revoke_grant_on_reuse: false,
             rules: Rules::default(),
             one_request_per_connection: false,
             #[cfg(feature = "tls")]
@@ -139,12 +137,14 @@ impl Builder {
         Self { refresh_token_lifetime: lifetime, ..self }
     }
 
-    /// Makes the use of a dead refresh token also revoke the living pair of its grant, as other servers do.
-    pub fn revoke_grant_on_reuse(self) -> Self {
-        Self { revoke_grant_on_reuse: true, ..self }
+    /// Makes the use of a dead refresh token also revoke the living pair of its grant, as other servers do. Sets the rule
+    /// [`Rotation::Family`].
+    pub fn revoke_grant_on_reuse(mut self) -> Self {
+        self.rules.rotation = Rotation::Family;
+        self
     }
 
-    /// Sets the rules that the server follows. The default ones if not given.
+    /// Sets all rules that the server follows, in place of those set before. The default rules if not given.
     pub fn rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
     }
@@ -184,7 +184,6 @@ impl Builder {
             code_lifetime: self.code_lifetime,
             access_token_lifetime: self.access_token_lifetime,
             refresh_token_lifetime: self.refresh_token_lifetime,
-            revoke_grant_on_reuse: self.revoke_grant_on_reuse,
         };
         check(&settings)?;
         Ok(Plan {

@@ -31,6 +31,8 @@ pub struct Ledger {
     pub exchanges: u64,
     /// Successful refreshes. Each is a rotation, which kills the previous pair.
     pub refreshes: u64,
+    /// Refreshes with an old refresh token within its grace, which `refreshes` counts too.
+    pub refreshes_in_grace: u64,
     /// Revocations that killed a living pair.
     pub revocations: u64,
     /// Second uses of a code.
@@ -58,6 +60,7 @@ impl Ledger {
             "codes_issued": self.codes_issued,
             "exchanges": self.exchanges,
             "refreshes": self.refreshes,
+            "refreshes_in_grace": self.refreshes_in_grace,
             "revocations": self.revocations,
             "codes_replayed": self.codes_replayed,
             "dead_refresh_tokens_used": self.dead_refresh_tokens_used,
@@ -219,6 +222,7 @@ impl Book {
             totals.codes_issued = tally.codes_issued;
             totals.exchanges = tally.exchanges;
             totals.refreshes = tally.refreshes;
+            totals.refreshes_in_grace = tally.refreshes_in_grace;
             totals.revocations = tally.revocations;
             totals.codes_replayed = tally.codes_replayed;
             totals.dead_refresh_tokens_used = tally.dead_refresh_tokens_used;
@@ -342,6 +346,6 @@ mod tests {
         assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");
         assert_eq!(value["requests"][0]["oddities"], json!(["no_state"]));
         assert_eq!(value["requests"][0]["status"], Value::Null);
-        assert_eq!(value.as_object().unwrap().len(), 11);
+        assert_eq!(value.as_object().unwrap().len(), 12);
     }
 }

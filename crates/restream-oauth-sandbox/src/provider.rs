@@ -3,15 +3,16 @@
 //! It locks the authorization server, passes in the time and fresh random strings, and copies the counts into the ledger.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
-use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair, Issued};
+use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::rules::Rules;
+use crate::restream::rules::{Rules, TokenFormat};
 use crate::restream::settings::Settings;
+use crate::restream::token_format::formatted;
+use crate::restream::token_response::token_response;
 use crate::system::clock::Clock;
 use crate::system::random;
 use crate::system::sync::lock;
@@ -59,16 +60,17 @@ impl Provider {
     /// Carries out the user's decision. Returns the address that the browser goes to.
     pub(crate) fn settle(&self, asked: AuthorizationRequest, approved: bool) -> Result<String, ErrorResponse> {
         if !approved {
-            return Ok(asked.deny());
+            return Ok(asked.deny(self.rules().denial));
         }
-        let code = self.fresh()?;
+        let code = self.fresh(TokenFormat::Hex)?;
         Ok(self.act(|server, context| server.approve(context, asked, code)))
     }
 
-    /// Handles a token request of an authenticated client. Returns the new pair and the time of issue.
-    pub(crate) fn token(&self, form: &Form) -> Result<(Issued, Duration), ErrorResponse> {
-        let pair = FreshPair { access_token: self.fresh()?, refresh_token: self.fresh()? };
-        self.act(|server, context| server.token(context, form, pair).map(|issued| (issued, context.now)))
+    /// Handles a token request of an authenticated client. Returns the body of the response.
+    pub(crate) fn token(&self, form: &Form) -> Result<String, ErrorResponse> {
+        let format = self.rules().token_format;
+        let pair = FreshPair { access_token: self.fresh(format)?, refresh_token: self.fresh(format)? };
+        self.act(|server, context| server.token(context, form, pair).map(|issued| token_response(&issued, context)))
     }
 
     /// Revokes the pair that this token belongs to, if there is one.
@@ -99,9 +101,8 @@ impl Provider {
     }
 
     /// Draws a new code or token.
-    fn fresh(&self) -> Result<String, ErrorResponse> {
+    fn fresh(&self, format: TokenFormat) -> Result<String, ErrorResponse> {
         let random = random::hex_40().map_err(|_| ErrorResponse::server_error("Server error: no randomness"))?;
-        let prefix = &self.settings.token_prefix;
-        Ok(prefix.clone() + random.get(prefix.len()..).unwrap_or_default())
+        Ok(formatted(format, &self.settings.token_prefix, &random))
     }
 }

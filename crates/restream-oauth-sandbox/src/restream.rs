@@ -10,4 +10,5 @@ pub(crate) mod form;
 pub(crate) mod json;
 pub mod rules;
 pub(crate) mod settings;
+pub(crate) mod token_format;
 pub(crate) mod token_response;

@@ -15,6 +15,7 @@ use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::json::quoted;
+use crate::restream::rules::Rotation;
 use crate::system::sync::lock;
 
 /// The start of every path of the remote control.
@@ -91,7 +92,8 @@ fn set_rules(state: &State, body: &[u8]) -> Result<(), String> {
 /// The configuration of the sandbox, without the secret. The program that started the sandbox has the secret.
 fn config(state: &State) -> String {
     let settings = &state.provider.settings;
-    let rules = state.provider.rules().words().into_iter().map(|(rule, word)| (rule.to_owned(), Value::from(word)));
+    let rules = state.provider.rules();
+    let words = rules.words().into_iter().map(|(rule, word)| (rule.to_owned(), Value::from(word)));
     json!({
         "base_url": state.base_url,
         "client_id": settings.client_id,
@@ -101,8 +103,8 @@ fn config(state: &State) -> String {
         "code_lifetime_seconds": settings.code_lifetime.as_secs(),
         "access_token_lifetime_seconds": settings.access_token_lifetime.as_secs(),
         "refresh_token_lifetime_seconds": settings.refresh_token_lifetime.as_secs(),
-        "revoke_grant_on_reuse": settings.revoke_grant_on_reuse,
-        "rules": rules.collect::<Map<_, _>>(),
+        "revoke_grant_on_reuse": rules.rotation == Rotation::Family,
+        "rules": words.collect::<Map<_, _>>(),
     })
     .to_string()
 }

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::calendar::http_date;
 use crate::http::control;
 use crate::http::page;
+use crate::http::rendering::error_answer;
 use crate::http::request::{Head, Request};
 use crate::http::state::State;
 use crate::orders::fault::What;
@@ -12,7 +13,6 @@ use crate::restream::client_authentication::authenticate;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::json::quoted;
-use crate::restream::token_response::success_body;
 
 /// The target of redirects that no client should follow.
 pub(crate) const CANARY: &str = "/_sandbox/canary";
@@ -24,9 +24,9 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         ("OPTIONS", _) => preflight(),
         ("GET", "/login" | "/oauth/authorize") => show_page(state, head),
         ("POST", "/login" | "/oauth/authorize") => decide(state, request),
-        ("POST", "/oauth/token") => or_error_response(token(state, request)),
-        ("POST", "/oauth/revoke") => or_error_response(revoke(state, request)),
-        ("GET", "/v2/user/profile") => or_error_response(profile(state, head)),
+        ("POST", "/oauth/token") => or_error_response(state, token(state, request)),
+        ("POST", "/oauth/revoke") => or_error_response(state, revoke(state, request)),
+        ("GET", "/v2/user/profile") => or_error_response(state, profile(state, head)),
         (_, CANARY) => {
             state.provider.book.canary_hit();
             Answer::json(200, "{\"canary\":true}".to_owned())
@@ -40,8 +40,9 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
 }
 
 /// The answer of a server that did nothing.
-pub(crate) fn unavailable() -> Answer {
-    ErrorResponse::server_error("Server error: nothing was done").into()
+pub(crate) fn unavailable(state: &State) -> Answer {
+    let error = ErrorResponse::server_error("Server error: nothing was done");
+    error_answer(&error, state.provider.rules().errors)
 }
 
 /// The answer with which a fault replaces the real one, or `None` if this kind of fault alters the real one.
@@ -116,8 +117,7 @@ fn token(state: &State, request: &Request) -> Result<Answer, ErrorResponse> {
     let provider = &state.provider;
     authenticate(&provider.settings, provider.rules().basic, request.head.header("authorization"), &form)?;
 
-    let (issued, now) = state.provider.token(&form)?;
-    Ok(Answer::json(200, success_body(&issued, &state.provider.settings, now)))
+    Ok(Answer::json(200, provider.token(&form)?))
 }
 
 /// `POST /oauth/revoke`: answers 200 with an empty body, whether or not a token was revoked.
@@ -155,8 +155,8 @@ fn form_of(request: &Request) -> Result<Form, ErrorResponse> {
     }
 }
 
-fn or_error_response(outcome: Result<Answer, ErrorResponse>) -> Answer {
-    outcome.unwrap_or_else(Answer::from)
+fn or_error_response(state: &State, outcome: Result<Answer, ErrorResponse>) -> Answer {
+    outcome.unwrap_or_else(|error| error_answer(&error, state.provider.rules().errors))
 }
 
 fn redirect(location: &str) -> Answer {

@@ -226,7 +226,7 @@ fn strike(state: &State, request: &Request, fault: &Fault) -> Option<Script> {
     }
     let real = match fault.strikes {
         Strikes::AfterActing => endpoints::act(state, request),
-        Strikes::BeforeActing => endpoints::unavailable(),
+        Strikes::BeforeActing => endpoints::unavailable(state),
     };
     let answer = endpoints::replaced(state, &fault.what).unwrap_or(real);
     let answer = framed_for(request, state, answer);

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::rules::Denial;
 use crate::restream::settings::Settings;
 
 /// A valid authorization request: its client and its redirect URI are registered.
@@ -73,9 +74,14 @@ impl AuthorizationRequest {
         &self.redirect_uri
     }
 
-    /// The user denies access. Returns the redirect URI without any parameter, as Restream does.
-    pub(crate) fn deny(self) -> String {
-        self.redirect_uri
+    /// The user denies access. Returns the address that the browser goes to.
+    pub(crate) fn deny(self, rule: Denial) -> String {
+        match rule {
+            Denial::WithoutParameters => self.redirect_uri,
+            Denial::WithParameters => {
+                self.location(&[("error", "access_denied"), ("error_description", "The user denied access")])
+            }
+        }
     }
 
     /// Appends parameters to the redirect URI, after its own query if it has one.

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::restream::authorization_request::AuthorizationRequest;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
-use crate::restream::rules::{RefreshScope, Rules};
+use crate::restream::rules::{GrantedScope, RefreshScope, RefreshTokens, Rotation, Rules};
 use crate::restream::settings::Settings;
 
 /// All codes and tokens. Dead ones are kept, so that their reuse is noticed.
@@ -28,6 +28,7 @@ pub(crate) struct AuthorizationServer {
     codes: HashMap<String, Code>,
     tokens: HashMap<String, Token>,
     grants: u64,
+    pairs: u64,
     tally: Tally,
 }
 
@@ -42,13 +43,18 @@ struct Code {
 
 /// One consent of the user. Each refresh replaces its pair with a new one.
 type Grant = u64;
+/// Tokens that are replaced together.
+type Pair = u64;
 
 struct Token {
     grant: Grant,
+    pair: Pair,
     kind: TokenKind,
     scopes: Vec<String>,
     expires_at: Duration,
     alive: bool,
+    /// When a refresh replaced this token. `None` if it did not, or if the grant was revoked.
+    replaced_at: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,11 +78,18 @@ pub(crate) struct FreshPair {
     pub(crate) refresh_token: String,
 }
 
-/// A pair that was just issued.
+/// What a successful token request issued.
 pub(crate) struct Issued {
     pub(crate) access_token: String,
-    pub(crate) refresh_token: String,
+    /// `None` if the response has no refresh token.
+    pub(crate) refresh_token: Option<RefreshToken>,
     pub(crate) scopes: Vec<String>,
+}
+
+/// A refresh token, and the time since the Unix epoch at which it expires.
+pub(crate) struct RefreshToken {
+    pub(crate) token: String,
+    pub(crate) expires_at: Duration,
 }
 
 /// The counts of the authorization server. [`Ledger`](crate::Ledger) explains each.
@@ -85,6 +98,7 @@ pub(crate) struct Tally {
     pub(crate) codes_issued: u64,
     pub(crate) exchanges: u64,
     pub(crate) refreshes: u64,
+    pub(crate) refreshes_in_grace: u64,
     pub(crate) revocations: u64,
     pub(crate) codes_replayed: u64,
     pub(crate) dead_refresh_tokens_used: u64,
@@ -100,11 +114,15 @@ impl AuthorizationServer {
     /// The user approves. Issues `code` and returns the address that the browser goes to.
     pub(crate) fn approve(
         &mut self,
-        Context { settings, now, .. }: Context<'_>,
+        Context { settings, rules, now }: Context<'_>,
         asked: AuthorizationRequest,
         code: String,
     ) -> String {
-        let scope = settings.scopes.join(" ");
+        let scopes = match (rules.granted_scope, settings.scopes.split_last()) {
+            (GrantedScope::Narrower, Some((_, others))) => others.to_vec(),
+            _ => settings.scopes.clone(),
+        };
+        let scope = scopes.join(" ");
         let location = asked.location(&[("code", &code), ("scope", &scope)]);
         self.tally.codes_issued += 1;
         self.codes.insert(
@@ -112,7 +130,7 @@ impl AuthorizationServer {
             Code {
                 redirect_uri: asked.redirect_uri,
                 challenge: asked.code_challenge,
-                scopes: settings.scopes.clone(),
+                scopes,
                 expires_at: now.saturating_add(settings.code_lifetime),
                 used_for: None,
             },
@@ -158,7 +176,9 @@ impl AuthorizationServer {
         code.used_for = Some(self.grants);
         let scopes = code.scopes.clone();
         self.tally.exchanges += 1;
-        Ok(self.issue(context, self.grants, scopes, fresh))
+        let grant = self.grants;
+        let with_refresh_token = context.rules.refresh_token != RefreshTokens::Never;
+        Ok(self.issue(context, grant, scopes, fresh, with_refresh_token))
     }
 
     fn refresh(&mut self, context: Context<'_>, form: &Form, fresh: FreshPair) -> Result<Issued, ErrorResponse> {
@@ -168,24 +188,38 @@ impl AuthorizationServer {
         if token.kind != TokenKind::Refresh {
             return Err(invalid());
         }
-        if !token.alive {
-            let grant = token.grant;
+        let (grant, pair, expires_at) = (token.grant, token.pair, token.expires_at);
+        let in_grace = !token.alive && token.is_in_grace(context);
+        if !token.alive && !in_grace {
             self.tally.dead_refresh_tokens_used += 1;
-            if context.settings.revoke_grant_on_reuse {
+            if context.rules.rotation == Rotation::Family {
                 self.kill(grant);
             }
             return Err(invalid());
         }
-        if context.now >= token.expires_at {
+        if context.now >= expires_at {
             return Err(ErrorResponse::invalid_grant("Invalid grant: refresh token has expired"));
         }
         let scopes = refreshed_scopes(&token.scopes, form.value("scope"), context.rules.refresh_scope)?;
 
-        // "The previous access and refresh token are dead from that moment."
-        let grant = token.grant;
-        self.kill(grant);
         self.tally.refreshes += 1;
-        Ok(self.issue(context, grant, scopes, fresh))
+        self.tally.refreshes_in_grace += u64::from(in_grace);
+        let rotates = context.rules.rotation != Rotation::None;
+        let repeats = context.rules.refresh_token == RefreshTokens::Always;
+        if rotates && repeats {
+            // "The previous access and refresh token are dead from that moment."
+            self.replace(pair, &[TokenKind::Access, TokenKind::Refresh], context.now);
+            return Ok(self.issue(context, grant, scopes, fresh, true));
+        }
+        // The refresh token stays as it is.
+        if rotates {
+            self.replace(pair, &[TokenKind::Access], context.now);
+        }
+        let refresh_token = repeats.then(|| RefreshToken { token: presented.to_owned(), expires_at });
+        let access_token = fresh.access_token;
+        let access_expires_at = context.now.saturating_add(context.settings.access_token_lifetime);
+        self.insert(&access_token, grant, pair, TokenKind::Access, &scopes, access_expires_at);
+        Ok(Issued { access_token, refresh_token, scopes })
     }
 
     /// Revokes the pair that this token belongs to. An unknown token is no error (RFC 7009 section 2.2).
@@ -220,22 +254,59 @@ impl AuthorizationServer {
         grant: Grant,
         scopes: Vec<String>,
         fresh: FreshPair,
+        with_refresh_token: bool,
     ) -> Issued {
+        self.pairs += 1;
+        let pair = self.pairs;
         let FreshPair { access_token, refresh_token } = fresh;
-        for (token, kind, lifetime) in [
-            (&access_token, TokenKind::Access, settings.access_token_lifetime),
-            (&refresh_token, TokenKind::Refresh, settings.refresh_token_lifetime),
-        ] {
-            let expires_at = now.saturating_add(lifetime);
-            let scopes = scopes.clone();
-            self.tokens.insert(token.clone(), Token { grant, kind, scopes, expires_at, alive: true });
-        }
+        let expires_at = now.saturating_add(settings.access_token_lifetime);
+        self.insert(&access_token, grant, pair, TokenKind::Access, &scopes, expires_at);
+        let refresh_token = with_refresh_token.then(|| {
+            let expires_at = now.saturating_add(settings.refresh_token_lifetime);
+            self.insert(&refresh_token, grant, pair, TokenKind::Refresh, &scopes, expires_at);
+            RefreshToken { token: refresh_token, expires_at }
+        });
         Issued { access_token, refresh_token, scopes }
     }
 
+    fn insert(
+        &mut self,
+        token: &str,
+        grant: Grant,
+        pair: Pair,
+        kind: TokenKind,
+        scopes: &[String],
+        expires_at: Duration,
+    ) {
+        let scopes = scopes.to_vec();
+        let token_data = Token { grant, pair, kind, scopes, expires_at, alive: true, replaced_at: None };
+        self.tokens.insert(token.to_owned(), token_data);
+    }
+
+    /// Kills tokens of these kinds because a refresh replaces them.
+    fn replace(&mut self, pair: Pair, kinds: &[TokenKind], now: Duration) {
+        let replaced = |token: &&mut Token| token.alive && token.pair == pair && kinds.contains(&token.kind);
+        for token in self.tokens.values_mut().filter(replaced) {
+            token.alive = false;
+            token.replaced_at = Some(now);
+        }
+    }
+
+    /// Kills all tokens of a grant, those in grace included.
     fn kill(&mut self, grant: Grant) {
         for token in self.tokens.values_mut().filter(|token| token.grant == grant) {
             token.alive = false;
+            token.replaced_at = None;
+        }
+    }
+}
+
+impl Token {
+    /// Whether a refresh replaced this token so recently that it still works.
+    fn is_in_grace(&self, Context { rules, now, .. }: Context<'_>) -> bool {
+        match (rules.rotation, self.replaced_at) {
+            (Rotation::Grace(grace), Some(replaced_at)) => now < replaced_at.saturating_add(grace),
+            _ => false,
         }
     }
 }

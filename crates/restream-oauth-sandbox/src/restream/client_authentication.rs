@@ -180,7 +180,6 @@ mod tests {
             code_lifetime: Duration::ZERO,
             access_token_lifetime: Duration::ZERO,
             refresh_token_lifetime: Duration::ZERO,
-            revoke_grant_on_reuse: false,
         }
     }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::restream::json::quoted;
+use crate::restream::rules::ErrorStyle;
 
 /// An OAuth error: its name, its message, and how HTTP reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +70,21 @@ impl ErrorResponse {
         self.challenge
     }
 
-    /// `{"error":{"statusCode":401,"status":401,"code":401,"message":"…","name":"…"}}`
-    pub(crate) fn body(&self) -> String {
+    /// The body in this style. The documented one is
+    /// `{"error":{"statusCode":401,"status":401,"code":401,"message":"…","name":"…"}}`.
+    pub(crate) fn body(&self, style: ErrorStyle) -> String {
         let Self { status, name, message, .. } = self;
-        format!(
-            r#"{{"error":{{"statusCode":{status},"status":{status},"code":{status},"message":{},"name":"{name}"}}}}"#,
-            quoted(message),
-        )
+        let message = quoted(message);
+        let bare = || {
+            format!(
+                r#"{{"statusCode":{status},"status":{status},"code":{status},"message":{message},"name":"{name}"}}"#
+            )
+        };
+        match style {
+            ErrorStyle::Nested => format!(r#"{{"error":{}}}"#, bare()),
+            ErrorStyle::Flat => format!(r#"{{"error":"{name}","error_description":{message}}}"#),
+            ErrorStyle::Bare => bare(),
+        }
     }
 
     fn new(status: u16, name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
@@ -88,10 +97,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_body_is_the_documented_one() {
-        assert_eq!(
-            ErrorResponse::invalid_token("Invalid token: access token is invalid").body(),
-            r#"{"error":{"statusCode":401,"status":401,"code":401,"message":"Invalid token: access token is invalid","name":"invalid_token"}}"#
-        );
+    fn each_style_has_its_body() {
+        let error = ErrorResponse::invalid_token("Invalid token: access token is invalid");
+        for (style, body) in [
+            (
+                ErrorStyle::Nested,
+                r#"{"error":{"statusCode":401,"status":401,"code":401,"message":"Invalid token: access token is invalid","name":"invalid_token"}}"#,
+            ),
+            (
+                ErrorStyle::Flat,
+                r#"{"error":"invalid_token","error_description":"Invalid token: access token is invalid"}"#,
+            ),
+            (
+                ErrorStyle::Bare,
+                r#"{"statusCode":401,"status":401,"code":401,"message":"Invalid token: access token is invalid","name":"invalid_token"}"#,
+            ),
+        ] {
+            assert_eq!(error.body(style), body);
+        }
     }
 }

@@ -14,6 +14,4 @@ pub(crate) struct Settings {
     pub(crate) code_lifetime: Duration,
     pub(crate) access_token_lifetime: Duration,
     pub(crate) refresh_token_lifetime: Duration,
-    /// Whether the use of a dead refresh token also revokes the living pair of its grant (RFC 9700 section 4.14.2).
-    pub(crate) revoke_grant_on_reuse: bool,
 }

@@ -1,36 +1,65 @@
-//! The body of a successful token response (RFC 6749 section 5.1), as Restream documents it.
-
-use std::time::Duration;
+//! The body of a successful token response (RFC 6749 section 5.1), in the shapes that servers send.
 
 use crate::calendar::rfc3339;
-use crate::restream::authorization_server::Issued;
+use crate::restream::authorization_server::{Context, Issued};
 use crate::restream::json::quoted;
-use crate::restream::settings::Settings;
+use crate::restream::rules::{Lifetime, Shape};
 
-/// The documented body: the names of RFC 6749, `expires`, then the same values under camelCase names.
-pub(crate) fn success_body(issued: &Issued, settings: &Settings, now: Duration) -> String {
-    let access_expires = now.saturating_add(settings.access_token_lifetime);
-    let refresh_expires = now.saturating_add(settings.refresh_token_lifetime);
-    let scope_json: Vec<_> = issued.scopes.iter().map(|scope| quoted(scope)).collect();
-    format!(
-        concat!(
-            r#"{{"access_token":{access},"expires":{access_epoch},"expires_in":{access_in},"#,
-            r#""refresh_token":{refresh},"scope":{scope},"token_type":"Bearer","#,
-            r#""accessToken":{access},"accessTokenExpiresIn":{access_in},"#,
-            r#""accessTokenExpiresAt":"{access_at}","accessTokenExpiresEpoch":{access_epoch},"#,
-            r#""refreshToken":{refresh},"refreshTokenExpiresIn":{refresh_in},"#,
-            r#""refreshTokenExpiresAt":"{refresh_at}","refreshTokenExpiresEpoch":{refresh_epoch},"#,
-            r#""scopeJson":[{scope_json}],"tokenType":"Bearer"}}"#,
-        ),
-        access = quoted(&issued.access_token),
-        access_in = settings.access_token_lifetime.as_secs(),
-        access_at = rfc3339(access_expires),
-        access_epoch = access_expires.as_secs(),
-        refresh = quoted(&issued.refresh_token),
-        refresh_in = settings.refresh_token_lifetime.as_secs(),
-        refresh_at = rfc3339(refresh_expires),
-        refresh_epoch = refresh_expires.as_secs(),
-        scope = quoted(&issued.scopes.join(" ")),
-        scope_json = scope_json.join(","),
-    )
+/// Writes the body in the ruled shape. The documented one has the names of RFC 6749, `expires`, then the same values under
+/// camelCase names.
+pub(crate) fn token_response(issued: &Issued, Context { settings, rules, now }: Context<'_>) -> String {
+    let access = quoted(&issued.access_token);
+    let access_expires_at = now.saturating_add(settings.access_token_lifetime);
+    let refresh = issued.refresh_token.as_ref().map(|refresh_token| quoted(&refresh_token.token));
+    let refresh_expires_at = issued.refresh_token.as_ref().map(|refresh_token| refresh_token.expires_at);
+    let scopes: Vec<_> = issued.scopes.iter().map(|scope| quoted(scope)).collect();
+    let scope = quoted(&issued.scopes.join(" "));
+    let bearer = || Some("\"Bearer\"".to_owned());
+
+    let relative = |text| Some(text).filter(|_| rules.lifetime == Lifetime::Full);
+    let absolute = |text| Some(text).filter(|_| rules.lifetime != Lifetime::None);
+    let expires_in = relative(settings.access_token_lifetime.as_secs().to_string());
+    let expires = absolute(access_expires_at.as_secs().to_string());
+    let refresh_lifetime = refresh_expires_at.map(|at| at.saturating_sub(now).as_secs().to_string());
+
+    let minimal = [
+        ("access_token", Some(access.clone())),
+        ("token_type", bearer()),
+        ("expires_in", expires_in.clone()),
+        // One of the two only: without the lifetime, the absolute time.
+        ("expires", expires.clone().filter(|_| expires_in.is_none())),
+        ("refresh_token", refresh.clone()),
+        ("scope", Some(scope.clone())),
+    ];
+    let snake = [
+        ("access_token", Some(access.clone())),
+        ("expires", expires.clone()),
+        ("expires_in", expires_in.clone()),
+        ("refresh_token", refresh.clone()),
+        ("scope", Some(scope)),
+        ("token_type", bearer()),
+    ];
+    let camel = [
+        ("accessToken", Some(access)),
+        ("accessTokenExpiresIn", expires_in),
+        ("accessTokenExpiresAt", absolute(quoted(&rfc3339(access_expires_at)))),
+        ("accessTokenExpiresEpoch", expires),
+        ("refreshToken", refresh),
+        ("refreshTokenExpiresIn", refresh_lifetime.and_then(relative)),
+        ("refreshTokenExpiresAt", refresh_expires_at.and_then(|at| absolute(quoted(&rfc3339(at))))),
+        ("refreshTokenExpiresEpoch", refresh_expires_at.and_then(|at| absolute(at.as_secs().to_string()))),
+        ("scopeJson", Some(format!("[{}]", scopes.join(",")))),
+        ("tokenType", bearer()),
+    ];
+    match rules.shape {
+        Shape::Documented => object(snake.into_iter().chain(camel)),
+        Shape::Snake => object(snake),
+        Shape::Camel => object(camel),
+        Shape::Minimal => object(minimal),
+    }
+}
+
+fn object<'name>(members: impl IntoIterator<Item = (&'name str, Option<String>)>) -> String {
+    let members = members.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

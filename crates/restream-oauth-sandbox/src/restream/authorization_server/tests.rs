@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::restream::authorization_request::AuthorizationError;
+use crate::restream::rules::Denial;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 /// RFC 7636 appendix B.
@@ -36,7 +37,6 @@ impl Scenario {
             code_lifetime: Duration::from_secs(60),
             access_token_lifetime: Duration::from_secs(3600),
             refresh_token_lifetime: Duration::from_secs(31_536_000),
-            revoke_grant_on_reuse: false,
         };
         let now = Duration::from_secs(1_520_280_067);
         Self { settings, rules: Rules::default(), server: AuthorizationServer::default(), now, pairs: 0, codes: 0 }
@@ -89,6 +89,12 @@ impl Scenario {
     }
 }
 
+impl Issued {
+    fn refresh_token(&self) -> &str {
+        self.refresh_token.as_ref().map_or("none", |refresher| &refresher.token)
+    }
+}
+
 fn name(outcome: Result<Issued, ErrorResponse>) -> &'static str {
     outcome.err().map_or("issued", |error| error.name())
 }
@@ -102,9 +108,13 @@ fn an_approval_redirects_with_code_scope_and_state_in_that_order() {
 }
 
 #[test]
-fn a_denial_redirects_without_any_parameter() {
+fn a_denial_redirects_without_any_parameter_or_with_an_error() {
     let Ok(asked) = Scenario::new().read("") else { panic!() };
-    assert_eq!(asked.deny(), REDIRECT_URI);
+    assert_eq!(asked.deny(Denial::WithoutParameters), REDIRECT_URI);
+    let Ok(asked) = Scenario::new().read("") else { panic!() };
+    let location = asked.deny(Denial::WithParameters);
+    assert!(location.starts_with(&format!("{REDIRECT_URI}?error=access_denied&error_description=")), "{location}");
+    assert!(location.ends_with("&state=xyz"), "{location}");
 }
 
 #[test]
@@ -164,7 +174,7 @@ fn a_code_is_exchanged_once_and_its_second_use_revokes_the_pair() {
     assert!(scenario.is_alive(&issued.access_token));
     assert_eq!(name(scenario.exchange(&code)), "invalid_grant");
     assert!(!scenario.is_alive(&issued.access_token));
-    assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+    assert_eq!(name(scenario.refresh(issued.refresh_token())), "invalid_grant");
     assert_eq!(scenario.server.tally().codes_replayed, 1);
     assert_eq!(scenario.server.tally().exchanges, 1);
 }
@@ -173,7 +183,7 @@ fn a_code_is_exchanged_once_and_its_second_use_revokes_the_pair() {
 fn the_second_use_of_a_code_also_revokes_a_refreshed_pair() {
     let (mut scenario, code) = Scenario::approved("");
     let first = scenario.exchange(&code).ok().unwrap();
-    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
     assert_eq!(name(scenario.exchange(&code)), "invalid_grant");
     assert!(!scenario.is_alive(&second.access_token));
 }
@@ -220,7 +230,7 @@ fn the_verifier_must_fit_the_challenge_of_rfc_7636_appendix_b() {
 #[test]
 fn a_refresh_kills_the_old_pair_at_once() {
     let (mut scenario, first) = Scenario::granted();
-    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
     assert!(!scenario.is_alive(&first.access_token));
     assert!(scenario.is_alive(&second.access_token));
     assert_eq!(scenario.server.tally().refreshes, 1);
@@ -230,8 +240,8 @@ fn a_refresh_kills_the_old_pair_at_once() {
 #[test]
 fn the_use_of_a_dead_refresh_token_is_counted_and_leaves_the_new_pair_alive() {
     let (mut scenario, first) = Scenario::granted();
-    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
-    assert_eq!(name(scenario.refresh(&first.refresh_token)), "invalid_grant");
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert_eq!(name(scenario.refresh(first.refresh_token())), "invalid_grant");
     assert_eq!(scenario.server.tally().dead_refresh_tokens_used, 1);
     assert!(scenario.is_alive(&second.access_token));
 }
@@ -239,10 +249,90 @@ fn the_use_of_a_dead_refresh_token_is_counted_and_leaves_the_new_pair_alive() {
 #[test]
 fn the_use_of_a_dead_refresh_token_revokes_the_new_pair_if_so_configured() {
     let (mut scenario, first) = Scenario::granted();
-    scenario.settings.revoke_grant_on_reuse = true;
-    let second = scenario.refresh(&first.refresh_token).ok().unwrap();
-    assert_eq!(name(scenario.refresh(&first.refresh_token)), "invalid_grant");
+    scenario.rules.rotation = Rotation::Family;
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert_eq!(name(scenario.refresh(first.refresh_token())), "invalid_grant");
     assert!(!scenario.is_alive(&second.access_token));
+}
+
+#[test]
+fn within_its_grace_an_old_refresh_token_issues_a_further_pair() {
+    let (mut scenario, first) = Scenario::granted();
+    scenario.rules.rotation = Rotation::Grace(Duration::from_secs(30));
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert!(!scenario.is_alive(&first.access_token), "the old access token has no grace");
+    scenario.now += Duration::from_secs(29);
+    let third = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert!(scenario.is_alive(&second.access_token) && scenario.is_alive(&third.access_token));
+    assert_eq!((scenario.server.tally().refreshes, scenario.server.tally().refreshes_in_grace), (2, 1));
+    assert_eq!(scenario.server.tally().dead_refresh_tokens_used, 0);
+
+    scenario.now += Duration::from_secs(1);
+    assert_eq!(name(scenario.refresh(first.refresh_token())), "invalid_grant", "30 s after the rotation");
+    assert_eq!(scenario.server.tally().dead_refresh_tokens_used, 1);
+    for pair in [second, third] {
+        assert_eq!(name(scenario.refresh(pair.refresh_token())), "issued", "both pairs live on");
+    }
+}
+
+#[test]
+fn a_revoked_refresh_token_has_no_grace() {
+    let (mut scenario, first) = Scenario::granted();
+    scenario.rules.rotation = Rotation::Grace(Duration::from_secs(30));
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
+    scenario.server.revoke(&second.access_token);
+    for pair in [first, second] {
+        assert_eq!(name(scenario.refresh(pair.refresh_token())), "invalid_grant");
+    }
+}
+
+#[test]
+fn without_rotation_a_refresh_repeats_the_refresh_token_and_nothing_dies() {
+    let (mut scenario, first) = Scenario::granted();
+    scenario.rules.rotation = Rotation::None;
+    scenario.now += Duration::from_secs(10);
+    let second = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert_eq!(second.refresh_token(), first.refresh_token());
+    assert_ne!(second.access_token, first.access_token);
+    assert!(scenario.is_alive(&first.access_token) && scenario.is_alive(&second.access_token));
+    let expiries = [&first, &second].map(|issued| issued.refresh_token.as_ref().map(|it| it.expires_at));
+    assert_eq!(expiries[0], expiries[1], "a repeated refresh token lives no longer");
+    scenario.server.revoke(first.refresh_token());
+    assert!(!scenario.is_alive(&first.access_token) && !scenario.is_alive(&second.access_token));
+}
+
+#[test]
+fn a_response_to_a_refresh_may_have_no_refresh_token_and_the_old_one_stays_valid() {
+    let (mut scenario, first) = Scenario::granted();
+    scenario.rules.refresh_token = RefreshTokens::Exchange;
+    for _ in 0..2 {
+        let next = scenario.refresh(first.refresh_token()).ok().unwrap();
+        assert!(next.refresh_token.is_none());
+        assert!(!scenario.is_alive(&first.access_token) && scenario.is_alive(&next.access_token));
+    }
+    scenario.rules.refresh_token = RefreshTokens::Always;
+    let last = scenario.refresh(first.refresh_token()).ok().unwrap();
+    assert_ne!(last.refresh_token(), first.refresh_token());
+    assert_eq!(name(scenario.refresh(first.refresh_token())), "invalid_grant");
+}
+
+#[test]
+fn an_exchange_may_issue_no_refresh_token() {
+    let (mut scenario, code) = Scenario::approved("");
+    scenario.rules.refresh_token = RefreshTokens::Never;
+    let issued = scenario.exchange(&code).ok().unwrap();
+    assert!(issued.refresh_token.is_none() && scenario.is_alive(&issued.access_token));
+    assert_eq!(name(scenario.refresh("refresh-1")), "invalid_grant", "none was issued in secret");
+}
+
+#[test]
+fn an_approval_may_grant_fewer_scopes() {
+    let mut scenario = Scenario::new();
+    scenario.rules.granted_scope = GrantedScope::Narrower;
+    let Ok(asked) = scenario.read("&scope=profile.read+chat.read") else { panic!() };
+    let location = scenario.server.approve(context!(scenario), asked, "c".to_owned());
+    assert_eq!(location, format!("{REDIRECT_URI}?code=c&scope=profile.read&state=xyz"));
+    assert_eq!(scenario.exchange("c").ok().unwrap().scopes, ["profile.read"]);
 }
 
 #[test]
@@ -263,19 +353,19 @@ fn tokens_expire_at_the_end_of_their_lifetimes() {
     assert!(!scenario.is_alive(&issued.access_token));
     assert_eq!(scenario.server.tally().dead_access_tokens_used, 0, "an expired token was not rotated");
     scenario.now += Duration::from_secs(31_536_000 - 3600);
-    assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+    assert_eq!(name(scenario.refresh(issued.refresh_token())), "invalid_grant");
 }
 
 #[test]
 fn revoking_either_token_kills_both_and_counts_once() {
     for by_refresh_token in [false, true] {
         let (mut scenario, issued) = Scenario::granted();
-        let token = if by_refresh_token { &issued.refresh_token } else { &issued.access_token };
+        let token = if by_refresh_token { issued.refresh_token() } else { &issued.access_token };
         scenario.server.revoke(token);
         scenario.server.revoke(token);
         scenario.server.revoke("unknown");
         assert!(!scenario.is_alive(&issued.access_token));
-        assert_eq!(name(scenario.refresh(&issued.refresh_token)), "invalid_grant");
+        assert_eq!(name(scenario.refresh(issued.refresh_token())), "invalid_grant");
         assert_eq!(scenario.server.tally().revocations, 1);
     }
 }
@@ -285,7 +375,7 @@ fn a_refresh_may_ask_for_fewer_scopes() {
     for rule in [RefreshScope::Ignore, RefreshScope::Refuse] {
         let (mut scenario, issued) = Scenario::granted();
         scenario.rules.refresh_scope = rule;
-        let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token);
+        let form = format!("grant_type=refresh_token&refresh_token={}", issued.refresh_token());
         let narrowed = scenario.token(&format!("{form}&scope=+chat.read")).ok().unwrap();
         assert_eq!(narrowed.scopes, ["chat.read"], "{rule:?}");
     }
@@ -295,7 +385,7 @@ fn a_refresh_may_ask_for_fewer_scopes() {
 fn a_refresh_that_asks_for_more_scopes_gets_the_granted_ones_or_an_error() {
     for more in ["chat.read+chat.write", "chat.write", "profile.read+chat.read+openid"] {
         let (mut scenario, issued) = Scenario::granted();
-        let form = format!("grant_type=refresh_token&refresh_token={}&scope={more}", issued.refresh_token);
+        let form = format!("grant_type=refresh_token&refresh_token={}&scope={more}", issued.refresh_token());
         scenario.rules.refresh_scope = RefreshScope::Refuse;
         assert_eq!(name(scenario.token(&form)), "invalid_scope", "{more}");
         assert!(scenario.is_alive(&issued.access_token), "an error rotates nothing");
@@ -309,7 +399,7 @@ fn a_refresh_with_an_empty_scope_keeps_the_granted_ones() {
     for empty in ["", "&scope", "&scope=", "&scope=+"] {
         let (mut scenario, issued) = Scenario::granted();
         scenario.rules.refresh_scope = RefreshScope::Refuse;
-        let form = format!("grant_type=refresh_token&refresh_token={}{empty}", issued.refresh_token);
+        let form = format!("grant_type=refresh_token&refresh_token={}{empty}", issued.refresh_token());
         assert_eq!(scenario.token(&form).ok().unwrap().scopes, ["profile.read", "chat.read"], "{empty:?}");
     }
 }
