@@ -29,7 +29,7 @@ pub struct Ledger {
     pub codes_issued: u64,
     /// Codes that were exchanged for a pair.
     pub exchanges: u64,
-    /// Successful refreshes. Each is a rotation, which kills the previous pair.
+    /// Successful refreshes. By default each is a rotation, which kills the previous pair.
     pub refreshes: u64,
     /// Refreshes with an old refresh token within its grace, which `refreshes` counts too.
     pub refreshes_in_grace: u64,
@@ -127,7 +127,7 @@ pub enum Oddity {
     HostWithoutPort,
     /// A parameter has no `=`, as in `&scope`.
     ParameterWithoutEqualsSign,
-    /// The query or the form contains a space that is not escaped.
+    /// The form contains a space that is not escaped.
     UnescapedSpace,
     /// The endpoint does not know a parameter.
     UnknownParameter,

@@ -71,6 +71,7 @@ fn odd_forms_are_accepted_and_noted() {
         ("&scope=profile.read%20chat.read", &[]),
         ("&scope=profile.read+chat.read", &[]),
         ("&scope=profile.read chat.read", &[Oddity::UnescapedSpace]),
+        ("&scope=+profile.read++chat.read", &[]),
         ("&audience=x", &[Oddity::UnknownParameter]),
         ("&redirect_uri=http://127.0.0.1:8976/callback", &[Oddity::RedirectUriInRefresh]),
         ("&scope=offline_access", &[Oddity::ScopeNotGranted]),
@@ -118,6 +119,18 @@ fn an_authorization_request_without_state_is_accepted_and_noted() {
     assert_eq!(last(&sandbox).oddities, [Oddity::NoState]);
     let callback = sandbox.approve(&format!("{}{path}", sandbox.base_url())).unwrap();
     assert!(!callback.contains("state"), "{callback}");
+}
+
+#[test]
+fn a_redirect_uri_that_is_registered_in_both_forms_is_not_odd() {
+    let uris = ["http://localhost:8976", "http://localhost:8976/"];
+    let sandbox = Sandbox::builder().redirect_uri(uris[0]).redirect_uri(uris[1]).start().unwrap();
+    for uri in uris {
+        let id = sandbox.client_id();
+        let path = format!("/login?response_type=code&client_id={id}&redirect_uri={uri}&state=xyz");
+        assert_eq!(send(&sandbox, &format!("GET {path}"), "", "").status(), 200);
+        assert_eq!(last(&sandbox).oddities, [], "{uri}");
+    }
 }
 
 #[test]

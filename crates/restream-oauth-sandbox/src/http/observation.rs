@@ -1,6 +1,6 @@
 //! What the ledger records of a request: its shape, and what is odd about it.
 
-use crate::http::request::{Head, Request};
+use crate::http::request::Request;
 use crate::http::state::State;
 use crate::ledger::{Oddity, SeenRequest};
 use crate::orders::fault::Fault;
@@ -58,7 +58,7 @@ fn oddities(
     let pieces = || encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
     let granted = |scope: &str| scope.is_empty() || settings.scopes.iter().any(|granted| granted == scope);
     [
-        (Oddity::HostWithoutPort, lacks_port(head) && !matches!(state.port, 80 | 443)),
+        (Oddity::HostWithoutPort, lacks_port(head.header("host"), state.port)),
         (Oddity::ParameterWithoutEqualsSign, pieces().any(|piece| !piece.contains(&b'='))),
         (Oddity::UnescapedSpace, encoded.contains(&b' ')),
         (Oddity::UnknownParameter, parameters.names().any(|name| !known.contains(&name))),
@@ -85,7 +85,29 @@ fn lacks_slash(settings: &Settings, query: &Form) -> bool {
 }
 
 /// Whether `Host` lacks the port, which it needs unless the port is the scheme's own (RFC 9110 section 7.2).
-fn lacks_port(head: &Head) -> bool {
-    let port = head.header("host").and_then(|host| host.rsplit_once(':')).map(|(_, port)| port);
-    !port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+fn lacks_port(host: Option<&str>, own_port: u16) -> bool {
+    let sent = host.and_then(|host| host.rsplit_once(':')).map(|(_, port)| port);
+    let has_port = sent.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    !has_port && !matches!(own_port, 80 | 443)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_needs_its_port_unless_it_is_the_one_of_the_scheme() {
+        for (host, own_port, lacks) in [
+            (Some("127.0.0.1:3000"), 3000, false),
+            (Some("[::1]:3000"), 3000, false),
+            (Some("127.0.0.1"), 3000, true),
+            (Some("127.0.0.1:"), 3000, true),
+            (Some("[::1]"), 3000, true),
+            (None, 3000, true),
+            (Some("localhost"), 80, false),
+            (Some("localhost"), 443, false),
+        ] {
+            assert_eq!(lacks_port(host, own_port), lacks, "{host:?} {own_port}");
+        }
+    }
 }

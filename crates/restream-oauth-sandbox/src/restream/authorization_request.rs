@@ -103,8 +103,7 @@ pub(crate) fn registration_of<'settings>(uri: &str, settings: &'settings Setting
     let same_but_for_slash = |registered: &str| {
         let (longer, shorter) = if registered.len() > uri.len() { (registered, uri) } else { (uri, registered) };
         let authority = shorter.split_once("://").map(|(_, authority)| authority);
-        longer.strip_suffix('/') == Some(shorter)
-            && authority.is_some_and(|it| !it.is_empty() && !it.contains(['/', '?']))
+        longer.strip_suffix('/') == Some(shorter) && authority.is_some_and(|it| !it.contains(['/', '?']))
     };
     registered().find(|registered| *registered == uri).or_else(|| registered().find(|it| same_but_for_slash(it)))
 }

@@ -199,6 +199,7 @@ mod tests {
             ("an id", "p&ss:w+rd", "an%20id:p%26ss%3aw%2Brd", Some(Percent), false, true),
             ("an id", "p&ss:w+rd", "an id:p&ss%3Aw+rd", Some(ColonEscaped), false, false),
             ("a:b", "s+t", "a%3Ab:s+t", Some(ColonEscaped), false, false),
+            ("a:b", "s+t", "a%3ab:s+t", Some(ColonEscaped), false, false),
             ("a:b", "st", "a%3Ab:st", Some(Formed), false, true),
             ("a:b", "st", "a:b:st", Some(Raw), true, false),
             ("id", "100%25", "id:100%25", Some(Raw), true, false),

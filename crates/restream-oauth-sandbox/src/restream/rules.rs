@@ -1,9 +1,9 @@
-//! What authorization servers do differently, to be chosen by a word.
+//! The rules in which authorization servers differ. Each has a name and is set by a word.
 //!
-//! A sandbox starts with the rules that Restream documents, or that harm the fewest clients. A test changes them before the
-//! start with [`Builder::rules`](crate::Builder::rules), later with [`Sandbox::set_rules`](crate::Sandbox::set_rules),
-//! and over HTTP with `POST /_sandbox/rules`, which takes an object of rules and words: `{"basic":"raw"}`. [`Rules::set`]
-//! takes the same names and words.
+//! The default rules are what Restream documents. Where Restream documents nothing, they accept what most clients send.
+//! A test sets rules before the start with [`Builder::rules`](crate::Builder::rules), and on a running sandbox with
+//! [`Sandbox::set_rules`](crate::Sandbox::set_rules). Tests in other languages send an object of names and words to
+//! `POST /_sandbox/rules`, such as `{"basic":"raw"}`. [`Rules::set`] takes the same names and words.
 //!
 //! | rule | word | meaning |
 //! |---|---|---|
@@ -17,7 +17,7 @@
 //! | | `family` | as `strict`, and the use of a dead refresh token revokes the whole grant (RFC 9700 section 4.14.2) |
 //! | | `none` | a refresh issues a further access token, and nothing dies |
 //! | `refresh_token` | `always` (default) | every token response has a refresh token |
-//! | | `exchange` | only the exchange's response has one, and refreshes leave it valid |
+//! | | `exchange` | only the response to an exchange has one, and refreshes leave it valid |
 //! | | `never` | no response has one |
 //! | `granted_scope` | `all` (default) | an approval grants all scopes of the application |
 //! | | `narrower` | an approval grants all but the last |
