@@ -94,13 +94,13 @@ impl Builder {
     }
 
     /// Registers one more redirect URI. `http://127.0.0.1:8976/callback` by default. The sandbox compares redirect URIs byte
-    /// for byte, port included.
+    /// for byte, port included. Only the slash of an empty path may be missing.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
         self
     }
 
-    /// Sets the scopes of the application. Every approval grants all of them.
+    /// Sets the scopes of the application. Every approval grants all of them, unless a [rule](crate::rules) says otherwise.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
     }

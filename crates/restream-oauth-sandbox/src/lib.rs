@@ -5,8 +5,9 @@
 //! use HTTP.
 //!
 //! **In scope:** a login page with approve and deny, single-use codes, PKCE, confidential and public clients,
-//! rotation that kills the old pair, revocation, the user's profile, Restream's error bodies, a fault menu, a ledger,
-//! a clock that tests move, https (feature `tls`), and [`spellings`] to search logs for secrets.
+//! rotation that kills the old pair, revocation, the user's profile, Restream's error bodies, [`rules`] in which other
+//! servers differ, a fault menu, a ledger, a clock that tests move, https (feature `tls`), and [`spellings`] to search
+//! logs for secrets.
 //!
 //! **Out of scope:** accounts, several clients, persistence, HTTP/2, and security against other machines. The sandbox
 //! issues tokens to everyone, and therefore listens on loopback only.
@@ -60,7 +61,7 @@
 //     sandbox     a running sandbox: what a test calls
 //     builder     its settings before it starts
 //     http/       what moves bytes: connections, requests, endpoints, pages
-//     orders/     what a test orders: faults, the scripts that they become, the user's decision
+//     orders/     what a test orders: faults, the scripts that carry them out, the user's decision
 //     provider    one Restream with its clock, its randomness and its ledger
 //     ledger      what the sandbox saw
 //     restream/   what Restream decides: knows no HTTP, looks at no clock, draws nothing at random

@@ -135,7 +135,7 @@ impl Head {
         for (name, value) in &self.headers {
             let this = match name.as_str() {
                 "content-length" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    // Only digits: the value is too large to parse, or it is empty and no number at all.
+                    // The value has only digits, so that parsing fails only if the value is empty or too large.
                     let too_large = |_| {
                         if value.is_empty() { BadRequest::Framing } else { BadRequest::BodyTooLarge }
                     };

@@ -139,7 +139,7 @@ pub enum What {
     },
     /// Sends an oversize body with a correct `Content-Length`: spaces after the real answer, or only spaces.
     Oversize {
-        /// The length of the body; it is never shorter than the real answer at its front.
+        /// The length of the body. A body that begins with the real answer is at least as long as that answer.
         bytes: u64,
         /// Whether the body begins with the real answer.
         answer_first: bool,
