@@ -167,7 +167,7 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     assert_eq!(setup.folder.names(), ["callback"]);
 }
 
-/// What browsers send when they fetch ahead: Chromium, its preloading, Safari, Firefox.
+/// streamlit #15568. What browsers send when they fetch ahead: Chromium, its preloading, Safari, Firefox.
 #[test]
 fn a_callback_that_a_browser_fetches_ahead_uses_nothing_up() {
     let setup = Setup::new();
