@@ -22,7 +22,9 @@ Exit codes:
   1  anything else
   130  interrupted twice while tokens were on their way
 
-Results go to standard output as JSON; words for people go to standard error.";
+Results go to standard output as JSON; words for people go to standard error.
+
+A proxy that HTTPS_PROXY or ALL_PROXY names is used, but for the servers in NO_PROXY and for this machine.";
 
 /// Restream's OAuth 2.0 flow on the command line
 #[derive(Parser)]

@@ -1,5 +1,6 @@
 //! From options and environment to a client and a transport.
 
+use std::error::Error as _;
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(crate) fn anonymous_client(options: &ClientOptions) -> Result<Client, Failur
 
 pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
     let limits = Limits::new(options.timeout.min(LONGEST_CONNECT), options.timeout);
-    let mut builder = Transport::builder().limits(limits);
+    let mut builder = Transport::builder().limits(limits).proxy_from_environment();
     if let Some(path) = &options.ca_file {
         let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
         let roots = roots.map_err(|error| {
@@ -57,9 +58,12 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
         builder = builder.root_certificates(roots);
     }
     builder.build().map_err(|error| {
-        // Nothing else can be wrong with it than what the file holds.
-        let file = options.ca_file.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
-        Failure::usage(format!("{file}{error}")).because_of(&error)
+        let failure = Failure::usage(error.to_string()).because_of(&error);
+        match &options.ca_file {
+            // What is wrong with TLS can only be what the file holds; a proxy is named by its variable.
+            Some(path) if error.source().is_some() => failure.about(&path.display()),
+            _ => failure,
+        }
     })
 }
 

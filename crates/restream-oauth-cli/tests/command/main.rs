@@ -10,6 +10,7 @@ mod leftovers;
 mod login;
 mod mended;
 mod places;
+mod proxy;
 mod steps;
 mod support;
 mod token_files;

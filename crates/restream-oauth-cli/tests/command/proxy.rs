@@ -1,0 +1,129 @@
+//! A proxy that the environment names: used for servers elsewhere, and never for this machine.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use restream_oauth_sandbox::{Certificate, Sandbox};
+
+use crate::support::{Outcome, Setup, sandbox};
+
+/// The sandbox has a certificate for this name, and no resolver knows it.
+const NAME: &str = "wrong.host.example";
+
+/// A proxy that opens tunnels to this machine, whatever the name.
+struct Proxy {
+    address: SocketAddr,
+    /// The head of each request.
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (address, heads) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+        let seen = Arc::clone(&heads);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let seen = Arc::clone(&seen);
+                std::thread::spawn(move || tunnel(client.unwrap(), &seen));
+            }
+        });
+        Self { address, heads }
+    }
+
+    fn url(&self) -> String {
+        format!("http://user:pa55word@{}", self.address)
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+fn tunnel(mut client: TcpStream, seen: &Mutex<Vec<String>>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if client.read(&mut byte).unwrap_or(0) == 0 {
+            break;
+        }
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    seen.lock().unwrap().push(head.clone());
+    let port: u16 = head.split(' ').nth(1).unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+    let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(std::net::Shutdown::Write);
+    });
+    let _ = io::copy(&mut server, &mut client);
+    let _ = client.shutdown(std::net::Shutdown::Write);
+}
+
+/// A setup whose server is elsewhere as far as the command can see, and its base URL.
+fn elsewhere(name: &str) -> (Setup, String) {
+    let mut setup = Setup::new();
+    setup.sandbox = sandbox().tls(Certificate::WrongHost).start().unwrap();
+    std::fs::write(setup.folder.0.join("ca.pem"), setup.sandbox.ca_certificate_pem().unwrap()).unwrap();
+    let base_url = format!("https://{name}:{}", port(&setup.sandbox));
+    (setup, base_url)
+}
+
+fn port(sandbox: &Sandbox) -> &str {
+    sandbox.base_url().rsplit_once(':').unwrap().1
+}
+
+/// A refresh of a token that the sandbox does not know.
+#[track_caller]
+fn refresh(setup: &Setup, more: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    std::fs::write(setup.folder.0.join("input"), "r0").unwrap();
+    let input = std::fs::File::open(setup.folder.0.join("input")).unwrap();
+    let mut command = setup.command(&[&["refresh", "--timeout", "10"], more].concat());
+    let outcome = Outcome::of(command.envs(variables.iter().copied()).stdin(input).output().unwrap());
+    assert!(!outcome.stderr.contains("pa55word"), "{}", outcome.stderr);
+    outcome
+}
+
+/// openclaw #42176.
+#[test]
+fn a_server_elsewhere_is_reached_through_the_proxy_of_the_environment() {
+    for variable in ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"] {
+        let ((setup, base_url), proxy) = (elsewhere(NAME), Proxy::start());
+        let arguments = ["--base-url", &base_url, "--ca-file", "ca.pem"];
+        refresh(&setup, &arguments, &[(variable, &proxy.url())]).expect(3);
+        let heads = proxy.heads();
+        assert_eq!(heads.len(), 1, "{variable}: {heads:?}");
+        assert!(heads[0].starts_with(&format!("CONNECT {NAME}:{} HTTP/1.1\r\n", port(&setup.sandbox))), "{heads:?}");
+        assert_eq!(setup.token_requests(), 1, "{variable}");
+    }
+}
+
+/// openclaw #42176.
+#[test]
+fn this_machine_and_exceptions_are_reached_without_the_proxy() {
+    let (setup, proxy) = (Setup::new(), Proxy::start());
+    let url = proxy.url();
+    let all = [("HTTPS_PROXY", url.as_str()), ("ALL_PROXY", &url), ("HTTP_PROXY", &url), ("http_proxy", &url)];
+    refresh(&setup, &[], &all).expect(3);
+    assert_eq!(setup.token_requests(), 1);
+
+    // A name that does not resolve (RFC 6761 §6.4): without the proxy there is no way to it.
+    let (setup, base_url) = elsewhere("nowhere.invalid");
+    let variables = [("HTTPS_PROXY", url.as_str()), ("NO_PROXY", ".invalid")];
+    refresh(&setup, &["--base-url", &base_url, "--ca-file", "ca.pem"], &variables).expect(4);
+    assert!(proxy.heads().is_empty(), "{:?}", proxy.heads());
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+    let (setup, base_url) = elsewhere(NAME);
+    for more in [&["--base-url", &base_url][..], &["--base-url", &base_url, "--ca-file", "ca.pem"]] {
+        let outcome = refresh(&setup, more, &[("ALL_PROXY", "socks5://user:pa55word@127.0.0.1:1080")]).expect(2);
+        assert!(outcome.stderr.contains("restream-oauth: the proxy in ALL_PROXY cannot be used"), "{}", outcome.stderr);
+    }
+    assert_eq!(setup.token_requests(), 0);
+}
