@@ -8,7 +8,7 @@ use restream_oauth_sandbox::{Endpoint, Fault, What};
 
 use crate::support::{Setup, mode, skipped};
 
-const CALLS: [&str; 7] = ["openat", "write", "fsync", "ftruncate", "rename", "unlink", "flock"];
+const CALLS: [&str; 8] = ["openat", "write", "copy_file_range", "fsync", "ftruncate", "rename", "unlink", "flock"];
 
 /// a lock that is removed, gemini-cli #29054.
 #[test]
