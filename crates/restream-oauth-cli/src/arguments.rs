@@ -20,7 +20,7 @@ Exit codes:
   5  denied, waited in vain, or given up
   6  refresh: the access token is no longer accepted
   1  anything else
-  130  interrupted twice while tokens were on their way
+  130  interrupted while tokens were on their way (the first signal is put off)
 
 Results go to standard output as JSON; words for people go to standard error.
 

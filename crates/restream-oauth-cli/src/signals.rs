@@ -10,7 +10,7 @@ pub(crate) struct Interruptions {
     put_off: bool,
 }
 
-/// Two signals came while something was waited for.
+/// A second signal came while the program waited.
 pub(crate) struct GivenUp;
 
 impl Interruptions {

@@ -144,8 +144,9 @@ pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Fail
     Ok(())
 }
 
-/// Puts tokens of a login in place, whoever was there before. If that cannot be, they are saved elsewhere; and before
-/// the file is waited for, because whoever gets tired of waiting must not lose them: `safe` becomes true then.
+/// Replaces the file by the tokens of a login, whatever it held. If the file cannot be replaced, the tokens are saved
+/// elsewhere. A copy is saved elsewhere before the lock is waited for, so that a user who stops waiting loses nothing:
+/// `safe` becomes true then.
 fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure> {
     let mut copy = None;
     let wait = || {
@@ -175,7 +176,7 @@ fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure>
     }
 }
 
-/// Stores the tokens of a login, and puts signals to end off until nothing can be lost any more.
+/// Stores the tokens of a login. Puts off the first signal to end until nothing can be lost any more.
 pub(crate) async fn store_through(
     path: &Path,
     tokens: Tokens,

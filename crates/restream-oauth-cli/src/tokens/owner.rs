@@ -5,7 +5,8 @@ use restream_oauth_core::{Client, Endpoints, Tokens};
 use crate::failure::Failure;
 use crate::terminal::say;
 
-/// Whose tokens a command takes. A token that is sent to another server than its own is lost to whoever runs that one.
+/// Whose tokens a command takes. A token that is sent to another server than its own is lost to the operator of that
+/// server.
 #[derive(Clone, Copy)]
 pub(crate) enum Owner<'a> {
     /// Those of one client.
