@@ -11,7 +11,7 @@ use restream_oauth_core::{Answer, Call};
 pub(crate) fn receive<T>(call: Call<T>, limit: Duration, more: &str) -> Answer<T> {
     let (request, reader) = call.into_parts(SystemTime::now());
     // No time is no limit to curl. A token may hold quotes and backslashes, which Debug escapes as curl reads them.
-    let (method, uri) = (request.method(), request.uri().to_string());
+    let (method, uri, mut answer) = (request.method(), request.uri().to_string(), Vec::new());
     let limit = limit.max(Duration::from_millis(1)).as_secs_f64();
     let mut config = format!("{more}\nnoproxy=*\nmax-time={limit}\nrequest={method}\nurl={uri:?}\n");
     for (name, value) in request.headers() {
@@ -19,7 +19,6 @@ pub(crate) fn receive<T>(call: Call<T>, limit: Duration, more: &str) -> Answer<T
     }
     let form = String::from_utf8_lossy(request.body().as_ref());
     config.extend((!form.is_empty()).then(|| format!("data-binary={form:?}\n")));
-    let mut answer = Vec::new();
     let failure = match run(&config, &mut answer) {
         Ok(Some(0)) => None,
         Ok(Some(6 | 7)) => Some(Failure::new(FailureKind::Connect)),

@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant, SystemTime};
 
-use restream_oauth_core::transport::Stage;
-use restream_oauth_core::{Answer, Call};
+use restream_oauth_core::{Answer, Call, transport::Stage};
 
 pub(crate) fn receive<T>(call: Call<T>, limit: Duration) -> Answer<T> {
     let (request, reader) = call.into_parts(SystemTime::now());
