@@ -74,6 +74,8 @@ mod registration;
 mod round_trip;
 mod saved;
 mod secret;
+#[cfg(feature = "serde")]
+pub mod serializable;
 pub mod token;
 
 pub use http;

@@ -8,6 +8,9 @@ use crate::secret::{CleanText, SecretText};
 const LONGEST_MESSAGE: usize = 512;
 /// The longest error code that is kept, in characters.
 const LONGEST_CODE: usize = 64;
+/// The same, with the three points that say that it was cut.
+#[cfg(feature = "serde")]
+pub(crate) const LONGEST_PRINTED_CODE: usize = LONGEST_CODE + 3;
 /// A shorter secret cannot be cut out: what is left around it would tell it.
 const SHORTEST_TO_CUT: usize = 4;
 const CUT_OUT: &str = "[redacted]";

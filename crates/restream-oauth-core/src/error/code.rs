@@ -60,6 +60,17 @@ impl ErrorCode {
         }
     }
 
+    /// What [`as_str`](Self::as_str) gave; `None` for what it never gives.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_saved(text: &str) -> Option<Self> {
+        let given =
+            text.len() <= redaction::LONGEST_PRINTED_CODE && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        given.then(|| match Self::read(text, &[]) {
+            Self::Other(_) => Self::Other(text.into()),
+            known => known,
+        })
+    }
+
     /// True for the codes that RFC 6749, 6750 and 7009 define.
     pub(crate) fn is_known(&self) -> bool {
         !matches!(self, Self::Other(_))
@@ -89,5 +100,36 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_code_is_read_back_from_its_text() {
+        let codes = [
+            ErrorCode::InvalidRequest,
+            ErrorCode::InvalidClient,
+            ErrorCode::InvalidGrant,
+            ErrorCode::UnauthorizedClient,
+            ErrorCode::UnsupportedGrantType,
+            ErrorCode::UnsupportedResponseType,
+            ErrorCode::InvalidScope,
+            ErrorCode::AccessDenied,
+            ErrorCode::ServerError,
+            ErrorCode::TemporarilyUnavailable,
+            ErrorCode::UnsupportedTokenType,
+            ErrorCode::InvalidToken,
+            ErrorCode::InsufficientScope,
+        ];
+        for code in codes {
+            assert_eq!(ErrorCode::read(code.as_str(), &[]), code);
+            assert!(code.is_known());
+        }
+        for text in ["", "INVALID_GRANT", "invalid_grant ", "other"] {
+            assert!(!ErrorCode::read(text, &[]).is_known(), "{text}");
+        }
     }
 }

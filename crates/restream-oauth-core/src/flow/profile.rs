@@ -39,6 +39,11 @@ pub struct Profile {
 }
 
 impl Profile {
+    #[cfg(feature = "serde")]
+    pub(crate) fn of(id: String, username: Option<String>, email: Option<String>) -> Self {
+        Self { id, username, email }
+    }
+
     /// The user's identifier, as text whether the server sent a number or a string.
     pub fn id(&self) -> &str {
         &self.id

@@ -11,6 +11,7 @@ const ORDERS: &[(&str, &[&str])] = &[
         "core",
         &[
             "generators",
+            "serializable",
             "saved",
             "flow",
             "client",

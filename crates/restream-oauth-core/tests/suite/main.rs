@@ -20,6 +20,7 @@ mod properties;
 mod request_properties;
 mod saved;
 mod secrets;
+mod serializable;
 mod support;
 mod transport;
 mod words;
