@@ -2,8 +2,8 @@
 # Software: databricks-sdk 0.162.0 (PyPI), `auth_type="external-browser"`.
 #
 # What was run: a program that makes one `Config` and one set of headers, started three times against a
-# strict rotating server. The "browser" is curl, which follows the redirect back to the program. The access
-# token is already old when the second and third program start.
+# strict rotating server. The "browser" is a script that follows the redirect back to the program (to port
+# 8020, which the library has fixed). The access token is already old when the second and third program start.
 #
 # A good engineer would guess: one login in the first program. The second program refreshes, and writes the
 # new pair into the cache file from which it took the old one. The third program refreshes again.
@@ -16,9 +16,9 @@
 # What follows: under rotation every second start needs a person. On a machine without a browser the third
 # start waits for a redirect that nobody sends. A server with reuse detection would revoke the whole grant.
 #
-# How to avoid: after making the client, save the credentials yourself (the cache class is
-# `databricks.sdk.oauth.TokenCache`), or use one long-lived process, or the CLI's token cache. For a library
-# of your own: the write belongs to the refresh, not to the login.
+# How to avoid: after making the client, save the credentials yourself (the class of the cache is
+# `databricks.sdk.oauth.TokenCache`), or use one long-lived process. For a library of your own: the write
+# belongs to the refresh, not to the login.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv venv
@@ -71,7 +71,11 @@ from databricks.sdk.core import Config
 cfg = Config(host=open("port").read(), auth_type="external-browser")
 print("  the program got", cfg.authenticate()["Authorization"])
 PY
-printf '#!/bin/sh\n(sleep 1; curl -sL "$1") >/dev/null 2>&1 &\n' > browser; chmod +x browser
+cat > browser <<'SH'
+#!/bin/sh
+(sleep 1; python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()' "$1") >/dev/null 2>&1 &
+SH
+chmod +x browser
 export HOME=$dir BROWSER="$dir/browser %s"
 for run in 1 2 3; do
   [ $run = 1 ] || sleep 6; echo "-- start $run" >> log

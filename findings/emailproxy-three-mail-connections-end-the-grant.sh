@@ -10,8 +10,8 @@
 #
 # What happens: two connections are well. The loser's refusal makes the proxy drop the access token, keep the
 # refresh token, which by then is the new one, and try again: that works. With four, two connections lose. The
-# first loser drops the access token; the second finds none, and takes this as the sign of a second failure of
-# its own. So it removes the refresh token from the file: the new one, which no one has tried. From here on
+# first loser drops the access token; the second finds it gone, and takes this as the sign of a second failure
+# of its own. So it removes the refresh token from the file: the new one, which no one has tried. From here on
 # every connection asks the person for a login. A mail program may well open five connections to one account.
 #
 # What follows: a test with one or two connections passes for months. The count of failures is kept as "is

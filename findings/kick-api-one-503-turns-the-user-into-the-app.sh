@@ -18,7 +18,7 @@
 # streamer fails with 403, which points to scopes and not to an outage. A program that stores "the token of the
 # client" at its end writes the app's token over the streamer's. Only a restart from an older copy mends it.
 #
-# How to avoid: give the client a `redirectUri` even where none is used: then the failed refresh is an error,
+# How to avoid: give the client a `redirectUri` even where no login is made: then the failed refresh is an error,
 # as tried below. Keep the refresh token outside of the client, and check whose token is in force by its scope.
 # Falling back to another identity is never a retry.
 set -euo pipefail

@@ -16,7 +16,7 @@
 # the first life of the token, and looks healthy after each restart by its supervisor.
 #
 # How to avoid: load the configuration again on a 401, or by a timer shorter than the token's life, under a lock,
-# since each load rotates. Or use an `exec` plugin that gives an `expirationTimestamp`: there the hook has an
+# since two loads at once both refresh. Or use an `exec` plugin that gives an `expirationTimestamp`: there the hook has an
 # expiry. A test of a token client needs a clock that it can move past the first token.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"

@@ -18,9 +18,10 @@
 # where there is no person. The server also keeps a grant that no client uses any more. It looks like a short
 # life of the refresh token, and is not.
 #
-# How to avoid: keep the absolute time of expiry beside the token in your TokenStorage. On load, put it back
-# into `provider.context.token_expiry_time` before the first request. A token without an absolute expiry
-# should be refreshed first, not trusted.
+# How to avoid: keep `provider.context.token_expiry_time` and `provider.context.oauth_metadata` beside the token,
+# and put both back before the first request, as the third process below does. Without the metadata the
+# refresh would go to the path /token at the MCP server's own host. A token of unknown age should be refreshed
+# first, not trusted.
 set -euo pipefail
 dir=$(mktemp -d); trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$dir"' EXIT; cd "$dir"
 python3 -m venv venv
@@ -41,7 +42,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         if url.path == "/.well-known/oauth-protected-resource/mcp":
             return self.answer(200, {"resource": base + "/mcp", "authorization_servers": [base]})
         if url.path == "/.well-known/oauth-authorization-server":
-            return self.answer(200, {"issuer": base, "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/token",
+            return self.answer(200, {"issuer": base, "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/oauth/token",
                                      "registration_endpoint": base + "/register", "response_types_supported": ["code"],
                                      "code_challenge_methods_supported": ["S256"]})
         if url.path == "/authorize":
@@ -59,6 +60,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if self.path == "/register":
             return self.answer(201, json.loads(body) | {"client_id": "k", "token_endpoint_auth_method": "none"})
+        if self.path != "/oauth/token":
+            print("  a refresh at the wrong path", self.path, flush=True)
+            return self.answer(404, {})
         q = dict(urllib.parse.parse_qsl(body))
         if q["grant_type"] == "refresh_token" and q["refresh_token"] != live:
             print("  refresh with", q["refresh_token"], "-> invalid_grant", flush=True)
@@ -78,7 +82,7 @@ import asyncio, json, pathlib, sys
 import httpx2
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.auth.oauth2 import AuthorizationCodeResult
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthMetadata, OAuthToken
 base = open("port").read()
 class Store:
     def get(self, name, kind):
@@ -96,18 +100,27 @@ async def callback():
 async def main():
     metadata = OAuthClientMetadata(redirect_uris=["http://127.0.0.1:9/back"], client_name="n", token_endpoint_auth_method="none")
     auth = OAuthClientProvider(base + "/mcp", metadata, Store(), redirect, callback)
+    if sys.argv[1] == "mended":
+        expiry, metadata = json.loads(pathlib.Path("extra.json").read_text())
+        auth.context.token_expiry_time = expiry
+        auth.context.oauth_metadata = OAuthMetadata.model_validate(metadata)
     async with httpx2.AsyncClient(auth=auth) as client:
-        for pause in map(int, sys.argv[1:]):
+        for pause in map(int, sys.argv[2:]):
             await asyncio.sleep(pause)
             (await client.get(base + "/mcp")).raise_for_status()
+    extra = [auth.context.token_expiry_time, auth.context.oauth_metadata.model_dump(mode="json")]
+    pathlib.Path("extra.json").write_text(json.dumps(extra))
 asyncio.run(main())
 PY
-echo "-- first process: a call, and one more after 3 seconds" >> log; venv/bin/python program.py 0 3
+echo "-- first process: a call, and one more after 3 seconds" >> log; venv/bin/python program.py plain 0 3
 sleep 3
-echo "-- second process: a call after 3 seconds more" >> log; venv/bin/python program.py 0
+echo "-- second process: a call after 3 seconds more" >> log; venv/bin/python program.py plain 0
+sleep 3
+echo "-- third process: the same, with the expiry and the metadata put back" >> log; venv/bin/python program.py mended 0
 venv/bin/pip list --disable-pip-version-check 2>/dev/null | grep '^mcp '
 echo "expected: one LOGIN in all; the second process refreshes with the stored rt2"
 echo "seen by the server (an access token lives 2 seconds):"; cat log
-[ "$(grep -c LOGIN log)" = 2 ] && [ "$(grep -c '^  rt' log)" = 1 ] && ! grep -q invalid_grant log \
+[ "$(grep -c LOGIN log)" = 2 ] && [ "$(grep -c '^  rt' log)" = 2 ] && ! grep -q invalid_grant log \
+  && ! sed -n '/third/,$p' log | grep -q LOGIN \
   && echo "SEEN: after the restart the good refresh token was not tried, a login was made" \
   || { echo "NO LONGER SEEN"; exit 1; }

@@ -16,8 +16,9 @@
 # What follows: any client that makes two requests at the end of a token's life may log its user out, and the
 # more it is used the sooner. The trace shows a refresh that worked, followed by a login.
 #
-# How to avoid: give the provider a lock around auth(), or let invalidateCredentials("tokens") delete only if
-# the store still holds the refresh token that was refused. "Delete" belongs to a value, never to a place.
+# How to avoid: let the provider ignore invalidateCredentials("tokens") for some seconds after saveTokens() was
+# called: the SDK then reads the store again, refreshes with the new pair, and both calls work. Or hold a lock
+# around each use that may refresh. "Delete" belongs to a value, never to a place.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 npm init -y >/dev/null

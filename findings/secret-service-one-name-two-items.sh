@@ -7,7 +7,7 @@
 # same is done under another service name, with Python as the first writer.
 #
 # A good engineer would guess: service and user name are the key, as in every interface of this kind. A write
-# replaces what is there, whoever wrote it, and it does not matter who was first.
+# replaces the item of that name, and it does not matter which program was first.
 #
 # What happens: it matters. The Python library writes with one attribute more ("application") than it searches
 # with. If the Node.js program was first, its item has not got this attribute, so nothing is replaced and a

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Software: twitchio 3.3.2 (PyPI), on Python 3.11 with aiohttp 3.
 #
-# What was run: a bot keeps two users in twitchio's own token file. The bot is started twice, and each time
-# it is closed in the ordinary way. At the second start the validation endpoint answers 503 for the second
+# What was run: a bot keeps two users in twitchio's own token file. The bot is started three times, and
+# each time it is closed in the ordinary way. At the second start the validation endpoint answers 503 for the second
 # user only. Both pairs are good all the time: nobody revoked anything.
 #
 # A good engineer would guess: a 503 says nothing about a token. The user is skipped in this run, or is tried
@@ -10,12 +10,12 @@
 #
 # What happens: a 503 while the file is read counts as an invalid token, and the user is not put in memory.
 # Closing the bot writes the file anew from memory alone. The refresh token of the second user is then gone
-# from the disk, although its server never saw it. Only a new login by that person brings the user back.
+# from the disk, although the server never saw it used. Only a new login by that person brings the user back.
 #
 # What follows: an outage of seconds, at a restart, logs users out for good, one by one, and the log shows a
 # warning only. The loss is made by the clean shutdown; a killed process would have kept the file.
 #
-# How to avoid: start with `load_tokens=False, save_tokens=False`, keep the pairs in a store of your own in
+# How to avoid: start with `load_tokens=False, save_tokens=False`, keep the pairs in a store of your own at
 # the `token_refreshed` event, and hand them to `add_token`, so that a failure there leaves the store as it
 # was. A store that is written from memory must first have read all that it replaces.
 set -euo pipefail
