@@ -8,7 +8,7 @@ use super::login::Login;
 use crate::encoding::uri::{self, UriPart};
 use crate::encoding::{form, redaction};
 use crate::error::ErrorCode;
-use crate::secret::{CleanText, SecretText, same_text};
+use crate::secret::{CleanText, SecretText};
 use crate::token::{MOST_FROM_SERVER, Scopes, words};
 
 impl Login {
@@ -29,7 +29,7 @@ impl Login {
             return Err(CallbackError::NoParameters);
         }
         let state = parameters.state.ok_or(CallbackError::StateMissing)?;
-        if !same_text(&state, self.state.text()) {
+        if self.state != *state {
             return Err(CallbackError::StateMismatch);
         }
         if self.accepted {
@@ -67,7 +67,7 @@ impl Login {
     }
 
     fn refused(&self, error: &str, description: Option<CleanText<'_>>) -> CallbackError {
-        let mut secrets = vec![CleanText::Borrowed(self.state.text()), CleanText::Borrowed(self.state.random())];
+        let mut secrets = vec![CleanText::Owned(self.state.text()), CleanText::Borrowed(self.state.random())];
         secrets.extend(self.verifier.as_ref().map(|verifier| CleanText::Borrowed(verifier.as_str())));
         CallbackError::Refused {
             code: ErrorCode::read(error, &secrets),

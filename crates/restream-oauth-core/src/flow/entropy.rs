@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
 
-use crate::secret::{SecretBytes, SecretText, secret_type};
+use crate::secret::{SecretBytes, SecretText, same_text, secret_type};
 
 /// 64 bytes from a cryptographic random generator, for one login; wiped when used.
 ///
@@ -84,41 +84,58 @@ impl fmt::Display for InvalidCodeVerifier {
 impl std::error::Error for InvalidCodeVerifier {}
 
 /// `state` as it goes out: 43 random characters, and after a dot the data of the program's in base64url, if there is any.
-pub(crate) struct LoginState(SecretText);
+pub(crate) struct LoginState {
+    random: RandomText,
+    /// The data in base64url, or nothing.
+    data: SecretText,
+}
 
 impl LoginState {
-    pub(super) fn new(random: &RandomText, data: Option<&str>) -> Self {
-        let data = data.map(|data| SecretText::new(URL_SAFE_NO_PAD.encode(data)));
-        let data = data.as_ref().map_or("", SecretText::expose);
-        let mut text = SecretText::with_capacity(RANDOM_LENGTH.saturating_add(1).saturating_add(data.len()));
-        text.push_str(random.as_str());
-        if !data.is_empty() {
-            text.push('.');
-            text.push_str(data);
-        }
-        Self(text)
+    pub(super) fn new(random: RandomText, data: Option<&str>) -> Self {
+        Self { random, data: data.map(|data| SecretText::new(URL_SAFE_NO_PAD.encode(data))).unwrap_or_default() }
     }
 
     /// The text of a saved login, if it has the form of one.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
-        let state = Self(SecretText::from(text));
-        let has_data = text.contains('.');
-        (RandomText::from_saved(state.random()).is_some() && has_data == state.data().is_some()).then_some(state)
+        let (random, data) = text.split_once('.').map_or((text, None), |(random, data)| (random, Some(data)));
+        let state =
+            Self { random: RandomText::from_saved(random)?, data: data.map(SecretText::from).unwrap_or_default() };
+        (data.is_some() == state.data().is_some()).then_some(state)
     }
 
-    pub(crate) fn text(&self) -> &str {
-        self.0.expose()
+    /// The pieces of the text, in order.
+    pub(crate) fn pieces(&self) -> [&str; 3] {
+        let data = self.data.expose();
+        [self.random.as_str(), if data.is_empty() { "" } else { "." }, data]
+    }
+
+    pub(crate) fn text(&self) -> SecretText {
+        let pieces = self.pieces();
+        let mut text = SecretText::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+        for piece in pieces {
+            text.push_str(piece);
+        }
+        text
     }
 
     /// The part that cannot be guessed.
     pub(super) fn random(&self) -> &str {
-        self.text().split_once('.').map_or(self.text(), |(random, _)| random)
+        self.random.as_str()
     }
 
     pub(super) fn data(&self) -> Option<SecretText> {
-        let (_, encoded) = self.text().split_once('.')?;
-        let data = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        let data = URL_SAFE_NO_PAD.decode(self.data.expose()).ok()?;
         String::from_utf8(data).ok().filter(|data| !data.is_empty()).map(SecretText::new)
+    }
+}
+
+/// Compares in a time that depends on the lengths only.
+impl PartialEq<str> for LoginState {
+    fn eq(&self, text: &str) -> bool {
+        let [random, dot, data] = self.pieces();
+        let Some((front, rest)) = text.split_at_checked(random.len()) else { return false };
+        let Some(rest) = rest.strip_prefix(dot) else { return false };
+        same_text(front, random) & same_text(rest, data)
     }
 }
 

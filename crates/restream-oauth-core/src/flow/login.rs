@@ -49,17 +49,20 @@ impl Client {
 
     fn begin(&self, entropy: Entropy, options: &LoginOptions) -> Login {
         let [random, verifier] = entropy.into_texts();
-        let state = LoginState::new(&random, options.state_data.as_deref());
+        let state = LoginState::new(random, options.state_data.as_deref());
         let verifier = (!options.without_pkce).then_some(verifier);
         let challenge = verifier.as_ref().map(RandomText::s256_challenge);
         let (name, challenge, method) = match &challenge {
             Some(challenge) => ("&code_challenge=", challenge.as_str(), "&code_challenge_method=S256"),
             None => ("", "", ""),
         };
+        let [random, dot, data] = state.pieces();
         let scope_name = if options.scopes.is_empty() { "" } else { "&scope=" };
         let pieces = [
             Piece::Encoded(&self.registration().authorization_prefix),
-            Piece::Encoded(state.text()),
+            Piece::Encoded(random),
+            Piece::Encoded(dot),
+            Piece::Encoded(data),
             Piece::Encoded(name),
             Piece::Encoded(challenge),
             Piece::Encoded(method),
@@ -188,7 +191,7 @@ impl Login {
 
     /// The `state` of this attempt.
     pub fn state(&self) -> State {
-        State::new(self.state.text())
+        State(self.state.text())
     }
 }
 

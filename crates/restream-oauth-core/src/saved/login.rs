@@ -26,7 +26,7 @@ impl Login {
         }
         writer.boolean("accepted", self.accepted);
         writer.text("url", self.url.as_str());
-        writer.text("state", self.state.text());
+        writer.text("state", self.state.text().expose());
         if let Some(verifier) = &self.verifier {
             writer.text("code_verifier", verifier.as_str());
         }
@@ -72,7 +72,7 @@ impl Client {
         let url = document.text("url")?;
         // Whoever opens it must not end up elsewhere, or come back as somebody else.
         let rest = url.strip_prefix(&registration.authorization_prefix).ok_or(SavedError::OtherClient("url"))?;
-        if rest.strip_prefix(state.text()).is_none_or(|after| !after.is_empty() && !after.starts_with('&')) {
+        if rest.strip_prefix(state.text().expose()).is_none_or(|after| !after.is_empty() && !after.starts_with('&')) {
             return Err(SavedError::Damaged("url"));
         }
         let accepted = document.boolean("accepted")?;

@@ -247,8 +247,10 @@ fn no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge
 fn state_is_compared_in_constant_time() {
     let code_of = |name: &str| sources().into_iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
     let reading = code_of("flow/callback.rs");
-    let checks = reading.matches("if !same_text(&state, self.state.text())").count();
-    assert_eq!(checks, 1);
+    assert_eq!(reading.matches("if self.state != *state {").count(), 1);
+    let state = code_of("flow/entropy.rs");
+    let comparison = state.split("impl PartialEq<str> for LoginState").nth(1).unwrap().split("\n}").next().unwrap();
+    assert!(comparison.contains("same_text(front, random) & same_text(rest, data)"), "{comparison}");
     let comparing = code_of("secret/text.rs");
     let body = comparing.split("fn same_text(").nth(1).unwrap().split("\n}").next().unwrap();
     assert!(body.contains("one.as_bytes().ct_eq(other.as_bytes())"), "{body}");

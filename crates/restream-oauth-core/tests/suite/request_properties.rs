@@ -1,4 +1,4 @@
-//! What holds for every request and every callback, whatever is put in.
+//! What holds for every request and every callback, whatever is put in. The judge of the encoding is `serde_urlencoded`.
 
 use crate::cases::config;
 use crate::support::{CLIENT_ID, REDIRECT_URI, client, form, sent_at};
@@ -24,7 +24,8 @@ fn basic(request: &Request<Body>) -> Option<(String, String)> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().unwrap().strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(header).unwrap()).unwrap();
     let (id, secret) = text.split_once(':').unwrap();
-    let decode = |text: &str| form_urlencoded::parse(format!("={text}").as_bytes()).next().unwrap().1.into_owned();
+    let decode =
+        |text: &str| serde_urlencoded::from_str::<Vec<(String, String)>>(&format!("={text}")).unwrap().remove(0).1;
     Some((decode(id), decode(secret)))
 }
 
@@ -102,7 +103,7 @@ proptest! {
         let client = client.map_err(|error| TestCaseError::fail(format!("{uri}: {error}")))?;
         let mut login = client.login([7; 64].into());
         let query = login.url().as_str().split_once('?').unwrap().1;
-        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let asked: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
         prop_assert_eq!(sent(&asked, "redirect_uri"), [uri.as_str()]);
         let separator = if uri.contains('?') { "&" } else { "?" };
         let callback = format!("{uri}{separator}code=c&state={}", login.state().expose_secret());
@@ -133,7 +134,7 @@ proptest! {
         let options = LoginOptions::new().scopes(scopes.clone());
         let login = client().login_with([7; 64].into(), &options).unwrap();
         let query = login.url().as_str().split_once('?').unwrap().1;
-        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let asked: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
         let mut expected: Vec<&str> = Vec::new();
         for scope in &scopes {
             if !expected.contains(&scope.as_str()) {
@@ -163,7 +164,7 @@ proptest! {
                 ("state", 2..) => (name, right.clone()),
                 _ => (name, value),
             }).collect();
-            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&parameters).finish();
+            let query = serde_urlencoded::to_string(&parameters).unwrap();
             let of = |name: &str| parameters.iter().filter(|(one, _)| *one == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
             let (state, code, error) = (of("state"), of("code"), of("error"));
             let good = state == [right.as_str()]
@@ -198,7 +199,7 @@ proptest! {
         prop_assert_eq!(&forms[0], &forms[1]);
         prop_assert_eq!(sent(&forms[0], "code_verifier").len(), usize::from(pkce));
         let query = login.url().as_str().split_once('?').unwrap().1.to_owned();
-        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let asked: Vec<(String, String)> = serde_urlencoded::from_str(&query).unwrap();
         prop_assert_eq!(sent(&asked, "x"), [value.as_str()]);
         prop_assert_eq!(sent(&asked, "client_id"), [CLIENT_ID]);
     }

@@ -72,7 +72,7 @@ pub(crate) fn header(request: &Request<Body>, name: HeaderName) -> Option<&[u8]>
 
 /// The form of a request, read by an independent decoder.
 pub(crate) fn form(request: &Request<Body>) -> Vec<(String, String)> {
-    form_urlencoded::parse(request.body().as_ref()).into_owned().collect()
+    serde_urlencoded::from_bytes(request.body().as_ref()).unwrap()
 }
 
 pub(crate) fn oddities(tokens: &Tokens) -> Vec<Oddity> {
