@@ -356,6 +356,58 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&["core::a_handler_that_was_slow_or_was_cancelled_may_have_acted"]),
     ),
     Row(
+        "twitchdev/issues #1042",
+        "",
+        "classification",
+        "An error response without an OAuth code says in words that the grant is dead, and is retried without end.",
+        Tests(&["core::a_refusal_in_a_servers_own_words_is_read"]),
+    ),
+    Row(
+        "rclone #6656",
+        "",
+        "files",
+        "The token file is a mount point of its own, as in a container: the new pair cannot be renamed over it.",
+        Tests(&[
+            "cli::a_token_file_that_is_a_mount_point_of_its_own_spends_no_token",
+            "cli::no_person_is_asked_to_log_in_for_a_file_that_is_a_mount_point_of_its_own",
+        ]),
+    ),
+    Row(
+        "spec-kitty #4755",
+        "",
+        "mix-up",
+        "Refresh and revocation send the tokens of one server to another.",
+        Tests(&[
+            "core::tokens_are_restored_by_their_own_client_at_their_own_server_only",
+            "cli::tokens_of_one_server_are_not_sent_to_another",
+            "cli::tokens_of_one_client_are_not_refreshed_by_another",
+        ]),
+    ),
+    Row(
+        "streamlit #15568",
+        "",
+        "browser",
+        "A browser fetches the callback ahead and uses the code up.",
+        Tests(&["cli::a_callback_that_a_browser_fetches_ahead_uses_nothing_up"]),
+    ),
+    Row(
+        "openclaw #42176",
+        "",
+        "transport",
+        "The proxy of the environment is ignored where nothing else leads out.",
+        Tests(&[
+            "cli::a_server_elsewhere_is_reached_through_the_proxy_of_the_environment",
+            "cli::this_machine_and_exceptions_are_reached_without_the_proxy",
+        ]),
+    ),
+    Row(
+        "clap #6421",
+        "",
+        "terminal",
+        "Completion in bash gives nothing after a subcommand, because the program's name has a hyphen.",
+        Tests(&["cli::bash_completes_before_and_after_a_subcommand"]),
+    ),
+    Row(
         "toolhive #6559",
         "",
         "rotation",

@@ -322,11 +322,13 @@ fn a_refusal_without_a_code_is_judged_by_its_status() {
 }
 
 /// A dead grant is one, whatever a server calls it; a server that refuses for good is not asked again.
+/// twitchdev/issues #1042.
 #[test]
 fn a_refusal_in_a_servers_own_words_is_read() {
     let (dead, abort, fix) = (Advice::Reauthorize, Advice::Abort, Advice::FixConfiguration);
     let cases = [
         (400, r#"{"status":400,"message":"Invalid refresh token"}"#, dead),
+        (400, r#"{"status":400,"message":"Invalid grant"}"#, dead),
         (400, r#"{"error":{"statusCode":400,"message":"Invalid grant: refresh token is invalid"}}"#, dead),
         (400, r#"{"name":"invalid_grant","message":"x","statusCode":400}"#, dead),
         (401, r#"{"error":{"code":"refresh_token_invalidated"}}"#, dead),

@@ -212,6 +212,7 @@ fn other_client(client_id: &str, endpoints: Endpoints) -> Client {
     builder.endpoints(endpoints).build().unwrap()
 }
 
+/// spec-kitty #4755.
 #[test]
 fn tokens_are_restored_by_their_own_client_at_their_own_server_only() {
     let saved = tokens(DOCUMENTED).to_saved();
