@@ -9,7 +9,7 @@ use crate::encoding::uri::{self, UriPart};
 use crate::encoding::{form, redaction};
 use crate::error::ErrorCode;
 use crate::secret::{CleanText, SecretText};
-use crate::token::{MOST_FROM_SERVER, Scopes, words};
+use crate::token::Scopes;
 
 impl Login {
     /// Reads the redirect back: an absolute URI, what a server sees of it (`/callback?…`), or a bare query.
@@ -67,7 +67,8 @@ impl Login {
     }
 
     fn refused(&self, error: &str, description: Option<CleanText<'_>>) -> CallbackError {
-        let mut secrets = vec![CleanText::Owned(self.state.text()), CleanText::Borrowed(self.state.random())];
+        let [random, _] = self.state.pieces();
+        let mut secrets = vec![CleanText::Owned(self.state.text()), CleanText::Borrowed(random)];
         secrets.extend(self.verifier.as_ref().map(|verifier| CleanText::Borrowed(verifier.as_str())));
         CallbackError::Refused {
             code: ErrorCode::read(error, &secrets),
@@ -265,13 +266,8 @@ impl<'a> CallbackParameters<'a> {
                 "error" => set(&mut read.error, "error", value)?,
                 "error_description" => read.error_description = form::decode(value),
                 "scope" => {
-                    read.scopes = form::decode(value).map(|scopes| {
-                        let mut all = Scopes::default();
-                        for scope in words(scopes.as_bytes()).take(MOST_FROM_SERVER) {
-                            all.add(scope);
-                        }
-                        all
-                    });
+                    let list = form::decode(value).map(|list| list.into_owned().into_string());
+                    read.scopes = list.map(Scopes::from_list);
                 }
                 _ => {}
             }

@@ -86,45 +86,38 @@ impl std::error::Error for InvalidCodeVerifier {}
 /// `state` as it goes out: 43 random characters, and after a dot the data of the program's in base64url, if there is any.
 pub(crate) struct LoginState {
     random: RandomText,
-    /// The data in base64url, or nothing.
+    /// The data in base64url with its dot, or nothing.
     data: SecretText,
 }
 
 impl LoginState {
     pub(super) fn new(random: RandomText, data: Option<&str>) -> Self {
-        Self { random, data: data.map(|data| SecretText::new(URL_SAFE_NO_PAD.encode(data))).unwrap_or_default() }
+        let data = data.map(|data| SecretText::new([".", &URL_SAFE_NO_PAD.encode(data)].concat()));
+        Self { random, data: data.unwrap_or_default() }
     }
 
     /// The text of a saved login, if it has the form of one.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
-        let (random, data) = text.split_once('.').map_or((text, None), |(random, data)| (random, Some(data)));
-        let state =
-            Self { random: RandomText::from_saved(random)?, data: data.map(SecretText::from).unwrap_or_default() };
-        (data.is_some() == state.data().is_some()).then_some(state)
+        let (random, data) = text.split_at_checked(RANDOM_LENGTH)?;
+        let state = Self { random: RandomText::from_saved(random)?, data: SecretText::from(data) };
+        (data.is_empty() || state.data().is_some()).then_some(state)
     }
 
-    /// The pieces of the text, in order.
-    pub(crate) fn pieces(&self) -> [&str; 3] {
-        let data = self.data.expose();
-        [self.random.as_str(), if data.is_empty() { "" } else { "." }, data]
+    /// The pieces of the text: what cannot be guessed, and the rest.
+    pub(crate) fn pieces(&self) -> [&str; 2] {
+        [self.random.as_str(), self.data.expose()]
     }
 
     pub(crate) fn text(&self) -> SecretText {
-        let pieces = self.pieces();
-        let mut text = SecretText::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
-        for piece in pieces {
-            text.push_str(piece);
-        }
+        let [random, data] = self.pieces();
+        let mut text = SecretText::with_capacity(random.len().saturating_add(data.len()));
+        text.push_str(random);
+        text.push_str(data);
         text
     }
 
-    /// The part that cannot be guessed.
-    pub(super) fn random(&self) -> &str {
-        self.random.as_str()
-    }
-
     pub(super) fn data(&self) -> Option<SecretText> {
-        let data = URL_SAFE_NO_PAD.decode(self.data.expose()).ok()?;
+        let data = URL_SAFE_NO_PAD.decode(self.data.expose().strip_prefix('.')?).ok()?;
         String::from_utf8(data).ok().filter(|data| !data.is_empty()).map(SecretText::new)
     }
 }
@@ -132,9 +125,8 @@ impl LoginState {
 /// Compares in a time that depends on the lengths only.
 impl PartialEq<str> for LoginState {
     fn eq(&self, text: &str) -> bool {
-        let [random, dot, data] = self.pieces();
+        let [random, data] = self.pieces();
         let Some((front, rest)) = text.split_at_checked(random.len()) else { return false };
-        let Some(rest) = rest.strip_prefix(dot) else { return false };
         same_text(front, random) & same_text(rest, data)
     }
 }

@@ -56,12 +56,11 @@ impl Client {
             Some(challenge) => ("&code_challenge=", challenge.as_str(), "&code_challenge_method=S256"),
             None => ("", "", ""),
         };
-        let [random, dot, data] = state.pieces();
+        let [random, data] = state.pieces();
         let scope_name = if options.scopes.is_empty() { "" } else { "&scope=" };
         let pieces = [
             Piece::Encoded(&self.registration().authorization_prefix),
             Piece::Encoded(random),
-            Piece::Encoded(dot),
             Piece::Encoded(data),
             Piece::Encoded(name),
             Piece::Encoded(challenge),

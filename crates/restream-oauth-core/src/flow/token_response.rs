@@ -140,8 +140,9 @@ impl<'a> Members<'a> {
         let mut refresh_token = |value: Value<'a>| {
             let usable = token(value);
             // `false` is a way to write that there is none.
-            let is_there = value.holds_something() && value.boolean() != Some(false);
-            self.unusable_refresh_token |= usable.is_none() && is_there;
+            if usable.is_none() && value.holds_something() && value.boolean() != Some(false) {
+                self.unusable_refresh_token = true;
+            }
             usable
         };
         match key {

@@ -59,6 +59,11 @@ impl WipedBuffer {
         &self.bytes
     }
 
+    /// Takes the bytes out. The caller wipes them.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     fn make_room(&mut self, additional: usize) {
         let needed = self.bytes.len().saturating_add(additional);
         let capacity = self.bytes.capacity();

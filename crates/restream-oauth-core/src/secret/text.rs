@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::buffer::wipe;
+use super::buffer::{WipedBuffer, wipe};
 
 /// Secret text. Equal only to text of its own kind, compared in constant time.
 #[derive(Clone, Default)]
@@ -24,6 +24,22 @@ impl SecretText {
     /// Room for so many bytes. What is pushed must fit: a text that grows leaves a copy behind.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
+    }
+
+    /// The bytes of a buffer, without a copy; `None` if they are not UTF-8.
+    pub(crate) fn from_buffer(mut buffer: WipedBuffer) -> Option<Self> {
+        match String::from_utf8(buffer.take()) {
+            Ok(text) => Some(Self(text)),
+            Err(error) => {
+                wipe(&mut error.into_bytes());
+                None
+            }
+        }
+    }
+
+    /// The text, which turned out to be no secret.
+    pub(crate) fn into_string(mut self) -> String {
+        std::mem::take(&mut self.0)
     }
 
     pub(crate) fn push_str(&mut self, text: &str) {

@@ -107,18 +107,19 @@ impl Scopes {
     /// What a server wrote as a list of scopes, as it stands: a few different ones between single spaces. `None` for
     /// anything else, which [`add`](Self::add) takes one by one.
     pub(crate) fn from_plain_list(text: &[u8]) -> Option<Self> {
-        let other = |&&byte: &&u8| !matches!(byte, b' ' | b'!' | b'#'..=b'+' | b'-'..=b'[' | b']'..=b'~');
-        if text.iter().filter(other).count() > 0 {
-            return None;
+        plain_list(text).map(|text| Self { joined: text.to_owned() })
+    }
+
+    /// What a server wrote as a list of scopes, separated by spaces or commas; what is no scope is left out.
+    pub(crate) fn from_list(text: String) -> Self {
+        if plain_list(text.as_bytes()).is_some() {
+            return Self { joined: text };
         }
-        let mut known: [&[u8]; 8] = [b""; 8];
-        for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
-            if word.is_empty() || known.iter().take(index).any(|one| *one == word) {
-                return None;
-            }
-            *known.get_mut(index)? = word;
+        let mut scopes = Self::with_capacity(text.len());
+        for scope in words(text.as_bytes()).take(MOST_FROM_SERVER) {
+            scopes.add(scope);
         }
-        std::str::from_utf8(text).ok().map(|joined| Self { joined: joined.to_owned() })
+        scopes
     }
 
     pub(crate) fn with_capacity(bytes: usize) -> Self {
@@ -138,6 +139,22 @@ impl Scopes {
         }
         true
     }
+}
+
+/// The text of a list as [`Scopes::as_str`] gives it: a few different scopes between single spaces.
+fn plain_list(text: &[u8]) -> Option<&str> {
+    let other = |&&byte: &&u8| !matches!(byte, b' ' | b'!' | b'#'..=b'+' | b'-'..=b'[' | b']'..=b'~');
+    if text.iter().filter(other).count() > 0 {
+        return None;
+    }
+    let mut known: [&[u8]; 8] = [b""; 8];
+    for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
+        if word.is_empty() || known.iter().take(index).any(|one| *one == word) {
+            return None;
+        }
+        *known.get_mut(index)? = word;
+    }
+    std::str::from_utf8(text).ok()
 }
 
 impl FromIterator<Scope> for Scopes {
