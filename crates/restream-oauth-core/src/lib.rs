@@ -1,18 +1,26 @@
-//! Restream's OAuth 2.0 flow as a pure function of bytes.
+//! Restream's OAuth 2.0 flow without I/O: HTTP requests out, response bytes in.
 //!
-//! This crate turns intent into an [`http::Request`] and the answer's bytes into a typed outcome. It opens no
+//! This crate builds each [`http::Request`] of the flow and parses the response into a typed result. It opens no
 //! socket, reads no clock, draws no randomness and logs nothing: the caller passes in the time, the random bytes and
-//! the answer. Most programs take an adapter beside it, such as `restream-oauth-hyper`.
+//! the response. Most programs use it through an adapter for an HTTP stack: `restream-oauth-hyper` (async),
+//! `restream-oauth-ureq` (blocking) or `restream-oauth-wasm` (`fetch`).
 //!
 //! ```text
-//! intent ──▶ Call ──▶ http::Request ─────▶ any HTTP stack ──▶ Restream
+//! Client ──▶ Call ──▶ http::Request ─────▶ any HTTP stack ──▶ Restream
 //!              └────▶ Reader ◀── chunks ──────┘
-//!                       └──▶ Tokens, or an Error that says what to do now
+//!                       └──▶ Tokens, or an Error that says what to do next
 //! ```
 //!
-//! In scope: [`Client`] (a registered application) makes a [`Login`] (steps 1 and 2), and calls for code exchange
-//! and refresh ([`Tokens`], steps 3 and 4), revocation ([`Revoked`], step 5) and the [`Profile`]. Out of scope:
-//! connecting, TLS, time limits (an adapter's), storing tokens and refreshing in time (the program's).
+//! **In scope:** the login (steps 1 and 2), code exchange (step 3), refresh (step 4), revocation (step 5), the profile
+//! call, and the saved form of a login, of tokens and of a response.
+//!
+//! **Out of scope:** connections, TLS and timeouts, which belong to the adapter; storing tokens and refreshing them
+//! before they expire, which belong to the program (or to `restream-oauth-keeper`).
+//!
+//! **Where to begin:** [`Client`] is a registered application, with one method per step. [`Call`] is one request and
+//! the [`Reader`] of its response. [`Error::advice`] says what to do after a failure. The modules hold the details:
+//! [`config`] (what [`ClientBuilder`] checks), [`login`] (steps 1 and 2), [`token`] (tokens and scopes), [`error`]
+//! (failures and the retry rules) and [`transport`] (for the authors of adapters).
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -33,13 +41,13 @@
 //!     .redirect_uri("https://app.example/callback")
 //!     .build()?;
 //!
-//! // 1 and 2: the browser goes out to login.url() and comes back
+//! // Steps 1 and 2: the user opens login.url(); the browser comes back with a code.
 //! let mut login = client.login(Entropy::from(random_64_bytes()));
 //! # let state = login.state();
 //! # let uri_that_came_back = format!("https://app.example/callback?code=c0de&state={}", state.expose_secret());
-//! let code = login.read_callback(&uri_that_came_back)?; // state checked: the door to a code
+//! let code = login.read_callback(&uri_that_came_back)?; // checks `state`
 //!
-//! // 3: the exchange, on any HTTP stack at all
+//! // Step 3: the code exchange, on any HTTP stack.
 //! let (request, reader) = client.exchange(&code).into_parts(now());
 //! let tokens = match my_stack.send(request) {
 //!     Ok(response) => reader.read(response),
@@ -90,15 +98,16 @@ pub use saved::{Saved, SavedError};
 #[doc(inline)]
 pub use token::{AccessToken, RefreshToken, Scope, Scopes, Tokens};
 
-/// The configuration of a client: what can be wrong with it, how credentials are written, and what servers other than
-/// Restream's may want.
+/// The configuration of a client: what can be wrong with it, how its credentials are encoded, and options for servers
+/// other than Restream's.
 pub mod config {
     pub use crate::encoding::uri::{UriPart, UriProblem};
     pub use crate::flow::RevocationOptions;
     pub use crate::registration::{BasicEncoding, ConfigError, TextProblem};
 }
 
-/// Steps 1 and 2 beyond [`Client::login`](crate::Client::login) and [`Login::read_callback`](crate::Login::read_callback).
+/// The types and functions of steps 1 and 2, around [`Client::login`](crate::Client::login) and
+/// [`Login::read_callback`](crate::Login::read_callback).
 pub mod login {
     pub use crate::flow::{
         AuthorizationUrl, CallbackError, CodeVerifier, InvalidCodeVerifier, LoginOptions, State, state_of,
@@ -106,7 +115,8 @@ pub mod login {
     pub use crate::saved::redirect_uri_of;
 }
 
-/// What an adapter for an HTTP stack needs beyond [`Call`](crate::Call) and [`Reader`](crate::Reader).
+/// What an adapter for an HTTP stack needs besides [`Call`] and [`Reader`]: how to report a failure of the stack, and
+/// how to send the calls of every step through one function.
 pub mod transport {
     pub use crate::error::{Failure, FailureKind, Stage};
     pub use crate::round_trip::{Interpreter, Unread};
