@@ -1,7 +1,8 @@
-//! One round trip: a request to send and the bounded, chunk-fed reader of its answer.
+//! One round trip: the request to send, and the reader that collects the response chunk by chunk, up to a limit.
 //!
-//! Feeding a reader cannot fail. Its only exits are [`Reader::finish`] and [`Reader::fail`], because an answer that broke
-//! off may hold a whole pair.
+//! Feeding a [`Reader`] cannot fail. A truncated response may still hold both tokens, so a failure of the HTTP stack
+//! is one of the ways to end the reading ([`Reader::fail`]), beside [`Reader::finish`] and [`Reader::read`]. Each way
+//! interprets what has arrived.
 
 mod answer;
 mod arrival;

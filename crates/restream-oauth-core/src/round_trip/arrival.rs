@@ -1,4 +1,4 @@
-//! What the head of an answer said, and how the answer ended.
+//! The head of a response, and how the response ended.
 
 use std::time::SystemTime;
 
@@ -8,17 +8,17 @@ use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use super::question::Question;
 use crate::error::{Failure, FailureKind, RetryAfter, Stage};
 
-/// What of the head matters later.
+/// The parts of the response head that are needed later.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) json: bool,
     pub(crate) encoded: bool,
     pub(crate) content_length: Option<u64>,
-    /// If it says anything of that kind.
+    /// `Some` if the head has a `Retry-After` or a `WWW-Authenticate` header.
     pub(crate) refusal: Option<Box<RefusalHead>>,
 }
 
-/// What the head of a refusal says besides.
+/// The headers that matter in an error response.
 pub(crate) struct RefusalHead {
     pub(crate) retry_after: Option<RetryAfter>,
     pub(crate) challenges: Vec<HeaderValue>,
@@ -32,7 +32,7 @@ impl RefusalHead {
     }
 }
 
-/// The question, and what is known of its answer besides the body.
+/// The request, and everything that is known of its response except the body.
 pub(crate) struct Arrival {
     pub(crate) question: Question,
     pub(crate) sent_at: SystemTime,
@@ -50,13 +50,13 @@ impl Arrival {
         self.head.as_ref().map(|head| head.status)
     }
 
-    /// True if not all of the answer arrived.
+    /// True if only a part of the response arrived.
     pub(super) fn is_cut(&self) -> bool {
         self.broke_off.is_some() || self.too_large
     }
 
-    /// The stack reported a normal end, but the answer is incomplete: no head arrived, or fewer bytes than Content-Length
-    /// announced.
+    /// Checks a normal end that the HTTP stack reported. The response is truncated all the same if no head arrived, or
+    /// fewer bytes than Content-Length announced.
     pub(super) fn note_missing_bytes(&mut self, received: usize) {
         let received = u64::try_from(received).unwrap_or(u64::MAX);
         let stage = match &self.head {
@@ -69,7 +69,7 @@ impl Arrival {
     }
 }
 
-/// `application/json`, `text/json` or `application/…+json`, whatever the parameters.
+/// True for `…/json` and `…/…+json`, with any parameters.
 pub(super) fn is_json(content_type: &HeaderValue) -> bool {
     let essence = content_type.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     match essence.split_last_chunk::<5>() {

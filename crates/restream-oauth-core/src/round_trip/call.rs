@@ -1,4 +1,4 @@
-//! One request and the reader of its answer.
+//! One request and the reader of its response.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -13,18 +13,17 @@ use super::reader::Reader;
 use super::received::{Interpret, Received};
 use crate::error::Error;
 
-/// One request, and how its answer is read. `T` is what the answer becomes.
+/// One request, and how to parse its response. `T` is the result, such as [`Tokens`](crate::Tokens).
 ///
-/// A call cannot be cloned and is sent once: it may carry a credential that the server accepts a single time. Build
-/// it again from the code or refresh token when [`Error::advice`](crate::Error::advice) is `Retry` or `Replay`, and only
-/// then.
+/// A call cannot be cloned, and is sent once: it may carry a credential that the server accepts only once. Build the
+/// call again from the code or refresh token only if [`Error::advice`](crate::Error::advice) is `Retry` or `Replay`.
 ///
 /// ```
 /// use std::time::SystemTime;
 /// use restream_oauth_core::{Client, RefreshToken, http};
 ///
 /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
-/// let now = SystemTime::UNIX_EPOCH; // a program asks its clock
+/// let now = SystemTime::UNIX_EPOCH; // in a program: SystemTime::now()
 /// let (request, reader) = client.refresh(&RefreshToken::new("9ca0e1e9")).into_parts(now);
 /// assert_eq!(request.method(), "POST");
 /// assert_eq!(request.body().as_ref(), b"grant_type=refresh_token&refresh_token=9ca0e1e9");
@@ -47,22 +46,23 @@ impl<T> Call<T> {
         Self { request, question, interpret }
     }
 
-    /// What will be sent.
+    /// The request, before it is sent.
     pub fn request(&self) -> &Request<Body> {
         &self.request
     }
 
-    /// Splits the call into what is sent and what reads the answer. `sent_at` is the time now: the lifetimes of tokens
-    /// count from it.
+    /// Splits the call into the request to send and the reader of its response. `sent_at` is the current time; the
+    /// lifetimes of tokens count from it.
     ///
-    /// From here on one of the reader's exits must be reached, whatever happens: do not use `?` in between.
+    /// From here on, every path must end in [`Reader::finish`], [`Reader::fail`] or [`Reader::read`]. Do not use `?`
+    /// before that: an early return drops the reader, and with it a new pair that may already have arrived.
     pub fn into_parts(self, sent_at: SystemTime) -> (Request<Body>, Reader<T>) {
         let reader = Reader { collected: Collected::new(self.question, sent_at), interpret: self.interpret };
         (self.request, reader)
     }
 
-    /// Takes the call apart into one that says nothing of `T`, and what makes a `T` of its answer. So one function or
-    /// closure can send the calls of every step.
+    /// Splits the call into a call without a result type, and the [`Interpreter`] that parses its response into a `T`.
+    /// So one function or closure that is not generic can send the calls of every step.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -71,7 +71,7 @@ impl<T> Call<T> {
     ///
     /// fn receive(call: Call<Unread>) -> Answer<Unread> {
     ///     let (_request, reader) = call.into_parts(SystemTime::UNIX_EPOCH);
-    ///     // … sends the request, feeds the reader …
+    ///     // … send the request, feed the reader …
     /// #   let mut reader = reader;
     /// #   let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
     /// #   let _ = reader.chunk(br#"{"access_token":"a1","refresh_token":"r1","id":7}"#);
@@ -91,12 +91,12 @@ impl<T> Call<T> {
     }
 }
 
-/// In the place of what an answer becomes: it is left to an [`Interpreter`].
+/// The result type of a call that [`Call::unread`] returned: an [`Interpreter`] parses the response later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unread;
 
-/// Only the status is looked at.
+/// Checks only the status.
 fn leave_unread(received: Received<'_>) -> Result<Unread, Error> {
     match received.status() {
         Some(status) if status.is_success() => Ok(Unread),
@@ -104,14 +104,15 @@ fn leave_unread(received: Received<'_>) -> Result<Unread, Error> {
     }
 }
 
-/// Makes a `T` of the answer to the call that [`Call::unread`] took it from.
+/// Parses the response of one call into a `T`. [`Call::unread`] returns both.
 pub struct Interpreter<T>(Interpret<T>);
 
 impl<T> Interpreter<T> {
-    /// Interprets the answer to this very call. The answer to another one is most likely an error.
+    /// Parses the response of the call that [`Call::unread`] returned with this interpreter. The response of another
+    /// call most likely gives an error.
     ///
     /// # Errors
-    /// As [`Answer::interpret`].
+    /// Like [`Answer::interpret`].
     pub fn interpret(self, answer: Answer<Unread>) -> Result<T, Error> {
         answer.interpret_as(self.0)
     }
@@ -129,7 +130,8 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-/// The body of a request: the bytes of a form, wiped when the last handle is dropped. `Debug` shows its length only.
+/// The body of a request: an encoded form, or nothing. The bytes are wiped when the last handle to them is dropped.
+/// `Debug` shows only the length.
 pub struct Body(Bytes);
 
 impl Body {
@@ -137,7 +139,7 @@ impl Body {
         Self(bytes)
     }
 
-    /// The length in bytes, for a Content-Length header.
+    /// The length in bytes, as for a Content-Length header.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -154,7 +156,7 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// Free: no byte is copied.
+/// Copies no byte.
 impl From<Body> for Bytes {
     fn from(body: Body) -> Self {
         body.0

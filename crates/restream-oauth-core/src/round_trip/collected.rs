@@ -1,4 +1,4 @@
-//! What was collected of an answer, piece by piece.
+//! Collects a response, chunk by chunk.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use super::received::Received;
 use crate::error::{Failure, FailureKind, Stage};
 use crate::secret::WipedBuffer;
 
-/// What a saved answer says of its arrival.
+/// The content of a saved answer.
 pub(crate) struct Restored<'a> {
     pub(crate) sent_at: SystemTime,
     pub(crate) head: Option<Head>,
@@ -22,7 +22,7 @@ pub(crate) struct Restored<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What was collected of an answer, piece by piece.
+/// What was collected of a response so far.
 pub(crate) struct Collected {
     pub(super) arrival: Arrival,
     pub(super) body: WipedBuffer,
@@ -41,7 +41,7 @@ impl Collected {
         if informational || self.arrival.head.is_some() {
             return ControlFlow::Continue(());
         }
-        // Once over all of them: to look each up takes longer, as many as an answer has.
+        // One pass over all headers. Looking up each name takes longer: a response has only a few headers.
         let (mut length, mut content_type, mut coding, mut says_more) = (None, None, None, false);
         for (name, value) in headers {
             if name == CONTENT_LENGTH {
@@ -84,7 +84,7 @@ impl Collected {
         !self.body.as_slice().is_empty()
     }
 
-    /// The answer ended by itself.
+    /// The HTTP stack reported the normal end of the response.
     pub(crate) fn end(&mut self) {
         self.arrival.note_missing_bytes(self.body.as_slice().len());
     }
@@ -103,7 +103,7 @@ impl Collected {
         self.arrival.broke_off = broke_off.map(|(stage, kind)| (stage, Failure::new(kind)));
     }
 
-    /// The whole body at once, up to the limit, and without a copy.
+    /// Takes the whole body at once, up to the limit, without a copy.
     pub(crate) fn with_body(mut self, body: &[u8]) -> Received<'_> {
         let (within, beyond) = body.split_at(body.len().min(self.arrival.limit()));
         self.arrival.too_large = !beyond.is_empty();

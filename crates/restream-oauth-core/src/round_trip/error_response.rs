@@ -1,4 +1,4 @@
-//! The error of a response that is not what was asked for.
+//! Makes an [`Error`] of a response that does not hold the result of the call.
 
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::error::{
 use crate::secret::CleanText;
 
 impl Received<'_> {
-    /// The error of an answer that is no success, or of none.
+    /// The error if the response is not a success (or is a success that carries an error), or if no head arrived.
     pub(crate) fn into_refusal(self) -> Error {
         let Some(status) = self.status() else {
             let kind = self.arrival.broke_off.as_ref().map_or(FailureKind::Interrupted, |(_, failure)| failure.kind());
@@ -25,7 +25,7 @@ impl Received<'_> {
         let refusal = self.read_refusal();
         let kind = match refusal.code.or_else(|| self.code_of_challenge()) {
             Some(code) => ErrorKind::Refused(code),
-            // A success that carries an error object without a name: the status inside is the one that counts.
+            // A success may carry an error object without an error code. Then the status in the object counts.
             None => ErrorKind::Status(if status.is_success() { refusal.status.unwrap_or(status) } else { status }),
         };
         let mut report = self.report(kind);
@@ -37,8 +37,8 @@ impl Received<'_> {
         Error::new(report)
     }
 
-    /// The error code of a Bearer challenge (RFC 6750 §3). Only an API call sends an access token, so only there does
-    /// the challenge say anything: a gateway that puts one before the token endpoint knows nothing of the grant.
+    /// The error code of a Bearer challenge (RFC 6750 §3), for the profile call only. No other call sends an access
+    /// token, so at the token endpoint a challenge can only come from a gateway, which knows nothing about the grant.
     fn code_of_challenge(&self) -> Option<ErrorCode> {
         if self.question().operation != Operation::Profile {
             return None;
@@ -47,7 +47,7 @@ impl Received<'_> {
         Challenge::from_values(challenges, &self.question().secrets())?.error().cloned()
     }
 
-    /// The error of a success answer that lacks what was asked for. `reason` is why, if all of it arrived.
+    /// The error of a success response that lacks the result. `reason` applies if the whole response arrived.
     pub(crate) fn into_unusable(self, reason: Malformed, salvaged: Option<Salvaged>, shape: Shape) -> Error {
         let kind = match &self.arrival.broke_off {
             _ if self.arrival.too_large => ErrorKind::TooLarge { limit: self.arrival.limit() },
@@ -85,14 +85,14 @@ impl Received<'_> {
             salvaged: None,
             dead_grant: false,
             truncated,
-            // A request without a body never has it asked for, so the flag proves nothing.
+            // A stack never asks for the body of a request without one. There the stage proves nothing.
             not_sent: unsent && status.is_none() && question.has_body(),
             failure: broke_off.map(|(_, failure)| failure),
         }
     }
 
-    /// Reads an error body: RFC 6749's flat one, Restream's nested one or the same without its wrapper, a gateway's
-    /// message, or none of them.
+    /// Reads an error body in any known form: flat (RFC 6749 §5.2), nested in `error` (Restream's), the same members
+    /// without the wrapper, or a gateway's message. Any other body gives an empty result.
     pub(crate) fn read_refusal(&self) -> Refusal {
         let text = self.text();
         let mut outer = ErrorMembers::default();
@@ -105,7 +105,7 @@ impl Received<'_> {
         let names = [outer.error, inner.name, inner.code, outer.name, outer.code];
         let mut codes = names.into_iter().filter_map(text_of).map(|name| ErrorCode::read(&name, &secrets));
         let first = codes.next();
-        // A code that is known decides, wherever it is written.
+        // A known error code decides, whichever member holds it.
         let code = match first {
             Some(ErrorCode::Other(_)) => codes.find(ErrorCode::is_known).or(first),
             known_or_none => known_or_none,
@@ -138,8 +138,8 @@ impl Received<'_> {
     }
 }
 
-/// The members of an error body, or of the object in it, that say something. What holds nothing never replaces what
-/// holds something.
+/// The members of an error body, or of the object nested in it. An empty value (`null`, `""`, `[]`) never replaces one
+/// that is not empty.
 #[derive(Default)]
 struct ErrorMembers<'a> {
     error: Option<Value<'a>>,
@@ -149,7 +149,7 @@ struct ErrorMembers<'a> {
     message: Option<Value<'a>>,
     detail: Option<Value<'a>>,
     description: Option<Value<'a>>,
-    /// That of an error.
+    /// Never a success status.
     status: Option<StatusCode>,
 }
 
@@ -175,25 +175,25 @@ fn error_status(value: Value<'_>) -> Option<StatusCode> {
     (!status.is_success()).then_some(status)
 }
 
-/// What an error body says.
+/// The content of an error body.
 pub(crate) struct Refusal {
     code: Option<ErrorCode>,
     status: Option<StatusCode>,
     message: Option<Box<str>>,
-    /// In words, and no code that decides stands against it.
+    /// The text means that the grant is dead, and no error code contradicts it.
     dead_grant: bool,
     is_error: bool,
 }
 
 impl Refusal {
-    /// True if the body of a success says anything of an error. A name or a code at its top may belong to something else,
-    /// unless it is one that OAuth knows.
+    /// True if the body of a success response describes an error. A top-level `name` or `code` may belong to something
+    /// else, so each counts only if it is a known OAuth error code.
     pub(crate) fn is_error(&self) -> bool {
         self.is_error
     }
 }
 
-/// The text of a member that holds some.
+/// The text of a member that is a non-empty string.
 fn text_of(value: Option<Value<'_>>) -> Option<CleanText<'_>> {
     value?.string().filter(|text| !text.is_empty())
 }

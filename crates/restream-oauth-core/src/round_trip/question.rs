@@ -1,4 +1,4 @@
-//! What was asked.
+//! The request, as far as reading its response needs it.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use crate::error::Operation;
 use crate::registration::Registration;
 use crate::secret::CleanText;
 
-/// What was asked, as far as the reading of the answer needs it. Handles to what the request holds, no copies.
+/// The request, as far as reading its response needs it. Shares the request's bytes, without a copy.
 pub(crate) struct Question {
     pub(crate) operation: Operation,
     pub(crate) registration: Arc<Registration>,
-    /// What of the request changes from call to call: its form, or the bearer header of one that has no body.
+    /// The part of the request that differs from call to call: the form, or for a request without a body the value of
+    /// the bearer header.
     pub(crate) sent: Bytes,
 }
 
 impl Question {
-    /// The decoded value of a parameter that was sent.
+    /// The decoded value of a parameter of the form.
     pub(crate) fn parameter(&self, name: &str) -> Option<CleanText<'_>> {
         self.parameters().find(|(sent, _)| *sent == name).and_then(|(_, value)| form::decode(value))
     }
@@ -36,8 +37,9 @@ impl Question {
         self.operation != Operation::Profile
     }
 
-    /// Tells the step and the credential that it sends from all others, and gives neither away: a SHA-256 in base64.
-    /// The client's own credentials do not count, which may change before an answer is read.
+    /// Identifies the step and the credential it sends (code, refresh token or access token), without revealing the
+    /// credential: a SHA-256 in base64. The client's own credentials are not part of the hash, because they may change
+    /// before a saved response is read.
     pub(crate) fn fingerprint(&self) -> String {
         let name = match self.operation {
             Operation::Exchange => "code",
@@ -51,7 +53,7 @@ impl Question {
         STANDARD.encode(digest)
     }
 
-    /// All that must not be repeated: each secret of this very call.
+    /// Every secret of this call: no error, log or message may repeat one of them.
     pub(crate) fn secrets(&self) -> Vec<CleanText<'_>> {
         const PUBLIC: [&str; 4] = ["grant_type", "redirect_uri", "token_type_hint", "client_id"];
         let mut secrets = Vec::with_capacity(MOST_SECRETS);
@@ -66,5 +68,5 @@ impl Question {
     }
 }
 
-/// Code, verifier and client secret in the body, the credentials of the header, and the client secret itself.
+/// The code, the verifier and the client secret in the body; the Basic credentials; the client secret in plain text.
 const MOST_SECRETS: usize = 5;

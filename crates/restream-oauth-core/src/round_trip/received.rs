@@ -1,4 +1,4 @@
-//! The question and all that arrived of its answer.
+//! The request and everything that arrived of its response: the input of each step's parser.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +9,10 @@ use super::question::Question;
 use crate::encoding::text::Text;
 use crate::error::Error;
 
-/// How an answer becomes a `T`: chosen by the method of `Client` that made the call.
+/// Parses a response into a `T`. The method of `Client` that makes the call chooses it.
 pub(crate) type Interpret<T> = fn(Received<'_>) -> Result<T, Error>;
 
-/// The question and all that arrived of its answer.
+/// The request and everything that arrived of its response.
 pub(crate) struct Received<'a> {
     pub(super) arrival: Arrival,
     pub(super) body: &'a [u8],
@@ -27,22 +27,22 @@ impl<'a> Received<'a> {
         self.arrival.status()
     }
 
-    /// True unless the answer says that it is JSON.
+    /// True unless the Content-Type is JSON.
     pub(crate) fn has_odd_content_type(&self) -> bool {
         !self.arrival.head.as_ref().is_some_and(|head| head.json)
     }
 
-    /// True if the body is compressed, and the HTTP stack left it so.
+    /// True if the body is compressed: the HTTP stack did not decode it.
     pub(crate) fn is_encoded(&self) -> bool {
         self.arrival.head.as_ref().is_some_and(|head| head.encoded)
     }
 
-    /// True if not all of the answer arrived.
+    /// True if only a part of the response arrived.
     pub(crate) fn is_cut(&self) -> bool {
         self.arrival.is_cut()
     }
 
-    /// The body as text, whatever its encoding.
+    /// The body as UTF-8, converted from UTF-16 if necessary.
     pub(crate) fn text(&self) -> Text<'a> {
         Text::of(self.body)
     }
