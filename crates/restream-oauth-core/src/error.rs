@@ -1,8 +1,13 @@
-//! What can go wrong in one round trip, and what to do then.
+//! What can go wrong in one round trip, and what to do next.
 //!
-//! [`Error`] answers three questions without string matching: what happened ([`Error::kind`]), did the server
-//! perhaps act on it ([`Error::delivery`]), and what now ([`Error::advice`]). The middle one matters because
-//! Restream rotates: a refresh whose answer was lost may have spent the refresh token.
+//! [`Error`] answers three questions without string matching:
+//!
+//! 1. What happened? [`Error::kind`]
+//! 2. Did the server act on the request? [`Error::delivery`]
+//! 3. What should the program do next? [`Error::advice`]
+//!
+//! The second question matters because Restream rotates refresh tokens: if the response to a refresh is lost, the old
+//! refresh token may already be spent.
 
 mod advice;
 mod challenge;
@@ -28,10 +33,10 @@ pub use kind::{ErrorKind, Malformed, Operation, Salvaged};
 pub(crate) use report::Report;
 pub(crate) use retry_after::RetryAfter;
 
-/// A round trip that did not give what was asked for. One pointer wide.
+/// A failed round trip: what happened, and what to do next.
 ///
-/// No token, code, secret, query or raw body is ever part of what it prints; neither here nor in
-/// [`server_message`](Self::server_message).
+/// `Display` and `Debug` print no token, code, secret, query or raw body. Neither does
+/// [`server_message`](Self::server_message). The type is one pointer wide, so a `Result` stays small.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -40,8 +45,8 @@ pub(crate) use retry_after::RetryAfter;
 ///
 /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
 /// let (_request, reader) = client.refresh(&RefreshToken::new("9ca0e1e9")).into_parts(SystemTime::UNIX_EPOCH);
-/// let answer = http::Response::builder().status(400).body(r#"{"error":{"name":"invalid_grant"}}"#)?;
-/// let error = reader.read(answer).unwrap_err();
+/// let response = http::Response::builder().status(400).body(r#"{"error":{"name":"invalid_grant"}}"#)?;
+/// let error = reader.read(response).unwrap_err();
 /// assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant));
 /// assert_eq!(error.delivery(), Delivery::Refused);
 /// assert_eq!(error.advice(), Advice::Reauthorize);
@@ -55,12 +60,12 @@ impl Error {
         &self.0.kind
     }
 
-    /// Whether the server perhaps acted on the request.
+    /// Whether the server acted on the request.
     pub fn delivery(&self) -> Delivery {
         self.0.delivery
     }
 
-    /// What to do now.
+    /// What to do next: the [retry rules](Advice).
     pub fn advice(&self) -> Advice {
         self.0.advice
     }
@@ -70,24 +75,27 @@ impl Error {
         self.0.operation
     }
 
-    /// The status of the answer, if its head arrived.
+    /// The HTTP status of the response; `None` if no response head arrived.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// How long the server asked to wait before the next try: an hour at most.
+    /// How long the server asked to wait before the next request (`Retry-After`, RFC 9110 §10.2.3): at most an hour.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What the server wrote for people (`error_description` or `message`): untrusted, cut to 512 characters, all
-    /// but plain ASCII escaped, the secrets of this very call cut out: as they are, percent-encoded in any way, and the
-    /// Basic credentials as they were sent.
+    /// The server's message for people, from `error_description` (RFC 6749 §5.2), `message`, `detail` or
+    /// `description`.
+    ///
+    /// The text is untrusted. It is truncated to 512 characters, and every character outside printable ASCII, every `"`
+    /// and every `\` is escaped. Each secret of this call is redacted, whether the server repeated it in plain text,
+    /// percent-encoded in any way, or (the Basic credentials) in base64.
     pub fn server_message(&self) -> Option<&str> {
         self.0.server_message.as_deref()
     }
 
-    /// The one token that arrived when the other did not.
+    /// The one usable token that the failed response holds; `None` if it holds no usable token.
     pub fn salvaged(&self) -> Option<&Salvaged> {
         self.0.salvaged.as_ref()
     }

@@ -1,7 +1,7 @@
 //! The retry rules: whether the server may have acted on a failed request, and what to do next.
 //!
-//! [`DELIVERY`] and [`ADVICE`] are the rules: two lists, each read from top to bottom; the first row that matches decides.
-//! `RETRY_RULES.md` shows both, and is part of the documentation of [`Advice`].
+//! The two lists [`DELIVERY`] and [`ADVICE`] are the rules. Each is read from top to bottom, and the first row that
+//! matches decides. `RETRY_RULES.md` shows both lists, and is part of the documentation of [`Advice`].
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,17 +13,17 @@ use super::code::ErrorCode;
 use super::kind::{ErrorKind, Operation, Salvaged};
 use super::report::Report;
 
-/// Whether the server perhaps acted on a request that failed.
+/// Whether the server acted on a failed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// It is proven that no byte of the request's body left.
+    /// No byte of the request body was sent: the HTTP stack has proof.
     NotSent,
-    /// The server may have acted: nothing proves otherwise.
+    /// The server may have acted on the request.
     Unknown,
-    /// The server said that it did not act.
+    /// The response shows that the server did not act on the request.
     Refused,
-    /// The server acted, but only a part of its response is there.
+    /// The server acted, but only one of the two tokens arrived: [`Error::salvaged`](crate::Error::salvaged).
     Completed,
 }
 
@@ -38,29 +38,32 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// What to do after a failure.
+/// What to do next after a failure.
 ///
 #[doc = include_str!("../../RETRY_RULES.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Build the call again and send it: nothing has happened yet, or it does no harm twice. Back off between tries.
+    /// Build the call again and send it: either nothing has happened yet, or a repetition does no harm. Wait longer
+    /// before each retry.
     Retry {
-        /// How long the server asked to wait.
+        /// How long the server asked to wait: at most an hour.
         after: Option<Duration>,
     },
-    /// A refresh is in doubt: send the same refresh token once more, soon, by one caller only, and keep it until a
-    /// new pair is safe. The server may have spent it; then the response is `invalid_grant`.
-    /// [`Error::retry_after`](crate::Error::retry_after) says whether the server asked to wait.
+    /// A refresh is in doubt: the server may have spent the refresh token. Send the same refresh token once more, soon
+    /// and from one place only, and keep it until a new pair is stored. If the token is spent, the response is
+    /// `invalid_grant`. [`Error::retry_after`](crate::Error::retry_after) says whether the server asked to wait.
     Replay,
-    /// Get a new access token with the refresh token: the API refused the one that was used. When
-    /// [`Error::salvaged`](crate::Error::salvaged) holds a refresh token, it is that one which must be used.
+    /// Get a new access token with the refresh token, because the API refused the access token. If
+    /// [`Error::salvaged`](crate::Error::salvaged) holds a refresh token, use that one: it is the newest of its grant.
     Refresh,
-    /// Send the user through the login again. Also when a code exchange is in doubt: a code is used once.
+    /// Send the user through the login again: the grant is dead or lacks a scope, or a code exchange is in doubt, so
+    /// that its code may be used up.
     Reauthorize,
-    /// Trying again cannot help: identifier, secret, redirect URI, scopes or URLs are wrong.
+    /// A retry cannot help: check client identifier, secret, redirect URI, scopes and URLs.
     FixConfiguration,
-    /// Give up: the server refused for good. [`Error::server_message`](crate::Error::server_message) may say why.
+    /// A retry cannot help: the user or the server refused for good.
+    /// [`Error::server_message`](crate::Error::server_message) may say why.
     Abort,
 }
 
@@ -84,23 +87,24 @@ const ANY_STATUS: Statuses = &[0..=u16::MAX];
 const TOO_EARLY: Statuses = &[425..=425, 429..=429];
 const REDIRECTS: Statuses = &[300..=399];
 
-/// What an error response says besides its status.
+/// What an error response says, apart from its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// Whatever it says.
+    /// Any content.
     Anything,
     /// One of these error codes.
     Code(&'static [ErrorCode]),
-    /// An error code of RFC 6749, 6750 or 7009 that says that the server judged the request: all but `server_error` and
-    /// `temporarily_unavailable`.
+    /// A known error code (RFC 6749, 6750 or 7009) that is the server's verdict on the request: all except
+    /// `server_error` and `temporarily_unavailable`.
     Verdict,
-    /// In words that the grant is dead, beside no error code that decides; see [`dead_grant`](super::dead_grant).
+    /// A text that means that the grant is dead, without an error code that contradicts it; see
+    /// [`dead_grant`](super::dead_grant).
     DeadGrant,
-    /// Nothing, and the response broke off.
+    /// No error code, and the response is truncated.
     Truncated,
 }
 
-/// A row of [`DELIVERY`]: of an error response with such a status that says such a thing.
+/// A row of [`DELIVERY`]: an error response with one of these statuses that says this has this delivery.
 struct DeliveryRule {
     statuses: Statuses,
     says: Says,
@@ -109,8 +113,8 @@ struct DeliveryRule {
     because: &'static str,
 }
 
-/// Status and error code → delivery, for error responses. A transport that failed, and a success that lacks what was asked
-/// for, are `Unknown` unless proven otherwise.
+/// Maps status and error code of an error response to its delivery. A failure of the HTTP stack, and a success response
+/// that lacks the result, are `Unknown` unless something proves otherwise; see [`delivery`].
 #[rustfmt::skip]
 const DELIVERY: &[DeliveryRule] = {
     use Delivery::{Refused, Unknown};
@@ -124,26 +128,28 @@ const DELIVERY: &[DeliveryRule] = {
         DeliveryRule { statuses, says, delivery, #[cfg(test)] because }
     }
     &[
-        row(TOO_EARLY, Anything, Refused, "a rate limit stays one, whatever error code it carries"),
+        row(TOO_EARLY, Anything, Refused,
+            "429 and 425 mean that nothing happened, whatever error code the body carries"),
         row(ANY_STATUS, Code(&[ErrorCode::ServerError]), Unknown,
-            "a library whose responses Restream's look like says it after it revoked the old pair"),
+            "a server library whose responses look like Restream's sends it even after it revoked the old pair"),
         row(&[200..=299, 400..=499], Verdict, Refused, "the authorization server itself refused"),
-        row(DEAD_GRANT_STATUSES, DeadGrant, Refused, "the authorization server itself refused, in words of its own"),
+        row(DEAD_GRANT_STATUSES, DeadGrant, Refused, "the authorization server itself refused, in its own words"),
         row(&[408..=408, 499..=499], Anything, Unknown,
-            "server frameworks send them when a handler was slow, or was cancelled midway"),
+            "server frameworks send them when a handler was too slow or was cancelled while it ran"),
         row(&[400..=499], Anything, Refused, "the request was refused before anything was done"),
         row(&[303..=303], Anything, Unknown, "servers send it after the POST was done (RFC 9110 §15.4.4)"),
         row(REDIRECTS, Anything, Refused, "the request belongs elsewhere; no redirect is followed"),
         row(ANY_STATUS, Anything, Unknown,
-            "a gateway may say it after the request went through, be it 503 with `Retry-After` (RFC 9110 §10.2.3)"),
+            "a gateway may send it after the server acted, even 503 with `Retry-After` (RFC 9110 §10.2.3)"),
     ]
 };
 
-/// Where words alone can say that a grant is dead: not beside a status that says "not now" or "cancelled".
+/// The statuses with which a text alone can mean that the grant is dead. Statuses that mean "not now" or "cancelled"
+/// are left out: 408, 409, 421, 425, 429 and 499.
 const DEAD_GRANT_STATUSES: Statuses = &[200..=299, 400..=407, 410..=420, 422..=424, 426..=428, 430..=498];
 
-/// A row of [`ADVICE`]: of a failure with such a delivery, in such a step, and if it is an error response, with such a
-/// status that says such a thing.
+/// A row of [`ADVICE`]: a failure of one of these deliveries, in one of these steps, has this advice. An error response
+/// must also have one of these statuses and say this.
 struct AdviceRule {
     deliveries: &'static [Delivery],
     operations: &'static [Operation],
@@ -158,10 +164,10 @@ const RETRY: Advice = Advice::Retry { after: None };
 const IN_DOUBT: &[Delivery] = &[Delivery::Unknown, Delivery::Completed];
 const REFUSED: &[Delivery] = &[Delivery::Refused];
 
-/// Delivery and operation → advice, and for what the server refused, by status and error code.
+/// Maps delivery and operation to an advice; for an error response, also by status and error code.
 ///
-/// `Retry` takes the time that the server asked to wait. A refresh token that arrived alone is used next, whatever else
-/// happened: `Refresh`.
+/// `Retry` takes over the time that the server asked to wait. If a refresh token arrived without its access token, the
+/// advice is always `Refresh`.
 #[rustfmt::skip]
 const ADVICE: &[AdviceRule] = {
     use Advice::{Abort, FixConfiguration, Reauthorize, Refresh, Replay};
@@ -183,28 +189,30 @@ const ADVICE: &[AdviceRule] = {
     const HARMLESS: &[Operation] = &[Revoke, Profile];
     &[
         row(&[Delivery::NotSent], ALL, ANY_STATUS, Anything, RETRY, "nothing has happened yet"),
-        row(IN_DOUBT, &[Exchange], ANY_STATUS, Anything, Reauthorize, "a code is used once"),
+        row(IN_DOUBT, &[Exchange], ANY_STATUS, Anything, Reauthorize, "a code works once (RFC 6749 §4.1.2)"),
         row(IN_DOUBT, &[Operation::Refresh], ANY_STATUS, Anything, Replay,
-            "the old refresh token may be the only one of its grant"),
-        row(IN_DOUBT, HARMLESS, REDIRECTS, Anything, FixConfiguration, "the same URL would be redirected again"),
-        row(IN_DOUBT, HARMLESS, ANY_STATUS, Anything, RETRY, "it does no harm twice"),
-        row(REFUSED, ALL, TOO_EARLY, Anything, RETRY, "a rate limit stays one, whatever error code it carries"),
+            "the old refresh token may still be the only one of its grant"),
+        row(IN_DOUBT, HARMLESS, REDIRECTS, Anything, FixConfiguration, "the server would redirect the same URL again"),
+        row(IN_DOUBT, HARMLESS, ANY_STATUS, Anything, RETRY, "a repetition does no harm"),
+        row(REFUSED, ALL, TOO_EARLY, Anything, RETRY,
+            "429 and 425 mean that nothing happened, whatever error code the body carries"),
         row(REFUSED, ALL, REDIRECTS, Anything, FixConfiguration, "the URL is wrong"),
-        row(REFUSED, &[Profile], ANY_STATUS, Code(&[Oauth::InvalidToken]), Refresh, "the access token ended"),
+        row(REFUSED, &[Profile], ANY_STATUS, Code(&[Oauth::InvalidToken]), Refresh,
+            "the access token is expired or revoked"),
         row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::InvalidGrant, Oauth::InvalidToken, Oauth::InsufficientScope]),
-            Reauthorize, "the grant is dead, or does not reach so far"),
+            Reauthorize, "the grant is dead, or lacks a scope"),
         row(REFUSED, TOKEN, DEAD_GRANT_STATUSES, DeadGrant, Reauthorize, "the grant is dead, in the server's own words"),
-        row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::AccessDenied]), Abort, "the user or the server said no"),
-        row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::TemporarilyUnavailable]), RETRY, "the server says so"),
+        row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::AccessDenied]), Abort, "the user or the server denied it"),
+        row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::TemporarilyUnavailable]), RETRY, "the server asks for it"),
         row(REFUSED, ALL, ANY_STATUS, Verdict, FixConfiguration,
-            "the server does not take such a request from this client"),
-        row(REFUSED, &[Profile], &[401..=401], Anything, Refresh, "the access token ended"),
-        row(REFUSED, &[Profile], &[403..=403], Anything, Abort, "the access token is alive and does not reach so far"),
-        row(REFUSED, ALL, ANY_STATUS, Truncated, RETRY, "the reason did not arrive"),
+            "the server does not accept such a request from this client"),
+        row(REFUSED, &[Profile], &[401..=401], Anything, Refresh, "the access token is expired or revoked"),
+        row(REFUSED, &[Profile], &[403..=403], Anything, Abort, "the access token is valid but lacks a scope"),
+        row(REFUSED, ALL, ANY_STATUS, Truncated, RETRY, "the server's reason did not arrive"),
         row(REFUSED, ALL, &[401..=401, 404..=405, 410..=410, 415..=415], Anything, FixConfiguration,
             "the credentials or the URL are wrong"),
         row(REFUSED, ALL, &[403..=403, 409..=409, 421..=421], Anything, RETRY,
-            "a firewall's page, or a server that could not take the request just now"),
+            "a firewall blocked the request, or the server could not accept it at that moment"),
         row(REFUSED, ALL, ANY_STATUS, Anything, Abort, "the server understood the request and refused it for good"),
     ]
 };
@@ -242,13 +250,13 @@ impl AdviceRule {
     }
 }
 
-/// A failure without a status matches where every status does.
+/// A failure without a status matches only a row for every status.
 fn include(statuses: Statuses, status: Option<StatusCode>) -> bool {
     let status = status.map_or(0, |status| status.as_u16());
     statuses.iter().any(|range| range.contains(&status))
 }
 
-/// `Unknown` unless proven.
+/// `Unknown`, unless the report proves another delivery.
 pub(super) fn delivery(report: &Report) -> Delivery {
     if report.salvaged.is_some() {
         return Delivery::Completed;
@@ -295,9 +303,9 @@ mod tests {
         match says {
             Says::Anything => "anything".to_owned(),
             Says::Code(codes) => codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "),
-            Says::Verdict => "any other error code that OAuth knows".to_owned(),
-            Says::DeadGrant => "in words that the grant is dead".to_owned(),
-            Says::Truncated => "nothing, and the response broke off".to_owned(),
+            Says::Verdict => "any other known error code".to_owned(),
+            Says::DeadGrant => "a text that means that the grant is dead".to_owned(),
+            Says::Truncated => "no error code, and the response is truncated".to_owned(),
         }
     }
 
@@ -317,18 +325,18 @@ mod tests {
     fn page() -> String {
         let mut page = "# The retry rules\n\n\
             Each list is read from top to bottom; the first row that matches decides.\n\n\
-            **What a response with an error says → did the server act?** A response that broke off, or that lacks what \
-            was asked for, is `Unknown`, or `Completed` if one of the two tokens arrived. `NotSent` needs proof from the \
-            HTTP stack.\n\n| status | it says | delivery | because |\n|---|---|---|---|\n"
+            **1. Did the server act? By the status and the content of an error response.** A success response that is \
+            truncated or lacks the result is `Unknown`, or `Completed` if one of the two tokens arrived. `NotSent` \
+            needs proof from the HTTP stack.\n\n| status | content | delivery | because |\n|---|---|---|---|\n"
             .to_owned();
         for rule in DELIVERY {
             let (statuses, says, delivery) = (statuses(rule.statuses), says(rule.says), name(rule.delivery));
             writeln!(page, "| {statuses} | {says} | {delivery} | {} |", rule.because).unwrap();
         }
         page.push_str(
-            "\n**Did the server act, and what was asked? → what to do.** `Retry` carries the time that the server asked \
-            to wait. A refresh token that arrived alone is used next: `Refresh`.\n\n\
-            | delivery | step | status | it says | advice | because |\n|---|---|---|---|---|---|\n",
+            "\n**2. What to do next? By the delivery, the step, and the error response.** `Retry` carries the time \
+            that the server asked to wait. If a refresh token arrived without its access token, the advice is `Refresh`.\n\n\
+            | delivery | step | status | content | advice | because |\n|---|---|---|---|---|---|\n",
         );
         for rule in ADVICE {
             let (deliveries, operations) = (names(rule.deliveries, 4), names(rule.operations, 4));
@@ -337,26 +345,27 @@ mod tests {
                 .unwrap();
         }
         page.push_str(
-            "\nA text means that the grant is dead if `invalid`, `invalidated`, `expired`, `revoked`, `reused`, \
-            `blacklisted` or `not found` is beside `refresh token`, `authorization code` (of an exchange) or `grant` (not \
-            `grant type`). Read are error codes and names that OAuth does not know, `message`, `detail`, `description` \
-            and `error_description`, and only if there is no code that OAuth knows but `invalid_request`.\n",
+            "\nKnown error codes are those of RFC 6749, RFC 6750 and RFC 7009. A text means that the grant is dead if \
+            `invalid`, `invalidated`, `expired`, `revoked`, `reused`, `blacklisted` or `not found` is next to \
+            `refresh token` (of a refresh), `authorization code` (of an exchange) or `grant` (not `grant type`). The \
+            texts are unknown error codes and names, `message`, `detail`, `description` and `error_description`. They \
+            count only if the response has no known error code, or `invalid_request`.\n",
         );
         page
     }
 
     #[test]
-    fn the_page_shows_the_rules_of_today() {
+    fn the_page_shows_the_current_rules() {
         let page = page();
-        // The core writes no file, not even here: copy what the failure shows.
+        // The core writes no file, not even in a test: copy the page from the failure.
         assert!(include_str!("../../RETRY_RULES.md") == page, "RETRY_RULES.md must be:\n{page}");
     }
 
     #[test]
-    fn every_failure_meets_a_rule_of_its_own() {
+    fn every_failure_has_a_rule_and_every_rule_decides_for_a_failure() {
         let last = DELIVERY.last().unwrap();
         assert!(last.statuses == ANY_STATUS && last.says == Says::Anything);
-        // Each row decides for at least one failure: none stands behind another that takes all of it.
+        // Each row decides for at least one failure: no earlier row matches all of its failures.
         let codes = [
             "invalid_request",
             "invalid_grant",

@@ -1,4 +1,4 @@
-//! The challenge of a refused API call (RFC 6750 §3).
+//! The Bearer challenge of a refused API call (RFC 6750 §3).
 
 use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
@@ -7,7 +7,9 @@ use crate::encoding::redaction;
 use crate::secret::{CleanText, SecretText};
 use crate::token::{MOST_FROM_SERVER, Scopes};
 
-/// The Bearer challenge of a refused API call: the `WWW-Authenticate` header (RFC 6750 §3).
+/// The Bearer challenge of a refused API call, from its `WWW-Authenticate` header (RFC 6750 §3).
+///
+/// For a program that calls Restream's API itself: it says whether to refresh the access token or to log in again.
 ///
 /// ```
 /// use http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -28,40 +30,42 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The first Bearer challenge of an answer; `None` if there is none. Takes linear time.
+    /// The first Bearer challenge of a response; `None` if the headers hold no Bearer challenge. Takes linear time.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         Self::from_values(headers.get_all(WWW_AUTHENTICATE), &[])
     }
 
-    /// As [`from_headers`](Self::from_headers), with secrets to be cut out of what it says.
+    /// Like [`from_headers`](Self::from_headers), and redacts `secrets`.
     pub(crate) fn from_values<'a>(
         values: impl IntoIterator<Item = &'a HeaderValue>,
         secrets: &[CleanText<'_>],
     ) -> Option<Self> {
         values.into_iter().find_map(|value| {
-            // Bytes that are no text take no more room than they had.
+            // `?` replaces bytes that are not UTF-8: it is never longer than they are.
             let mut text = SecretText::with_capacity(value.len());
             for chunk in value.as_bytes().utf8_chunks() {
                 text.push_str(chunk.valid());
                 text.push_str(if chunk.invalid().is_empty() { "" } else { "?" });
             }
-            // Once before it is taken apart, which could cut a secret short, and once after, which may unescape one.
+            // Redacted here, because parsing could cut a secret in two; and again later, because parsing may unescape
+            // one.
             Self::read(&redaction::redacted(text.expose(), secrets), secrets)
         })
     }
 
-    /// Why the call was refused: `invalid_token` asks for a refresh, `insufficient_scope` for a new login with
-    /// more scopes. Absent when the request had no token at all.
+    /// Why the server refused the call. `invalid_token` means: refresh the access token. `insufficient_scope` means:
+    /// log in again with more scopes. `None` if the server gave no error code, as when the request carried no token
+    /// (RFC 6750 §3.1).
     pub fn error(&self) -> Option<&ErrorCode> {
         self.error.as_ref()
     }
 
-    /// The server's own words, escaped and cut to 512 characters.
+    /// The server's message for people: escaped, and truncated to 512 characters.
     pub fn error_description(&self) -> Option<&str> {
         self.error_description.as_deref()
     }
 
-    /// The scopes that the call needs.
+    /// The scopes that the call needs; `None` if the challenge does not list them.
     pub fn scopes(&self) -> Option<&Scopes> {
         self.scopes.as_ref()
     }
@@ -76,7 +80,7 @@ impl Challenge {
             }
             let (name, after) = take_token(rest);
             if name.is_empty() {
-                // Not a token: a stray character is skipped, whatever it is.
+                // Skips a character that cannot begin a token.
                 let mut characters = rest.chars();
                 characters.next();
                 rest = characters.as_str();
@@ -101,7 +105,7 @@ impl Challenge {
 
     fn set(&mut self, name: &str, value: &str, secrets: &[CleanText<'_>]) {
         match name {
-            // Without a value it counts as omitted.
+            // An empty parameter counts as omitted.
             _ if value.is_empty() => {}
             _ if name.eq_ignore_ascii_case("error") => self.error = Some(ErrorCode::read(value, secrets)),
             _ if name.eq_ignore_ascii_case("error_description") => {
@@ -128,7 +132,7 @@ fn is_token_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || u8::try_from(character).is_ok_and(|byte| b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// A token or a quoted string, and what follows it.
+/// Splits off a token or a quoted string, unescaped; returns it and the rest.
 fn take_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, rest) = take_token(text);
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_words_are_escaped() {
+    fn the_message_of_the_server_is_escaped() {
         let read = challenge("Bearer error_description=\"a\u{202E}b\", scope=\"a b\"").unwrap();
         assert_eq!(read.error_description(), Some(r"a\u{202e}b"));
         assert_eq!(read.scopes().unwrap().as_str(), "a b");

@@ -9,25 +9,26 @@ use crate::secret::CleanText;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// `invalid_request`: a parameter is missing, doubled or malformed.
+    /// `invalid_request`: a parameter is missing, repeated or malformed.
     InvalidRequest,
     /// `invalid_client`: the client authentication failed.
     InvalidClient,
-    /// `invalid_grant`: the code or refresh token is invalid, expired, revoked, used, or another client's.
+    /// `invalid_grant`: the code or refresh token is invalid, expired, revoked, already used, or was issued to another
+    /// client.
     InvalidGrant,
     /// `unauthorized_client`: the client may not use this grant type.
     UnauthorizedClient,
-    /// `unsupported_grant_type`.
+    /// `unsupported_grant_type`: the server does not support this grant type.
     UnsupportedGrantType,
-    /// `unsupported_response_type`.
+    /// `unsupported_response_type`: the server does not support this response type.
     UnsupportedResponseType,
     /// `invalid_scope`: a scope is unknown, malformed, or more than was granted.
     InvalidScope,
-    /// `access_denied`: the user or the server said no.
+    /// `access_denied`: the user or the server denied the request.
     AccessDenied,
-    /// `server_error`: the server failed, perhaps after it acted.
+    /// `server_error`: the server failed, perhaps after it acted on the request.
     ServerError,
-    /// `temporarily_unavailable`.
+    /// `temporarily_unavailable`: the server cannot handle the request now.
     TemporarilyUnavailable,
     /// `unsupported_token_type`: the server cannot revoke this kind of token.
     UnsupportedTokenType,
@@ -35,12 +36,13 @@ pub enum ErrorCode {
     InvalidToken,
     /// `insufficient_scope`: the call needs scopes that the access token does not have.
     InsufficientScope,
-    /// Any other code, escaped and cut to 64 characters.
+    /// Any other code: redacted and escaped like [`Error::server_message`](crate::Error::server_message), and truncated
+    /// to 64 characters.
     Other(Box<str>),
 }
 
 impl ErrorCode {
-    /// The code as the server writes it.
+    /// The code as RFC 6749, 6750 or 7009 writes it; for [`Other`](Self::Other), its text.
     pub fn as_str(&self) -> &str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -71,12 +73,12 @@ impl ErrorCode {
         })
     }
 
-    /// True for the codes that RFC 6749, 6750 and 7009 define.
+    /// True for the codes that RFC 6749, RFC 6750 and RFC 7009 define.
     pub(crate) fn is_known(&self) -> bool {
         !matches!(self, Self::Other(_))
     }
 
-    /// Reads a code. The `match` and [`as_str`](Self::as_str) are held together by a test.
+    /// Reads a code. A test checks that this `match` agrees with [`as_str`](Self::as_str).
     pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
         match text {
             "invalid_request" => Self::InvalidRequest,

@@ -1,28 +1,28 @@
-//! Servers that say in words of their own that a grant is dead, without the `invalid_grant` of RFC 6749 §5.2.
+//! Recognises a dead grant when a server does not send `invalid_grant` (RFC 6749 §5.2), but describes it in a text.
 //!
-//! A text means it if one of [`STATES`] is beside what the request sent: the refresh token, the authorization code, or
-//! the grant, which is either. Beside means that nothing but [`LINKS`] is between both. Words are compared without
-//! case; `refresh_token.expired` and `RefreshTokenExpired` are read as three words.
+//! A text means that the grant is dead if one of [`STATES`] is next to the name of the credential that the request
+//! sent: "refresh token", "authorization code", or "grant", which stands for both. Only [`LINKS`] may come between the
+//! two. Case does not matter; `refresh_token.expired` and `RefreshTokenExpired` are read as three words.
 
 use super::kind::Operation;
 
-/// What a server says of a grant that is dead.
+/// The words for a dead grant.
 const STATES: [&[&str]; 7] =
     [&["invalid"], &["invalidated"], &["expired"], &["revoked"], &["reused"], &["blacklisted"], &["not", "found"]];
-/// What a refresh sends. A grant type is not a grant.
+/// The names of the credential that a refresh sends. "Grant type" does not count as "grant".
 const OF_REFRESH: [&[&str]; 3] = [&["refresh", "token"], &["refreshtoken"], &["grant"]];
-/// What a code exchange sends.
+/// The names of the credential that a code exchange sends.
 const OF_EXCHANGE: [&[&str]; 3] = [&["authorization", "code"], &["auth", "code"], &["grant"]];
-/// The words that may be between both.
+/// The words that may come between the name and the state.
 #[rustfmt::skip]
 const LINKS: [&str; 22] = [
     "a", "already", "an", "and", "are", "be", "been", "given", "has", "have", "is", "or", "presented", "provided",
     "redacted", "specified", "submitted", "supplied", "the", "this", "was", "your",
 ];
-/// No server needs more to say it. Bounds the time that a long text takes.
+/// Later words are ignored, so that a long text takes bounded time.
 const MOST_WORDS: usize = 128;
 
-/// True if `text`, an error code or a message, means that what this step sent is dead.
+/// True if `text` (an error code or a message) means that the credential this step sent is dead.
 pub(crate) fn means_dead_grant(text: &str, operation: Operation) -> bool {
     let subjects = match operation {
         Operation::Exchange => OF_EXCHANGE,
@@ -66,7 +66,7 @@ fn ends_with_state(mut words: &[&str]) -> bool {
     false
 }
 
-/// What follows `expected` at the front of `words`.
+/// If `words` begin with `expected`, returns the words after it.
 fn after<'a, 'b>(words: &'a [&'b str], expected: &[&str]) -> Option<&'a [&'b str]> {
     let (front, rest) = words.split_at_checked(expected.len())?;
     front.iter().zip(expected).all(|(word, expected)| is(word, expected)).then_some(rest)
@@ -80,7 +80,8 @@ fn is_link(word: &str) -> bool {
     LINKS.iter().any(|link| is(word, link))
 }
 
-/// The words of a text: split at all that is neither letter nor digit, and where a capital follows a small letter.
+/// The words of a text. Splits at each character that is neither a letter nor a digit, and before an upper-case letter
+/// that follows a lower-case one.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !character.is_alphanumeric()).flat_map(|mut rest| {
         std::iter::from_fn(move || {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_beside_the_refresh_token_or_the_grant_means_a_dead_grant() {
+    fn a_state_next_to_the_name_of_the_credential_means_a_dead_grant() {
         for text in [
             "Invalid refresh token",
             "Invalid grant: refresh token is invalid",
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_belong_to_something_else_do_not() {
+    fn words_about_something_else_do_not_mean_a_dead_grant() {
         for text in [
             "",
             "Bad Request",
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_any_length_takes_a_bounded_time() {
+    fn a_text_of_any_length_takes_bounded_time() {
         let late = "is ".repeat(200_000) + "refresh token expired";
         assert!(!means_dead_grant(&late, Operation::Refresh));
         assert_eq!(words("aB cD--éÉf\u{1F980}G1x").collect::<Vec<_>>(), ["a", "B", "c", "D", "é", "Éf", "G1x"]);

@@ -1,21 +1,31 @@
-//! What an HTTP stack reports of its own failure.
+//! How an adapter reports a failure of its HTTP stack.
 
 use std::fmt;
 
-/// How far an HTTP stack came before it failed.
+/// How far a round trip had come when the HTTP stack failed.
+///
+/// [`BeforeBody`](Self::BeforeBody) proves that a request with a body is safe to retry. After the later stages the
+/// server may have acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The stack had not yet asked for the request's body: not one byte of it left. Claim this only with proof, such
-    /// as a flag set when the body is first read; the name of an error is none.
+    /// The stack had not yet asked for the body of the request, so no byte of it was sent. Claim this only with proof,
+    /// such as a flag that is set when the body is first read. The name of an error is no proof.
     BeforeBody,
-    /// The body, or a part of it, may have left; no head of an answer came.
+    /// The body, or a part of it, may have been sent. No response head arrived.
     AwaitingHead,
-    /// The head came; the body broke off.
+    /// The response head arrived, and the body was truncated.
     ReadingBody,
 }
 
-/// What failed in an HTTP stack, in words that do not depend on the stack.
+/// A failure of an HTTP stack, in terms that do not depend on the stack.
+///
+/// ```
+/// use restream_oauth_core::transport::{Failure, FailureKind};
+///
+/// let failure = Failure::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+/// assert_eq!(failure.kind(), FailureKind::Connect);
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     kind: FailureKind,
@@ -23,12 +33,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure without the error that caused it.
+    /// A failure of this kind, without a source.
     pub fn new(kind: FailureKind) -> Self {
         Self { kind, source: None }
     }
 
-    /// Adds the error that caused it; it becomes [`Error`]'s source. It must not print secrets or queries.
+    /// Adds the error that caused the failure. It becomes the source of the [`Error`](crate::Error), so it must not
+    /// print secrets or queries.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -45,8 +56,8 @@ impl Failure {
     }
 }
 
-/// From any error: the first [`std::io::Error`] among its causes that has a telling kind gives it, otherwise it is
-/// [`FailureKind::Other`].
+/// Converts any error. Searches the error and its sources for a [`std::io::Error`] whose kind maps to a
+/// [`FailureKind`]; without one the kind is [`FailureKind::Other`]. The error becomes the source.
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
@@ -55,7 +66,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
             let io = one.downcast_ref::<std::io::Error>();
             kind = io.map_or(kind, |io| io.kind().into());
             cause = match io.and_then(std::io::Error::get_ref) {
-                // The source of an `io::Error` is that of the error inside, which would be passed over.
+                // `io::Error::source` skips the error inside and returns that error's source.
                 Some(inside) => Some(inside),
                 None => one.source(),
             };
@@ -64,25 +75,25 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// The kinds of [`Failure`].
+/// The kind of a [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// No connection: name resolution, or refused.
+    /// No connection could be made: name resolution failed, or the host is unreachable or refused.
     Connect,
-    /// The TLS handshake failed, such as by a certificate that is not trusted.
+    /// The TLS handshake failed, for example because the certificate is not trusted.
     Tls,
-    /// A time limit passed.
+    /// A timeout expired.
     Timeout,
-    /// The connection, or the answer, ended early.
+    /// The connection or the response ended early.
     Interrupted,
-    /// The answer breaks the rules of HTTP.
+    /// The response violates HTTP.
     Protocol,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
-/// `Connect` only for what can happen to nothing but a connection in the making.
+/// Maps to `Connect` only those kinds that cannot occur once the connection is established.
 impl From<std::io::ErrorKind> for FailureKind {
     fn from(kind: std::io::ErrorKind) -> Self {
         use std::io::ErrorKind;
@@ -121,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_of_a_failure_is_found_however_deep_it_is() {
+    fn the_kind_of_a_failure_is_found_at_any_depth() {
         let timed_out = || io::Error::from(io::ErrorKind::TimedOut);
         for error in [timed_out(), io::Error::other(timed_out()), io::Error::other(io::Error::other(timed_out()))] {
             assert_eq!(Failure::from(error).kind(), FailureKind::Timeout);

@@ -1,4 +1,4 @@
-//! What happened in a round trip that failed.
+//! What happened in a failed round trip.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use super::code::ErrorCode;
 use super::failure::FailureKind;
 use crate::token::{AccessToken, RefreshToken};
 
-/// A step of the flow that takes a round trip.
+/// A step of the flow that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Step 3: a code for tokens.
+    /// Step 3: exchange a code for tokens (RFC 6749 §4.1.3).
     Exchange,
-    /// Step 4: a refresh token for a new pair.
+    /// Step 4: exchange a refresh token for a new pair (RFC 6749 §6).
     Refresh,
-    /// Step 5.
+    /// Step 5: revoke a token (RFC 7009).
     Revoke,
-    /// The profile call.
+    /// The profile call: `GET /v2/user/profile`.
     Profile,
 }
 
@@ -33,25 +33,27 @@ impl fmt::Display for Operation {
     }
 }
 
-/// What happened.
+/// What happened in a failed round trip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The server refused, with an error code.
+    /// The server refused the request with this error code.
     Refused(ErrorCode),
-    /// The server answered with another HTTP status than was asked for, and without an error code: one that is no success,
-    /// or to a revocation one that is neither 200 nor 204.
+    /// The server sent an unexpected HTTP status, and no error code. A revocation expects 200 or 204, every other
+    /// request any success status (2xx). If a success response carries an error object with a status of its own, this
+    /// is that status.
     Status(StatusCode),
-    /// The server answered with a redirect. It is never followed: it would carry the credentials elsewhere.
+    /// The server sent a redirect (3xx). No redirect is followed, because following it would send the credentials to
+    /// another URL.
     Redirected(StatusCode),
-    /// The answer is a success but does not hold what was asked for.
+    /// The response is a success but does not hold the result.
     Malformed(Malformed),
-    /// The answer is longer than the limit in bytes, and what was asked for did not come before it.
+    /// The response body is longer than the limit, and the result did not arrive within the limit.
     TooLarge {
-        /// The limit in bytes.
+        /// The limit in bytes: [`ClientBuilder::body_limit`](crate::ClientBuilder::body_limit).
         limit: usize,
     },
-    /// The HTTP stack failed, or the answer ended early.
+    /// The HTTP stack failed, or the response was truncated.
     Transport(FailureKind),
 }
 
@@ -72,24 +74,24 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Why a success answer is not usable.
+/// Why a success response is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Expected JSON, got nothing.
+    /// Expected JSON, got an empty body.
     Empty,
-    /// Expected JSON, got something else, such as a page of HTML.
+    /// Expected JSON, got something else, such as an HTML page.
     NotJson,
-    /// Expected JSON, got a compressed answer (Content-Encoding) that nobody asked for.
+    /// Expected JSON, got a compressed body (Content-Encoding), although the request did not ask for compression.
     Compressed,
-    /// A JSON object without a usable `access_token`.
+    /// Expected an `access_token`, got a JSON object without a usable one.
     NoAccessToken,
-    /// A profile without an `id`.
+    /// Expected a profile, got a JSON object without an `id`.
     NoId,
-    /// Expected the answer to a revocation, got a page of HTML, or an object that is not whole JSON.
+    /// Expected the response to a revocation, got an HTML page or an incomplete JSON object.
     Page,
-    /// The answer to a refresh has a refresh token that is not usable text. The server rotated: the one that was sent is
-    /// spent.
+    /// The response to a refresh has a `refresh_token` that is not usable text. The server has rotated: the refresh
+    /// token that was sent is spent.
     UnusableRefreshToken,
 }
 
@@ -107,12 +109,12 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The one token of a pair that arrived.
+/// The one token of a pair that arrived and is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Salvaged {
-    /// Usable until it expires; the refresh token that belongs to it is lost.
+    /// The access token: usable until it expires. The refresh token of the pair is lost.
     AccessToken(AccessToken),
-    /// Refresh with it at once: it is the newest of its grant.
+    /// The refresh token: refresh with it at once, because it is the newest of its grant.
     RefreshToken(RefreshToken),
 }

@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// No server makes a client wait longer than this.
+/// A longer wait is shortened to this.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long the server asks to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryAfter {
     Seconds(u64),
-    /// A date, and the server's own clock when it sent one: their difference needs no clock of ours.
+    /// A date, and the server's own time if it sent a `Date` header. Their difference does not depend on our clock.
     At {
         date: SystemTime,
         server_now: Option<SystemTime>,
@@ -19,8 +19,9 @@ pub(crate) enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header; `None` if it is absent or neither seconds nor a date. Of several values the longest wait counts:
-    /// proxies join the header's lines into one (RFC 9110 §5.3).
+    /// Reads the header; `None` if it is absent, or is neither a number of seconds nor a date. If there are several
+    /// numbers, the largest counts: proxies join several header lines into one (RFC 9110 §5.3). A date decides as soon
+    /// as it is found.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| line.to_str().ok()).map(str::trim);
         let mut longest = None;
@@ -33,7 +34,8 @@ impl RetryAfter {
         longest.map(Self::Seconds)
     }
 
-    /// The time to wait, an hour at most; counted from `sent_at` when the server did not say its own time.
+    /// The time to wait: at most an hour. A date is compared with the server's own time, or with `sent_at` if the
+    /// server did not send its time.
     pub(crate) fn delay(self, sent_at: SystemTime) -> Duration {
         let delay = match self {
             Self::Seconds(seconds) => Duration::from_secs(seconds),
@@ -43,7 +45,7 @@ impl RetryAfter {
     }
 }
 
-/// Seconds, as servers write them: with a sign or a fraction too, which is rounded up.
+/// Reads a number of seconds as servers write it: a `+` is allowed, and a fraction is rounded up.
 fn whole_seconds(text: &str) -> Option<u64> {
     let number = text.strip_prefix('+').unwrap_or(text);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -52,7 +54,7 @@ fn whole_seconds(text: &str) -> Option<u64> {
         return None;
     }
     let begun = fraction.bytes().any(|digit| digit != b'0');
-    // More digits than 64 bits hold is as long as can be.
+    // A number that does not fit 64 bits counts as the largest number.
     Some(whole.parse().unwrap_or(u64::MAX).saturating_add(u64::from(begun)))
 }
 
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_counts_from_the_servers_clock_or_else_from_sending() {
+    fn a_date_is_compared_with_the_servers_clock_or_else_with_the_time_of_sending() {
         let date = (RETRY_AFTER, "Thu, 01 Jan 1970 00:01:30 GMT");
         assert_eq!(delay(std::slice::from_ref(&date)), Some(90));
         assert_eq!(delay(&[date.clone(), (DATE, "Thu, 01 Jan 1970 00:01:00 GMT")]), Some(30));
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_answer() {
+    fn any_other_value_is_ignored() {
         for text in ["", "-1", "1.", ".5", "+", "1.5.5", "soon", "1e3", "60s", "Thu, 99 Foo 1970", ","] {
             assert_eq!(delay(&[(RETRY_AFTER, text)]), None, "{text}");
         }
