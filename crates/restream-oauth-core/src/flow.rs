@@ -1,4 +1,4 @@
-//! What happens, in the order in which it happens: log in, capture the code, exchange it, call the API, refresh, revoke.
+//! The steps of the flow, in their order: log in, read the callback, exchange the code, call the API, refresh, revoke.
 
 mod callback;
 mod entropy;

@@ -1,4 +1,7 @@
-//! Step 2: the browser comes back (RFC 6749 §4.1.2). A code is only reachable through a checked callback.
+//! Step 2: the browser comes back with a code (RFC 6749 §4.1.2), or with an error (§4.1.2.1).
+//!
+//! A program gets a code only from a callback whose `state` is right. The one exception is
+//! [`AuthorizationCode::without_state_check`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,17 +15,36 @@ use crate::secret::{CleanText, SecretText};
 use crate::token::Scopes;
 
 impl Login {
-    /// Reads the redirect back: an absolute URI, what a server sees of it (`/callback?…`), or a bare query.
+    /// Reads a callback, checks it, and returns its code (RFC 6749 §4.1.2). `uri` is an absolute URI, a path with a
+    /// query as a server sees it (`/callback?…`), or a query alone.
     ///
-    /// The login accepts one callback. Any refusal leaves it open, because anyone can send a stray or forged callback; but
-    /// see [`CallbackError::NoParameters`], which is how Restream says that the user denied.
+    /// The login accepts one callback. An error leaves it open, because anyone can send a stray or forged callback.
+    /// Note
+    /// [`CallbackError::NoParameters`]: Restream sends it when the user denies the login.
     ///
-    /// Behind a proxy that rewrites URLs the path or the host may differ from the redirect URI: hand over the query alone.
-    /// Browsers may prefetch a URL: a web application does not read a request whose `Sec-Purpose` (or `Purpose`) header
-    /// contains `prefetch`, because the real navigation comes later, and a code works once.
+    /// Behind a proxy that rewrites URLs, the host or the path may differ from the redirect URI: pass the query alone.
+    ///
+    /// Browsers may prefetch a URL. A web application should ignore a request whose `Sec-Purpose` or `Purpose` header
+    /// contains `prefetch`: the real navigation follows, and a code works once.
     ///
     /// # Errors
-    /// [`CallbackError`] says what is wrong. No exchange can be built from it.
+    /// [`CallbackError`] says why the callback gives no code.
+    ///
+    /// ```
+    /// use restream_oauth_core::login::CallbackError;
+    /// use restream_oauth_core::{Client, Entropy};
+    ///
+    /// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+    /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let mut login = client.login(Entropy::from(random_64_bytes()));
+    ///
+    /// let forged = login.read_callback("/callback?code=4f1a&state=forged");
+    /// assert_eq!(forged.unwrap_err(), CallbackError::StateMismatch);
+    ///
+    /// let genuine = format!("/callback?code=4f1a&state={}", login.state().expose_secret());
+    /// assert_eq!(login.read_callback(&genuine)?.expose_secret(), "4f1a");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_callback(&mut self, uri: &str) -> Result<AuthorizationCode, CallbackError> {
         let parameters = CallbackParameters::read(self.query_of(uri)?)?;
         if parameters.is_empty() {
@@ -51,7 +73,7 @@ impl Login {
         })
     }
 
-    /// The query, if the URI is the redirect URI.
+    /// The query of `uri`, if the rest of `uri` is the redirect URI.
     fn query_of<'a>(&self, uri: &'a str) -> Result<&'a str, CallbackError> {
         let wrong = |part| CallbackError::WrongPlace { part };
         let expected = uri::split_redirect(&self.registration.redirect_uri).map_err(|_| wrong(None))?;
@@ -77,11 +99,12 @@ impl Login {
     }
 }
 
-/// The `state` of a callback, unchecked: to find the saved login that it belongs to.
+/// The `state` of a callback, unchecked. Use it to find the saved login that the callback belongs to.
 ///
 /// # Errors
-/// [`CallbackError`] if there is none, or no parameter at all (Restream's denial), or if it or a parameter that a callback
-/// is read for comes twice or cannot be decoded.
+/// [`CallbackError::StateMissing`] without a `state`. [`CallbackError::NoParameters`] without `state`, `code` and
+/// `error`: Restream sends this when the user denies the login. [`CallbackError::Doubled`] or
+/// [`CallbackError::Unreadable`] if one of the three is repeated or cannot be decoded.
 ///
 /// ```
 /// let state = restream_oauth_core::login::state_of("/callback?code=4f1a&state=b64")?;
@@ -99,10 +122,10 @@ pub fn state_of(uri: &str) -> Result<State, CallbackError> {
     Ok(State(state.into_owned()))
 }
 
-/// A code that came back through a checked callback, with what its exchange needs: redirect URI and PKCE verifier
-/// travel along, so steps 1 and 3 cannot disagree.
+/// An authorization code from a checked callback, with the redirect URI and the PKCE verifier of its login. The
+/// exchange needs all three, and they must match the login (RFC 6749 §4.1.3).
 ///
-/// Use it for one exchange. Build a second one only when the first failed with the advice
+/// Use a code for one exchange. Build a second exchange only if the first failed with the advice
 /// [`Retry`](crate::Advice::Retry): then the code is not used up.
 pub struct AuthorizationCode {
     pub(crate) code: SecretText,
@@ -113,11 +136,12 @@ pub struct AuthorizationCode {
 }
 
 impl AuthorizationCode {
-    /// A code that arrived some other way, such as pasted by hand. **This skips the check of `state`**: whoever made
-    /// the user paste it may have logged the program into somebody else's account (RFC 6749 §10.12).
+    /// A code that did not come through [`Login::read_callback`], such as one that the user pasted. **This skips the
+    /// check of `state`**: an attacker who makes the user paste a code logs the program into the attacker's account
+    /// (RFC 6749 §10.12).
     ///
-    /// `redirect_uri` and `code_verifier` must be those of the authorization request; without the verifier, a
-    /// request that had a PKCE challenge is refused by the server.
+    /// `redirect_uri` and `code_verifier` must be those of the authorization request. If that request had a PKCE
+    /// challenge, the server refuses an exchange without the verifier (RFC 7636 §4.6).
     pub fn without_state_check(
         code: impl Into<String>,
         redirect_uri: impl AsRef<str>,
@@ -132,17 +156,19 @@ impl AuthorizationCode {
         }
     }
 
-    /// The code itself. The only way in: search for this name to find every use.
+    /// The code itself. No other method returns it: search for this name to find every use.
     pub fn expose_secret(&self) -> &str {
         self.code.expose()
     }
 
-    /// What [`LoginOptions::state_data`](crate::login::LoginOptions::state_data) put into `state`, verified with it.
+    /// The data that [`LoginOptions::state_data`](crate::login::LoginOptions::state_data) put into `state`. It is as
+    /// trustworthy as `state`: it is that of this login.
     pub fn state_data(&self) -> Option<&str> {
         self.state_data.as_ref().map(SecretText::expose)
     }
 
-    /// The scopes that the redirect said were granted, if it said so. The token answer says it again.
+    /// The granted scopes, if the callback had a `scope` parameter. The token response decides:
+    /// [`Tokens::scopes`](crate::Tokens::scopes).
     pub fn scopes(&self) -> Option<&Scopes> {
         self.scopes.as_ref()
     }
@@ -154,38 +180,38 @@ impl fmt::Debug for AuthorizationCode {
     }
 }
 
-/// Why a callback gives no code. The login stays open.
+/// Why a callback gives no code. The login stays as it was before the callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// This is not the redirect URI of the login. Behind a proxy that rewrites URLs, hand the query alone to
+    /// The URI is not the redirect URI of the login. Behind a proxy that rewrites URLs, pass the query alone to
     /// [`Login::read_callback`].
     WrongPlace {
-        /// The first part that differs; `None` if the text is no URI.
+        /// The first part that differs; `None` if the text is not a URI.
         part: Option<UriPart>,
     },
-    /// Neither code nor error nor state: Restream's way of saying that the user denied. Anyone can send this, so tell
-    /// the user and keep waiting for a while.
+    /// The callback has no `code`, `error` or `state`. Restream sends this when the user denies the login. Anyone else
+    /// can send it too, so tell the user, and keep waiting for a while.
     NoParameters,
-    /// A parameter came twice (RFC 6749 §3.1).
+    /// This parameter is repeated (RFC 6749 §3.1 forbids it).
     Doubled(&'static str),
-    /// A parameter's value is not UTF-8 in percent-encoding.
+    /// The value of this parameter is not percent-encoded UTF-8.
     Unreadable(&'static str),
-    /// There is no `state`.
+    /// The callback has no `state`.
     StateMissing,
-    /// `state` is not this login's: a forged callback, or one of another login.
+    /// `state` is not that of this login: the callback is forged, or belongs to another login.
     StateMismatch,
-    /// A code was accepted before.
+    /// The login has accepted a callback before.
     AlreadyUsed,
-    /// Both a code and an error.
+    /// `state` is right, but the callback has both a code and an error.
     CodeAndError,
-    /// `state` is right, but there is neither code nor error.
+    /// `state` is right, but the callback has neither a code nor an error.
     CodeMissing,
-    /// The server refused, with the right `state` (RFC 6749 §4.1.2.1).
+    /// An error response with the right `state` (RFC 6749 §4.1.2.1).
     Refused {
-        /// Why: `access_denied` when the user said no.
+        /// The error code: `access_denied` if the user denied the login.
         code: ErrorCode,
-        /// The server's own words, escaped and cut to 512 characters.
+        /// The server's message for people: redacted, escaped, and truncated to 512 characters.
         message: Option<Box<str>>,
     },
 }
@@ -214,7 +240,7 @@ impl fmt::Display for CallbackError {
 
 impl std::error::Error for CallbackError {}
 
-/// The ways in which a callback reaches a program.
+/// The forms in which a program receives a callback.
 enum CallbackUri<'a> {
     Absolute { place: &'a str, query: &'a str },
     Origin { path: &'a str, query: &'a str },
@@ -228,7 +254,7 @@ impl<'a> CallbackUri<'a> {
         match before_query {
             "" => Self::Query(query),
             path if path.starts_with('/') => Self::Origin { path, query },
-            // A query has a `=` before it has a `?`; all else is an address, if a strange one.
+            // A query has a `=` before its first `?`. Anything else is an address, if a strange one.
             place if has_scheme(place) || (place.len() < uri.len() && !place.as_bytes().contains(&b'=')) => {
                 Self::Absolute { place, query }
             }
@@ -237,7 +263,8 @@ impl<'a> CallbackUri<'a> {
     }
 }
 
-/// `scheme://`, or a private-use scheme, at the front (RFC 3986 §3.1), which no name of a parameter looks like.
+/// True if `uri` begins with `scheme://` (RFC 3986 §3.1) or with a private-use scheme. No parameter name looks like
+/// that.
 fn has_scheme(uri: &str) -> bool {
     let scheme = uri::split_scheme(uri).map_or("", |(scheme, _)| scheme);
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -245,7 +272,7 @@ fn has_scheme(uri: &str) -> bool {
         || uri.split_once(":/").is_some_and(|(scheme, _)| uri::is_private_use_scheme(scheme))
 }
 
-/// The parameters that matter of a redirect; all others are ignored (RFC 6749 §4.1.2).
+/// The parameters of a callback that are read. All others are ignored (RFC 6749 §4.1.2).
 #[derive(Default)]
 struct CallbackParameters<'a> {
     state: Option<CleanText<'a>>,
@@ -272,7 +299,8 @@ impl<'a> CallbackParameters<'a> {
                 _ => {}
             }
         }
-        // Parameters without a value count as omitted (RFC 6749 §3.1); only now, so that a doubled one is seen.
+        // A parameter without a value counts as omitted (RFC 6749 §3.1). Removed only here, so that `set` sees each
+        // repetition.
         for value in [&mut read.state, &mut read.code, &mut read.error] {
             value.take_if(|value| value.is_empty());
         }

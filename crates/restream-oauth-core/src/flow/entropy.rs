@@ -9,11 +9,13 @@ use zeroize::Zeroize as _;
 
 use crate::secret::{SecretBytes, SecretText, same_text, secret_type};
 
-/// 64 bytes from a cryptographic random generator, for one login; wiped when used.
+/// 64 bytes from a cryptographic random generator, for one login. They are wiped when they are used.
 ///
-/// The core draws no randomness itself. Take them from the operating system (`getrandom`, `crypto.getRandomValues`),
-/// anew for each login, and do not go on when it fails: 32 bytes become `state`, 32 the PKCE verifier, 256 bits each
-/// (RFC 6749 §10.10 asks for 128 at least, RFC 7636 §7.1 recommends 256).
+/// The core draws no randomness itself. Take new bytes from the operating system (`getrandom`,
+/// `crypto.getRandomValues`) for each login, and fail the login if the system gives none.
+///
+/// 32 bytes become `state`, and 32 the PKCE verifier: 256 bits each. RFC 6749 §10.10 asks for at least 128 bits, and
+/// RFC 7636 §7.1 recommends 256.
 pub struct Entropy(SecretBytes<64>);
 
 impl From<[u8; 64]> for Entropy {
@@ -38,11 +40,11 @@ impl Entropy {
 }
 
 secret_type! {
-    /// The `state` of a login (RFC 6749 §4.1.1): an opaque random text that must come back unchanged.
+    /// The `state` of a login (RFC 6749 §4.1.1): a random text that the callback must bring back unchanged.
     State
 }
 
-/// A PKCE code verifier (RFC 7636 §4.1) that another program made. A [`Login`] makes its own.
+/// A PKCE code verifier (RFC 7636 §4.1) that another program made. A [`Login`](crate::Login) makes its own.
 ///
 /// ```
 /// use restream_oauth_core::login::CodeVerifier;
@@ -54,10 +56,10 @@ secret_type! {
 pub struct CodeVerifier(pub(super) SecretText);
 
 impl CodeVerifier {
-    /// Takes the text over; it is wiped when the value is dropped.
+    /// Takes ownership of the text. Dropping the verifier wipes the text.
     ///
     /// # Errors
-    /// [`InvalidCodeVerifier`] if the text is not 43 to 128 unreserved characters.
+    /// [`InvalidCodeVerifier`] if the text is not 43 to 128 letters, digits, `-`, `.`, `_` or `~`.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidCodeVerifier> {
         let text = SecretText::new(text);
         let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -65,7 +67,7 @@ impl CodeVerifier {
         if valid { Ok(Self(text)) } else { Err(InvalidCodeVerifier) }
     }
 
-    /// The text itself. The only way in: search for this name to find every use.
+    /// The verifier itself. No other method returns it: search for this name to find every use.
     pub fn expose_secret(&self) -> &str {
         self.0.expose()
     }
@@ -83,7 +85,8 @@ impl fmt::Display for InvalidCodeVerifier {
 
 impl std::error::Error for InvalidCodeVerifier {}
 
-/// `state` as it goes out: 43 random characters, and after a dot the data of the program's in base64url, if there is any.
+/// `state` as the URL carries it: 43 random characters. If the program adds data, a dot and the data in base64url
+/// follow.
 pub(crate) struct LoginState {
     random: RandomText,
     /// The data in base64url with its dot, or nothing.
@@ -96,7 +99,7 @@ impl LoginState {
         Self { random, data: data.unwrap_or_default() }
     }
 
-    /// The text of a saved login, if it has the form of one.
+    /// Reads the text of a saved login; `None` if it does not have the form of a `state`.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         let (random, data) = text.split_at_checked(RANDOM_LENGTH)?;
         let state = Self { random: RandomText::from_saved(random)?, data: SecretText::from(data) };
@@ -131,7 +134,7 @@ impl PartialEq<str> for LoginState {
     }
 }
 
-/// How many characters 32 bytes fill in base64url.
+/// 32 bytes are 43 characters in base64url.
 const RANDOM_LENGTH: usize = 43;
 
 /// 32 random bytes as 43 characters of base64url: the form of `state`, verifier and challenge.
@@ -140,20 +143,20 @@ pub(crate) struct RandomText(SecretBytes<RANDOM_LENGTH>);
 impl RandomText {
     fn encode(bytes: &[u8]) -> Self {
         let mut text = SecretBytes([0; RANDOM_LENGTH]);
-        // 32 bytes always fill 43 characters.
+        // 32 bytes are always 43 characters.
         let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text.0);
         debug_assert_eq!(written, Ok(RANDOM_LENGTH));
         Self(text)
     }
 
-    /// The text of a saved login, if it has the form of one.
+    /// Reads the text of a saved login; `None` if it is not 43 characters of base64url.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         let valid = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if valid { Some(Self(SecretBytes(text.as_bytes().try_into().ok()?))) } else { None }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        // Only ASCII is ever put in.
+        // `encode` and `from_saved` put in only ASCII.
         std::str::from_utf8(&self.0.0).unwrap_or_default()
     }
 
@@ -169,7 +172,7 @@ mod tests {
 
     /// RFC 7636 §4.2.
     #[test]
-    fn rfc_7636_appendix_b_the_challenge_of_the_example() {
+    fn rfc_7636_appendix_b_the_example_has_its_challenge() {
         let verifier = RandomText::from_saved("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
         assert_eq!(verifier.s256_challenge().as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
@@ -187,8 +190,8 @@ mod tests {
 
     /// RFC 6749 §10.10, RUSTSEC-2024-0343.
     #[test]
-    fn entropy_is_used_whole() {
-        // Each byte of the 64 changes what comes out.
+    fn every_byte_of_the_entropy_is_used() {
+        // Each of the 64 bytes changes `state` or the verifier.
         let text_of = |bytes: [u8; 64]| Entropy::from(bytes).into_texts().map(|text| text.as_str().to_owned());
         let base = text_of([0; 64]);
         for position in 0..64 {
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_must_have_the_form_of_what_was_made() {
+    fn a_saved_text_must_be_43_characters_of_base64url() {
         for text in ["", "short", &"a".repeat(44), &"a ".repeat(22)[..43], &"é".repeat(22)[..42]] {
             assert!(RandomText::from_saved(text).is_none(), "{text}");
         }

@@ -9,7 +9,8 @@ use crate::round_trip::Call;
 use crate::token::{RefreshToken, Tokens};
 
 impl Client {
-    /// Step 3: exchanges a code for tokens. Use a code for one exchange only; see [`AuthorizationCode`].
+    /// Step 3: exchanges a code for tokens (RFC 6749 §4.1.3). Use a code for one exchange only; see
+    /// [`AuthorizationCode`].
     pub fn exchange(&self, code: &AuthorizationCode) -> Call<Tokens> {
         let registration = self.registration();
         let (verifier_name, verifier) = match &code.verifier {
@@ -36,11 +37,13 @@ impl Client {
         self.post_for_tokens(Operation::Exchange, form)
     }
 
-    /// Step 4: exchanges a refresh token for a new pair. **The previous access and refresh token are dead from the
-    /// moment the server answers**, so one byte sent is enough to be in doubt: keep the refresh token until the new
-    /// pair is safe on disk, and let one caller refresh at a time.
+    /// Step 4: exchanges a refresh token for a new pair (RFC 6749 §6).
     ///
-    /// No scope is ever asked for: the new pair has those of the grant (RFC 6749 §6 allows no more).
+    /// **The server revokes the previous access token and refresh token when it handles the request**, perhaps before
+    /// its response arrives. So keep the refresh token until the new pair is stored, and let only one caller refresh at
+    /// a time.
+    ///
+    /// The request has no `scope`: the new pair has the scopes of the grant, and RFC 6749 §6 allows no more.
     pub fn refresh(&self, refresh_token: &RefreshToken) -> Call<Tokens> {
         let registration = self.registration();
         let form = [

@@ -1,7 +1,7 @@
-//! Steps 1 and 2: the browser goes out to the consent dialog and comes back with a code.
+//! Step 1: the browser goes to the consent dialog (RFC 6749 §4.1.1).
 //!
-//! `state` is required here (RFC 6749 §10.12): Restream does not document PKCE (RFC 7636), so PKCE, on by default,
-//! is offered beside it and not relied upon (RFC 9700 §2.1). A code is only reachable through a checked callback.
+//! Every login has a `state` (RFC 6749 §10.12). PKCE (RFC 7636) is on by default too, but is not the only protection:
+//! Restream does not document PKCE, so its server may ignore it (RFC 9700 §2.1 and §2.1.1).
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::secret::SecretText;
 use crate::token::{Scope, Scopes};
 
 impl Client {
-    /// Begins a login: `state`, PKCE, and the URL to open in the user's browser.
+    /// Begins a login: makes `state`, the PKCE verifier, and the URL to open in the user's browser (RFC 6749 §4.1.1).
     ///
     /// ```
     /// use restream_oauth_core::{Client, Entropy};
@@ -25,7 +25,7 @@ impl Client {
     /// let mut login = client.login(Entropy::from(random_64_bytes()));
     /// assert!(login.url().as_str().starts_with("https://api.restream.io/login?response_type=code&client_id=id&"));
     ///
-    /// let state = login.state(); // comes back with the browser
+    /// let state = login.state(); // the browser brings it back
     /// let came_back = format!("https://app.example/callback?code=4f1a&state={}", state.expose_secret());
     /// let code = login.read_callback(&came_back)?;
     /// let call = client.exchange(&code);
@@ -35,10 +35,11 @@ impl Client {
         self.begin(entropy, &LoginOptions::default())
     }
 
-    /// As [`login`](Self::login), with scopes, further query parameters, or without PKCE.
+    /// Like [`login`](Self::login), with [options](LoginOptions): scopes, more query parameters, data inside `state`,
+    /// or no PKCE.
     ///
     /// # Errors
-    /// [`ConfigError::Parameter`] if the query of the authorization URL has one of the parameters already.
+    /// [`ConfigError::Parameter`] if the query of the authorization URL already has one of the added parameters.
     pub fn login_with(&self, entropy: Entropy, options: &LoginOptions) -> Result<Login, ConfigError> {
         let query = uri::split(&self.endpoints().authorization).ok().and_then(|parts| parts.query);
         match options.names.iter().find(|known| uri::check_query(query, |name| name == known.as_str()).is_err()) {
@@ -80,10 +81,10 @@ impl Client {
     }
 }
 
-/// More than that belongs into a session of the program's own, in bytes.
+/// In bytes. Longer data belongs in a session of the program.
 const LONGEST_STATE_DATA: usize = 1024;
 
-/// What a login asks for besides the defaults.
+/// Options of a login.
 ///
 /// ```
 /// use restream_oauth_core::Scope;
@@ -99,18 +100,19 @@ pub struct LoginOptions {
     without_pkce: bool,
     scopes: Scopes,
     names: Vec<String>,
-    /// The further parameters, encoded, each with its `&`.
+    /// The added parameters, encoded, each with a leading `&`.
     parameters: String,
     state_data: Option<String>,
 }
 
 impl LoginOptions {
-    /// The defaults: PKCE, no scopes (Restream then grants those of the application's settings).
+    /// The defaults: with PKCE, and without scopes. Restream then grants the scopes in the application's settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for scopes, beside those already asked for (RFC 6749 §3.3). None at all leaves the parameter out.
+    /// Asks for these scopes, in addition to those already in the options (RFC 6749 §3.3). Without any scope, the URL
+    /// has no `scope` parameter.
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.scopes.extend(scopes);
         self
@@ -119,7 +121,7 @@ impl LoginOptions {
     /// Adds a query parameter to the authorization URL.
     ///
     /// # Errors
-    /// [`ConfigError::Parameter`] if the name is empty, was added before, or is one that the flow sets itself.
+    /// [`ConfigError::Parameter`] if the name is empty, was added before, or belongs to the flow itself.
     pub fn parameter(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
         if name.is_empty() || is_reserved(name) || self.names.iter().any(|known| known == name) {
             return Err(ConfigError::Parameter { name: name.to_owned() });
@@ -132,12 +134,13 @@ impl LoginOptions {
         Ok(self)
     }
 
-    /// Sends data of the program's along with the browser, inside `state`, and gets it back with the code
-    /// ([`AuthorizationCode::state_data`](crate::AuthorizationCode::state_data)): where to lead the user afterwards, say.
-    /// The random part of `state` stays whole. Anyone who sees the URL can read the data, so it must be no secret.
+    /// Puts data of the program into `state`, such as the page to show after the login. It comes back with the code:
+    /// [`AuthorizationCode::state_data`](crate::AuthorizationCode::state_data).
+    ///
+    /// `state` keeps its full random part. Anyone who sees the URL can read the data, so it must not be secret.
     ///
     /// # Errors
-    /// [`ConfigError::StateData`] if the data is empty or longer than 1,024 bytes: a URL must stay short.
+    /// [`ConfigError::StateData`] if the data is empty, or longer than 1,024 bytes (a URL must stay short).
     ///
     /// ```
     /// use restream_oauth_core::{Client, Entropy, login::LoginOptions};
@@ -160,20 +163,22 @@ impl LoginOptions {
         Ok(self)
     }
 
-    /// Switches PKCE off, for a server that refuses it. `state` stays. An application that is registered without a
-    /// secret must not do without (RFC 9700 §2.1.1).
+    /// Switches PKCE off, for a server that refuses it. `state` stays on. An application that is registered without a
+    /// secret must keep PKCE (RFC 9700 §2.1.1).
     pub fn without_pkce(mut self) -> Self {
         self.without_pkce = true;
         self
     }
 }
 
-/// One login attempt, between the moment the browser leaves and the moment it comes back.
+/// One login attempt, from the moment the browser leaves until it comes back.
 ///
-/// It holds `state`, the PKCE verifier, and which client it belongs to. Keep it bound to the browser that was sent
-/// away (a session cookie), for ten minutes at most. A web application saves it ([`to_saved`](Self::to_saved)) under
-/// its [`state`](Self::state), finds it again with [`state_of`], and deletes it when a callback was accepted: a
-/// restored copy cannot know that another was used.
+/// It holds `state`, the PKCE verifier, and the client it belongs to. Bind it to the browser that you redirected (for
+/// example with a session cookie), and discard it after ten minutes.
+///
+/// A web application saves the login ([`to_saved`](Self::to_saved)) under its [`state`](Self::state), finds it again
+/// with [`state_of`](crate::login::state_of), and deletes it as soon as it has accepted a callback: a restored copy
+/// does not know that another copy has accepted one.
 pub struct Login {
     pub(crate) registration: Arc<Registration>,
     pub(crate) url: AuthorizationUrl,
@@ -205,11 +210,11 @@ impl fmt::Debug for Login {
     }
 }
 
-/// The URL to open in the user's browser. It holds `state`, so `Debug` is redacted and there is no `Display`.
+/// The URL to open in the user's browser. It contains `state`, so `Debug` is redacted, and there is no `Display`.
 pub struct AuthorizationUrl(pub(crate) SecretText);
 
 impl AuthorizationUrl {
-    /// The URL. Open it in a browser; do not log it.
+    /// The URL as text. Open it in a browser; do not log it.
     pub fn as_str(&self) -> &str {
         self.0.expose()
     }

@@ -1,4 +1,4 @@
-//! `GET /v2/user/profile`: whose token is this, and is it alive?
+//! The profile call (`GET /v2/user/profile`): who granted the access token, and is the token still valid?
 
 use crate::client::Client;
 use crate::encoding::json::{self, Value};
@@ -8,10 +8,10 @@ use crate::token::{AccessToken, BearerError};
 use std::fmt;
 
 impl Client {
-    /// Asks for the profile of the user who granted the access token (`GET /v2/user/profile`).
+    /// Fetches the profile of the user who granted the access token (`GET /v2/user/profile`).
     ///
     /// # Errors
-    /// [`BearerError`] if the token cannot be used as a bearer token.
+    /// [`BearerError`] if the token cannot be used as a bearer token (RFC 6750 §2.1).
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -20,8 +20,8 @@ impl Client {
     /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
     /// let (request, reader) = client.profile(&AccessToken::new("2a40"))?.into_parts(SystemTime::UNIX_EPOCH);
     /// assert_eq!(request.headers()["authorization"], "Bearer 2a40");
-    /// let answer = http::Response::new(r#"{"id":7,"username":"streamer","email":"streamer@example.com"}"#);
-    /// assert_eq!(reader.read(answer)?.id(), "7");
+    /// let response = http::Response::new(r#"{"id":7,"username":"streamer","email":"streamer@example.com"}"#);
+    /// assert_eq!(reader.read(response)?.id(), "7");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn profile(&self, access_token: &AccessToken) -> Result<Call<Profile>, BearerError> {
@@ -30,7 +30,7 @@ impl Client {
     }
 }
 
-/// A user of Restream.
+/// The profile of a Restream user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Profile {
     id: String,
@@ -44,23 +44,23 @@ impl Profile {
         Self { id, username, email }
     }
 
-    /// The user's identifier, as text whether the server sent a number or a string.
+    /// The user's identifier, as text. The server may send a number or a string.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The user's name.
+    /// The user's name; `None` if the response has none.
     pub fn username(&self) -> Option<&str> {
         self.username.as_deref()
     }
 
-    /// The user's mail address.
+    /// The user's e-mail address; `None` if the response has none.
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 }
 
-/// Nothing of it: logs are not the place for who somebody is, and the server may have repeated a secret in it.
+/// Shows nothing: personal data does not belong in logs, and the server may have repeated a secret in the profile.
 impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Profile(redacted)")

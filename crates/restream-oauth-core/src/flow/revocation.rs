@@ -1,8 +1,8 @@
 //! Step 5: revocation (RFC 7009).
 //!
-//! Restream's takes no client authentication, always answers 200 with an empty body, and kills both tokens of the
-//! pair, whichever was sent. Only a 200, or a 204 of other servers, means revoked: after a 503 the token still exists
-//! (RFC 7009 §2.2.1).
+//! Restream's endpoint requires no client authentication, always responds 200 with an empty body, and revokes both
+//! tokens of the pair, whichever of them the request sends. Only 200 (or 204, from other servers) means that the tokens
+//! are revoked: after a 503 the token still exists (RFC 7009 §2.2.1).
 
 use http::StatusCode;
 
@@ -14,7 +14,8 @@ use crate::round_trip::{Call, Received};
 use crate::token::RevocableToken;
 
 impl Client {
-    /// Step 5: revokes an access or refresh token, and says which of both it is (`token_type_hint`, RFC 7009 §2.1).
+    /// Step 5: revokes an access token or a refresh token. The request says which of the two it is (`token_type_hint`,
+    /// RFC 7009 §2.1).
     ///
     /// ```
     /// use restream_oauth_core::{Client, RefreshToken};
@@ -29,7 +30,8 @@ impl Client {
         self.revoke_with(token, RevocationOptions::new())
     }
 
-    /// As [`revoke`](Self::revoke), for servers that want the request otherwise than Restream documents it.
+    /// Like [`revoke`](Self::revoke), with [options](RevocationOptions) for servers that expect another request than
+    /// Restream does.
     ///
     /// ```
     /// use restream_oauth_core::config::RevocationOptions;
@@ -61,7 +63,7 @@ impl Client {
     }
 }
 
-/// What a revocation sends besides the defaults.
+/// Options of a revocation.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "options do nothing until they are given to Client::revoke_with"]
 pub struct RevocationOptions {
@@ -70,7 +72,7 @@ pub struct RevocationOptions {
 }
 
 impl RevocationOptions {
-    /// The defaults: the hint, and no client authentication.
+    /// The defaults: with `token_type_hint`, and without client authentication.
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,20 +83,21 @@ impl RevocationOptions {
         self
     }
 
-    /// Sends the client authentication that exchange and refresh carry (RFC 7009 §2.1).
+    /// Sends the same client authentication as code exchange and refresh (RFC 7009 §2.1).
     pub fn client_authentication(mut self) -> Self {
         self.client_authentication = true;
         self
     }
 }
 
-/// The server says that both tokens of the pair are dead, or never lived: forget them.
+/// The server confirmed that both tokens of the pair are invalid: forget them. It does not say whether they were valid
+/// before (RFC 7009 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revoked;
 
-/// RFC 7009 §2.2: the status says it all, and the body is ignored. Two bodies are not from an authorization server that
-/// revoked: an error, and a page, such as a captive portal's.
+/// By RFC 7009 §2.2 the status decides, and the body is ignored. There are two exceptions, because no authorization
+/// server sends them after a revocation: an error, and an HTML page, such as a captive portal's.
 fn read(received: Received<'_>) -> Result<Revoked, Error> {
     if !matches!(received.status(), Some(StatusCode::OK | StatusCode::NO_CONTENT)) {
         return Err(received.into_refusal());
@@ -107,7 +110,7 @@ fn read(received: Received<'_>) -> Result<Revoked, Error> {
     let whole = match body.first() {
         _ if received.is_cut() || received.is_encoded() => false,
         Some(b'<') => false,
-        // An object that is not whole may have become an error.
+        // An incomplete object may be the beginning of an error.
         Some(b'{') => json::members(body, |_, _| {}) == Shape::Complete,
         _ => true,
     };

@@ -1,7 +1,7 @@
-//! Reading the answer to a code exchange or a refresh: RFC 6749 §5.1 and Restream's camelCase twins.
+//! Parses the response to a code exchange or a refresh: the members of RFC 6749 §5.1, and Restream's camelCase twins.
 //!
-//! A rotated pair is never thrown away because something else is strange: whatever follows two whole tokens, or
-//! stands beside them, they are the result.
+//! If both tokens arrive whole, they are the result, whatever else is strange in the response: a rotated pair must
+//! never be lost.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::token::{
     AccessToken, MOST_FROM_SERVER, Oddities, Oddity, RefreshToken, Scopes, TokenType, Tokens, is_scope, words,
 };
 
-/// What Restream documents for access tokens.
+/// The lifetime that Restream documents for access tokens: an hour.
 const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
-/// What Restream documents for refresh tokens.
+/// The lifetime that Restream documents for refresh tokens: a year.
 const DOCUMENTED_REFRESH_LIFETIME: Duration = Duration::from_secs(31_536_000);
-/// The lifetimes that make sense, in seconds: up to ten years.
+/// The plausible lifetimes, in seconds: up to ten years.
 const LIFETIMES: RangeInclusive<u64> = 1..=10 * 31_536_000;
 
 pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
@@ -34,7 +34,7 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
         json::members_and_rest(text.as_bytes(), |key, value| members.take(key, value, text.wholly_utf8));
     let follows = match shape {
         Shape::Followed => true,
-        // What comes after the place where an object broke is read only if the object is known for a token answer.
+        // Text after a syntax error is read only if a token before the error shows that this is a token response.
         Shape::Broken => members.has_token(),
         Shape::Complete | Shape::Cut => false,
     };
@@ -49,7 +49,8 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
         (Some(access), Some(refresh)) => {
             return Ok(members.into_tokens(&received, &text, shape, access, Some(refresh)));
         }
-        // A server that gives no refresh token has not rotated; one that gives an unusable one has.
+        // A response without a refresh token means that the server did not rotate. A response to a refresh with an
+        // unusable refresh token means that it did.
         (Some(access), None) if is_whole && !(is_refresh && members.unusable_refresh_token) => {
             let sent = match received.question().operation {
                 Operation::Refresh => received.question().parameter("refresh_token").map(CleanText::into_owned),
@@ -70,14 +71,14 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
         _ => Malformed::NoAccessToken,
     };
     drop(text);
-    // Of a cut answer the rest may have held the pair, which counts more than an error beside it.
+    // The missing part of a truncated response may have held the pair, which counts more than an error next to it.
     if salvaged.is_none() && is_whole && !received.is_cut() && received.read_refusal().is_error() {
         return Err(received.into_refusal());
     }
     Err(received.into_unusable(reason, salvaged, shape))
 }
 
-/// The members that matter, as far as they are usable. Tokens, scopes and type stay raw until all is read.
+/// The members that are read, if their values are usable. Tokens, scopes and type stay raw until the end.
 #[derive(Default)]
 struct Members<'a> {
     access_token: Twins<Value<'a>>,
@@ -89,7 +90,7 @@ struct Members<'a> {
     server_expires: Twins<u64>,
     server_refresh_expires: Twins<u64>,
     error: bool,
-    /// A refresh token is there, but it is not usable text.
+    /// The response has a refresh token that is not usable text.
     unusable_refresh_token: bool,
     oddities: Oddities,
 }
@@ -103,8 +104,8 @@ impl<'a> Members<'a> {
         self.access_token.any().is_some() && self.refresh_token.any().is_some()
     }
 
-    /// Reads a token that follows the object, as if a server, or a proxy, had closed it too early. The tokens in the object
-    /// stay.
+    /// Reads tokens that follow the object: a server or a proxy may have closed the object too early. Tokens inside the
+    /// object take precedence.
     fn take_what_follows(&mut self, rest: &'a [u8], wholly_utf8: bool) {
         let (mut access_token, mut refresh_token) = (None, None);
         json::loose_strings(rest, |key, value| {
@@ -115,7 +116,7 @@ impl<'a> Members<'a> {
             };
             *token = value.and_then(|value| usable_token(value, wholly_utf8)).or(*token);
         });
-        // Behind an object that is something else, one token alone proves too little.
+        // If the object has no token, it may be something else. Then one token after it proves too little.
         if !self.has_token() && (access_token.is_none() || refresh_token.is_none()) {
             return;
         }
@@ -125,7 +126,7 @@ impl<'a> Members<'a> {
         if self.refresh_token.any().is_none() {
             self.refresh_token.snake = refresh_token;
         }
-        // Whatever names a refresh token shows that the server gave one.
+        // The name alone shows that the server sent a refresh token.
         let is_named = |name: &[u8]| rest.windows(name.len()).any(|bytes| bytes.eq_ignore_ascii_case(name));
         self.unusable_refresh_token |= is_named(b"refresh_token") || is_named(b"refreshToken");
     }
@@ -139,7 +140,7 @@ impl<'a> Members<'a> {
         };
         let mut refresh_token = |value: Value<'a>| {
             let usable = token(value);
-            // `false` is a way to write that there is none.
+            // `false` means that there is no refresh token.
             if usable.is_none() && value.holds_something() && value.boolean() != Some(false) {
                 self.unusable_refresh_token = true;
             }
@@ -157,7 +158,7 @@ impl<'a> Members<'a> {
             b"scopeJson" => self.scope.set_camel(usable_scopes(value, oddities), oddities),
             b"token_type" => self.token_type.set_snake(holding(value), oddities),
             b"tokenType" => self.token_type.set_camel(holding(value), oddities),
-            // The server's clock: kept for people, so strange values are no matter.
+            // Times by the server's clock only inform people, so a strange value does no harm.
             b"expires" => self.server_expires.snake = value.integer(),
             b"accessTokenExpiresEpoch" => self.server_expires.camel = value.integer(),
             b"refreshTokenExpiresEpoch" => self.server_refresh_expires.camel = value.integer(),
@@ -213,14 +214,14 @@ impl<'a> Members<'a> {
         let texts = [snake, camel].map(|value| value.and_then(Value::string).filter(|text| !text.trim().is_empty()));
         let differ = match &texts {
             [Some(snake), Some(camel)] => !snake.eq_ignore_ascii_case(camel),
-            // One of them holds something, but no text.
+            // Both twins are present, but only one is text.
             [Some(_), None] | [None, Some(_)] => snake.is_some() && camel.is_some(),
             [None, None] => false,
         };
         self.oddities.add_if(differ, Oddity::TwinsDiffer);
         match texts.into_iter().flatten().next() {
             None if self.token_type.any().is_none() => (TokenType::Bearer, Some(Oddity::TokenTypeMissing)),
-            // Not even text: it is not `Bearer`, whatever it is.
+            // A type that is not text is not `Bearer`.
             None => (TokenType::Other(Box::default()), Some(Oddity::TokenTypeUnknown)),
             Some(text) if text.eq_ignore_ascii_case("bearer") => (TokenType::Bearer, None),
             Some(text) => {
@@ -231,12 +232,12 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The tokens, twins included.
+    /// The tokens, including their twins.
     fn tokens(&self) -> impl Iterator<Item = Value<'a>> {
         [self.access_token, self.refresh_token].into_iter().flat_map(|twins| [twins.snake, twins.camel]).flatten()
     }
 
-    /// `scope` and `scopeJson` are spelled differently by design, so what they say is compared.
+    /// The scopes. `scope` is a string and `scopeJson` an array, so their scopes are compared, not their spelling.
     fn scopes(&mut self) -> Option<Scopes> {
         let value = self.scope.any()?;
         let plain = if value.is_plain_string() { Scopes::from_plain_list(value.written()) } else { None };
@@ -265,7 +266,7 @@ struct Twins<T> {
     camel: Option<T>,
 }
 
-/// For any `T`, so not derived.
+/// Not derived, because deriving would require `T: Default`.
 impl<T> Default for Twins<T> {
     fn default() -> Self {
         Self { snake: None, camel: None }
@@ -281,12 +282,12 @@ impl<T: Copy + Same> Twins<T> {
         replace(&mut self.camel, value, oddities);
     }
 
-    /// The `snake_case` one, else its twin.
+    /// The value of the `snake_case` member, or else of its camelCase twin.
     fn any(self) -> Option<T> {
         self.snake.or(self.camel)
     }
 
-    /// As [`any`](Self::any), and takes notice if they differ.
+    /// Like [`any`](Self::any), and records an oddity if the two differ.
     fn choose(self, oddities: &mut Oddities) -> Option<T> {
         if let (Some(snake), Some(camel)) = (self.snake, self.camel) {
             oddities.add_if(!snake.same(camel), Oddity::TwinsDiffer);
@@ -295,7 +296,7 @@ impl<T: Copy + Same> Twins<T> {
     }
 }
 
-/// The last value that holds something wins; one that holds nothing never replaces it.
+/// The last usable value wins. A value that is not usable (`None`) never replaces a usable one.
 fn replace<T: Copy + Same>(slot: &mut Option<T>, value: Option<T>, oddities: &mut Oddities) {
     let Some(value) = value else { return };
     if let Some(earlier) = slot.replace(value) {
@@ -303,7 +304,7 @@ fn replace<T: Copy + Same>(slot: &mut Option<T>, value: Option<T>, oddities: &mu
     }
 }
 
-/// Equal in meaning.
+/// Equality of meaning, not of spelling.
 trait Same {
     fn same(self, other: Self) -> bool;
 }
@@ -314,14 +315,15 @@ impl Same for u64 {
     }
 }
 
-/// By what a string says, by how anything else is written.
+/// Compares strings by their text, and anything else as written.
 impl Same for Value<'_> {
     fn same(self, other: Self) -> bool {
         self == other || self.string().is_some_and(|text| other.string().as_deref() == Some(&*text))
     }
 }
 
-/// A token is any text but none. In a body that is UTF-8, a plain string is.
+/// Any non-empty string is a usable token. If the whole body is valid UTF-8, a string without escapes needs no further
+/// check.
 fn usable_token(value: Value<'_>, wholly_utf8: bool) -> Option<Value<'_>> {
     let usable = (wholly_utf8 && value.is_plain_string() && !value.written().is_empty())
         || value.string().is_some_and(|text| !text.is_empty());
@@ -336,7 +338,7 @@ fn holding(value: Value<'_>) -> Option<Value<'_>> {
     value.holds_something().then_some(value)
 }
 
-/// Scopes of which at least one is one.
+/// Returns the value if at least one of its scopes is valid.
 fn usable_scopes<'a>(value: Value<'a>, oddities: &mut Oddities) -> Option<Value<'a>> {
     let mut usable = false;
     each_scope(value, |scope| {
@@ -347,7 +349,7 @@ fn usable_scopes<'a>(value: Value<'a>, oddities: &mut Oddities) -> Option<Value<
     usable.then_some(value)
 }
 
-/// A lifetime in seconds, from 1 to ten years, however it is spelled.
+/// A lifetime in seconds, from one second to ten years: an integer, or a spelling that [`whole_part`] reads.
 fn seconds(value: Value<'_>, oddities: &mut Oddities) -> Option<u64> {
     let plain = value.integer();
     let usable = plain
@@ -358,8 +360,9 @@ fn seconds(value: Value<'_>, oddities: &mut Oddities) -> Option<u64> {
     usable
 }
 
-/// The whole part of a number as JSON writes it (`1800`, `1800.0`, `1.8e3`); `None` if it is negative, no number, or
-/// beyond 64 bits. By digits: a float would be rounded, and reading one takes more code than all the rest of this.
+/// The whole part of a number in JSON's notation (`1800`, `1800.0`, `1.8e3`). `None` if the text is not a number, or
+/// the number is negative or does not fit 64 bits. Reads digit by digit: parsing as a float would round, and would add
+/// much code to the binary.
 fn whole_part(text: &str) -> Option<u64> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -367,7 +370,8 @@ fn whole_part(text: &str) -> Option<u64> {
     if whole.is_empty() || !digits().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // Where the point stands once the exponent has moved it. Within 20 digits of it a number fits 64 bits, or is 0.
+    // The position of the decimal point after the exponent has moved it. A large exponent does not make the loop long:
+    // a value other than 0 overflows after 20 digits, and a value of 0 ends the loop.
     let exponent: i64 = exponent.parse().ok()?;
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let mut value = 0_u64;
@@ -387,15 +391,15 @@ fn unix_time(seconds: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Hands out scopes, a string (separated by spaces, or by commas) or an array of strings, until told to stop; `None` for
-/// what is neither.
+/// Calls `go_on` with each scope of a string (separated by spaces or commas) or of an array of strings, until `go_on`
+/// returns false. A value that is not a string gives `None`.
 fn each_scope(value: Value<'_>, mut go_on: impl FnMut(Option<&[u8]>) -> bool) {
     let mut left = MOST_FROM_SERVER;
     let mut take = |scope: Option<&[u8]>| {
         left = left.saturating_sub(1);
         go_on(scope) && left > 0
     };
-    // Of a plain string each word counts by itself: bytes that are no text cost only the word that they stand in.
+    // A string without escapes is split as bytes, so that invalid UTF-8 costs only the word that contains it.
     let mut split = |value: Value<'_>| match value.string() {
         _ if value.is_plain_string() => words(value.written()).all(|word| take(Some(word))),
         Some(text) => words(text.as_bytes()).all(|word| take(Some(word))),
@@ -423,8 +427,8 @@ fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
     same && count == scopes.iter().count()
 }
 
-/// The documented way: an array of the same scopes in the same order. Compared as it is written, since it nearly always
-/// is.
+/// True for the documented form: an array of the same scopes in the same order. Compares the text as written, because
+/// it nearly always has this form.
 fn lists_in_order(array: &[u8], scopes: &[u8]) -> bool {
     let mut rest = array;
     let mut before = b'[';
@@ -449,7 +453,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_in_the_documented_order_is_known_as_it_is_written() {
+    fn a_list_in_the_documented_order_is_compared_as_written() {
         for array in [r#"["a","b.c"]"#, r#"[ "a" , "b.c" ]"#, "[\n  \"a\",\r\n\t\"b.c\"\n]"] {
             assert!(lists_in_order(array.as_bytes(), b"a b.c"), "{array}");
         }
@@ -467,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_part_of_a_number_is_read_by_its_digits() {
+    fn the_whole_part_of_a_number_is_read_digit_by_digit() {
         let cases = [
             ("3600", Some(3600)),
             ("0", Some(0)),
