@@ -1,4 +1,4 @@
-//! A registered application, and how a step of the flow becomes a [`Call`].
+//! A registered application, and how it turns a step of the flow into a [`Call`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::registration::{BasicEncoding, ConfigError, Credentials, Endpoints, JS
 use crate::round_trip::{Body, Call, Interpret, Question};
 use crate::secret::SecretText;
 
-/// A registered application. Cheap to clone; share it.
+/// A registered application (RFC 6749 §2). Clones are cheap and share one configuration.
 ///
-/// One method per step of the flow: [`login`](Self::login) (1 and 2), [`exchange`](Self::exchange) (3),
+/// Each step of the flow is one method: [`login`](Self::login) (1 and 2), [`exchange`](Self::exchange) (3),
 /// [`refresh`](Self::refresh) (4), [`revoke`](Self::revoke) (5), and [`profile`](Self::profile).
 ///
 /// ```
@@ -34,7 +34,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins with the application's client identifier. Without a secret it is a public client (RFC 6749 §2.1).
+    /// Starts a [`ClientBuilder`] with the application's client identifier. Without a secret, the application is a
+    /// public client (RFC 6749 §2.1).
     pub fn builder(client_id: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             client_id: client_id.into(),
@@ -50,12 +51,12 @@ impl Client {
         &self.registration.binding.client_id
     }
 
-    /// The redirect URI, byte for byte as it was given.
+    /// The redirect URI, byte for byte as the builder received it.
     pub fn redirect_uri(&self) -> &str {
         &self.registration.redirect_uri
     }
 
-    /// Where the authorization server answers.
+    /// The URLs of the authorization server and of the profile call.
     pub fn endpoints(&self) -> &Endpoints {
         &self.registration.endpoints
     }
@@ -64,7 +65,7 @@ impl Client {
         &self.registration
     }
 
-    /// A POST of a form to `endpoint`.
+    /// Posts a form to `endpoint`.
     #[inline]
     pub(crate) fn post<T, const N: usize>(
         &self,
@@ -83,7 +84,7 @@ impl Client {
         Call::new(request, question, interpret)
     }
 
-    /// A GET of `endpoint` with a bearer token.
+    /// Gets `endpoint` with a bearer token.
     pub(crate) fn get<T>(
         &self,
         operation: Operation,
@@ -113,10 +114,10 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An answer of this many bytes is read unless the builder says otherwise: 256 KiB.
+/// The default of [`ClientBuilder::body_limit`], in bytes: 256 KiB.
 const DEFAULT_BODY_LIMIT: usize = 256 * 1024;
 
-/// Builds a [`Client`]: the only place where configuration is checked.
+/// Builds a [`Client`]. Only [`build`](Self::build) checks the configuration.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until build() is called"]
 pub struct ClientBuilder {
@@ -128,46 +129,46 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// The client secret, sent in a Basic header: the way that Restream recommends.
+    /// Sets the client secret, which is sent in a Basic header (RFC 6749 §2.3.1). Restream recommends this.
     pub fn secret(self, secret: impl Into<String>) -> Self {
         self.secret_encoded(secret, BasicEncoding::Form)
     }
 
-    /// The client secret, sent in a Basic header with the given encoding.
+    /// Sets the client secret, which is sent in a Basic header with this encoding.
     pub fn secret_encoded(mut self, secret: impl Into<String>, encoding: BasicEncoding) -> Self {
         self.credentials = Credentials::Basic { secret: SecretText::new(secret), encoding };
         self
     }
 
-    /// The client secret, sent with the identifier in the form body (RFC 6749 §2.3.1).
+    /// Sets the client secret, which is sent with the client identifier in the form body (RFC 6749 §2.3.1).
     pub fn secret_in_body(mut self, secret: impl Into<String>) -> Self {
         self.credentials = Credentials::Body { secret: SecretText::new(secret) };
         self
     }
 
-    /// One of the redirect URIs that are registered for the application. Required.
+    /// Sets the redirect URI: one of those that are registered for the application. Required.
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uri = redirect_uri.into();
         self
     }
 
-    /// Other endpoints than Restream's.
+    /// Sets other endpoints than Restream's.
     pub fn endpoints(mut self, endpoints: Endpoints) -> Self {
         self.endpoints = endpoints;
         self
     }
 
-    /// The longest answer that is read, in bytes, up to 16 MiB; 256 KiB unless set. To collect an answer takes this much
-    /// memory and 64 KiB.
+    /// Sets the longest response body that is read, in bytes: from 1 byte to 16 MiB, by default 256 KiB. Collecting a
+    /// response takes at most this much memory plus 64 KiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Checks everything.
+    /// Checks the configuration, and builds the client.
     ///
     /// # Errors
-    /// [`ConfigError`] names the value that cannot be used, and why.
+    /// [`ConfigError`] names the value that cannot be used, and says why.
     ///
     /// ```
     /// use restream_oauth_core::Client;
@@ -183,7 +184,7 @@ impl ClientBuilder {
     }
 }
 
-/// The redirect URI is not checked yet: it may hold what should not be seen.
+/// Shows no query and no user information of a URI: the URIs are not checked yet, and may hold secrets.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { client_id, credentials, redirect_uri, endpoints, body_limit } = self;
@@ -213,7 +214,7 @@ mod tests {
 
     /// RUSTSEC-2024-0008.
     #[test]
-    fn wrong_identifiers_and_secrets_are_refused_with_the_reason() {
+    fn invalid_identifiers_and_secrets_are_refused_with_the_reason() {
         let cases = [
             ("", TextProblem::Empty),
             ("a\n", TextProblem::Control),
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_no_bytes_or_of_too_many_is_refused() {
+    fn a_body_limit_of_zero_or_above_16_mib_is_refused() {
         for limit in [0, LARGEST_BODY_LIMIT + 1, usize::MAX] {
             assert_eq!(refusal(builder().body_limit(limit)), ConfigError::BodyLimit);
         }
@@ -284,7 +285,7 @@ mod tests {
     fn debug_shows_no_secret() {
         let shown = format!("{:?} {:?}", builder().secret("hunter2"), builder().secret("hunter2").build());
         assert!(!shown.contains("hunter2"), "{shown}");
-        // Not even where none belongs, before it is refused.
+        // Not even a secret in a URI that `build` is going to refuse.
         let astray = "https://user:hunter2@a.example/b?client_secret=hunter2#hunter2";
         let endpoints = Endpoints { token: astray.into(), ..Endpoints::restream() };
         let shown = format!("{:?}", builder().redirect_uri(astray).endpoints(endpoints));

@@ -1,5 +1,5 @@
-//! A checked application: what never changes between calls (URIs, header values, the constant part of each body) is
-//! computed once.
+//! Checks the configuration of an application, and computes once what is the same in every call: URIs, header values,
+//! and the constant part of each body.
 
 mod config_error;
 mod credentials;
@@ -26,14 +26,14 @@ pub(crate) use credentials::Credentials;
 pub use endpoints::Endpoints;
 pub(crate) use parameters::is_reserved;
 
-/// The longest client identifier and the longest secret, in bytes. Servers take headers of 8 KiB.
+/// The longest client identifier and the longest client secret, in bytes. Servers commonly accept headers of 8 KiB.
 const LONGEST_CREDENTIAL: usize = 4096;
-/// No answer needs more, in bytes: 16 MiB.
+/// The largest body limit, in bytes: 16 MiB. No response needs more.
 pub(crate) const LARGEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// A checked registration and what is computed from it.
+/// A checked configuration, and the values computed from it.
 pub(crate) struct Registration {
-    /// Who the tokens of this client belong to.
+    /// The client and the server that the tokens of this client belong to.
     pub(crate) binding: Arc<Binding>,
     pub(crate) credentials: Credentials,
     pub(crate) redirect_uri: Arc<str>,
@@ -42,20 +42,21 @@ pub(crate) struct Registration {
     pub(crate) token_uri: Uri,
     pub(crate) revocation_uri: Uri,
     pub(crate) profile_uri: Uri,
-    /// The authorization URL up to and with `&state=`.
+    /// The authorization URL up to and including `&state=`.
     pub(crate) authorization_prefix: String,
     pub(crate) basic: Option<HeaderValue>,
-    /// The exchange's form up to and with `&code=`.
+    /// The form of the code exchange up to and including `&code=`.
     pub(crate) exchange_prefix: String,
-    /// The client authentication of the form, or nothing.
+    /// The client authentication in the form; empty if the form has none.
     pub(crate) form_suffix: SecretText,
-    /// The headers of requests with client authentication, and of those without.
+    /// The headers of requests with client authentication.
     pub(crate) token_headers: HeaderMap,
+    /// The headers of requests without client authentication.
     pub(crate) revocation_headers: HeaderMap,
 }
 
 impl Registration {
-    /// Checks everything, and computes what never changes.
+    /// Checks the configuration, and computes the values that are the same in every call.
     pub(crate) fn check(
         client_id: String,
         credentials: Credentials,
@@ -130,7 +131,8 @@ fn check_client_id(client_id: &str, credentials: &Credentials) -> Result<(), Tex
         _ if client_id.len() > LONGEST_CREDENTIAL => Err(TextProblem::TooLong),
         _ if client_id.contains(char::is_control) => Err(TextProblem::Control),
         _ if client_id.contains(is_invisible) => Err(TextProblem::Invisible),
-        // RFC 6749 appendix A.1 allows a space. One at an end was copied along, and one beyond ASCII was not meant.
+        // RFC 6749 appendix A.1 allows a space. A space at either end was copied by accident, and no identifier has a
+        // space outside ASCII.
         _ if client_id.trim() != client_id || client_id.contains(is_other_space) => Err(TextProblem::Space),
         _ if client_id.contains(['"', '\'', '`']) => Err(TextProblem::Quote),
         _ if raw && client_id.as_bytes().contains(&b':') => Err(TextProblem::Colon),

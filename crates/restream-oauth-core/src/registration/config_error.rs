@@ -4,31 +4,32 @@ use std::fmt;
 
 use crate::encoding::uri::UriProblem;
 
-/// A value of the configuration that cannot be used, and why. It never prints the value.
+/// A value of the configuration that cannot be used, and why. Its `Display` and `Debug` never print an identifier, a
+/// secret or a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The client identifier.
+    /// The client identifier cannot be used.
     ClientId(TextProblem),
-    /// The client secret.
+    /// The client secret cannot be used.
     ClientSecret(TextProblem),
-    /// The redirect URI.
+    /// The redirect URI cannot be used.
     RedirectUri(UriProblem),
-    /// One of the endpoints: `authorization`, `token`, `revocation` or `profile`.
+    /// The URL of an endpoint cannot be used.
     Endpoint {
-        /// Which one.
+        /// The endpoint: `authorization`, `token`, `revocation` or `profile`.
         name: &'static str,
-        /// Why.
+        /// The reason.
         problem: UriProblem,
     },
-    /// The limit of an answer's length is zero, or more than 16 MiB.
+    /// The limit of a response body is zero, or more than 16 MiB.
     BodyLimit,
-    /// The data that `state` should carry is empty, or longer than 1,024 bytes.
+    /// The data for `state` is empty, or longer than 1,024 bytes.
     StateData,
-    /// A further parameter of the authorization URL is empty, doubled, or one that the flow sets itself
-    /// (RFC 6749 §3.1: none may come twice).
+    /// The name of an added parameter of the authorization URL is empty, is already in the URL, or belongs to the flow
+    /// itself. No parameter may be repeated (RFC 6749 §3.1).
     Parameter {
-        /// Its name.
+        /// The name of the parameter.
         name: String,
     },
 }
@@ -52,23 +53,25 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Why an identifier or a secret was refused.
+/// Why a client identifier or a client secret cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TextProblem {
-    /// Nothing was given.
+    /// The text is empty.
     Empty,
-    /// A control character, such as a line break that was copied along.
+    /// The text holds a control character, such as a line break that was copied by accident.
     Control,
-    /// A space at either end, or in an identifier one beyond ASCII.
+    /// The text has a space at either end; or the identifier holds a space character outside ASCII.
     Space,
-    /// A quote in an identifier.
+    /// The identifier holds a quote.
     Quote,
-    /// A colon in an identifier that is sent with [`BasicEncoding::Raw`]: the server could not tell where it ends.
+    /// The identifier holds a colon, and is sent with [`BasicEncoding::Raw`](crate::config::BasicEncoding::Raw): the
+    /// server could not tell where the identifier ends.
     Colon,
-    /// A character that cannot be seen, such as a zero-width space or a byte order mark that was copied along.
+    /// The text holds an invisible character, such as a zero-width space or a byte order mark that was copied by
+    /// accident.
     Invisible,
-    /// Longer than 4,096 bytes.
+    /// The text is longer than 4,096 bytes.
     TooLong,
 }
 

@@ -1,5 +1,5 @@
-//! Client authentication (RFC 6749 §2.3): Basic header, form body, or none at all. One method per request, never
-//! a secret in a URI.
+//! Client authentication (RFC 6749 §2.3): in a Basic header, in the form body, or none for a public client. A request
+//! uses one method only, and no URI contains a secret.
 
 use std::fmt;
 
@@ -8,16 +8,17 @@ use http::HeaderValue;
 use crate::encoding::form::{self, Piece, Space};
 use crate::secret::{SecretText, sensitive_header};
 
-/// How identifier and secret are written into the Basic header.
+/// How the client identifier and the client secret are encoded in the Basic header.
 ///
-/// For letters, digits, `.`, `_` and `-`, which Restream's identifiers and secrets consist of, both are the same.
+/// Restream's identifiers and secrets consist of letters, digits, `.`, `_` and `-`. For these both encodings are the
+/// same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasicEncoding {
-    /// Percent-encoded first, as RFC 6749 §2.3.1 asks; a space becomes `%20`, which every decoder reads.
+    /// Form-encoded before base64, as RFC 6749 §2.3.1 requires. A space becomes `%20`, which every decoder reads.
     #[default]
     Form,
-    /// As they are: what `curl --user` sends, for servers that skip the decoding.
+    /// Not encoded before base64, like `curl --user`: for servers that do not decode the form encoding.
     Raw,
 }
 
@@ -47,7 +48,7 @@ impl Credentials {
         };
         let pair = form::assemble(pieces, Space::Percent);
         let pair = pair.expose().as_bytes();
-        // Four characters for three bytes begun.
+        // Base64 writes four characters for every three bytes, rounded up.
         let length = pair.len().div_ceil(3).saturating_mul(4).saturating_add("Basic ".len());
         let mut value = SecretText::with_capacity(length);
         value.push_str("Basic ");
@@ -55,7 +56,7 @@ impl Credentials {
         sensitive_header(value).map(|(value, _)| value)
     }
 
-    /// What the form body holds of the client, to be appended.
+    /// The client authentication in the form body, to be appended to the form.
     pub(crate) fn form_suffix(&self, client_id: &str) -> SecretText {
         let identifier = [Piece::Encoded("&client_id="), Piece::Plain(client_id)];
         match self {
@@ -111,13 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn both_encodings_agree_on_the_characters_of_restreams_credentials() {
+    fn both_encodings_are_the_same_for_the_characters_of_restreams_credentials() {
         let [form, raw] = [BasicEncoding::Form, BasicEncoding::Raw].map(|e| basic("Z_9.-", e).header("a-B_0."));
         assert_eq!(form, raw);
     }
 
     #[test]
-    fn the_body_holds_the_client_only_when_the_header_does_not() {
+    fn the_body_identifies_the_client_only_if_the_header_does_not() {
         let body = Credentials::Body { secret: SecretText::new("s &") };
         assert_eq!(body.form_suffix("i d").expose(), "&client_id=i+d&client_secret=s+%26");
         assert_eq!(body.header("id"), None);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_names_the_method_only() {
+    fn debug_shows_only_the_method() {
         assert_eq!(format!("{:?}", basic("hunter2", BasicEncoding::Raw)), "RawBasic(redacted)");
     }
 }

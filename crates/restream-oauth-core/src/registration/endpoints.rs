@@ -1,4 +1,4 @@
-//! Where the authorization server answers: Restream's URLs by default.
+//! The URLs of the authorization server and of the profile call: by default Restream's.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ const TOKEN: &str = "https://api.restream.io/oauth/token";
 const REVOCATION: &str = "https://api.restream.io/oauth/revoke";
 const PROFILE: &str = "https://api.restream.io/v2/user/profile";
 
-/// The four URLs of an authorization server and its profile call.
+/// The three URLs of an authorization server, and the URL of the profile call.
 ///
-/// They are checked when a [`Client`](crate::Client) is built: `https`, or `http` on a literal loopback address
-/// (`127.0.0.1`, `[::1]`) for development. A query that the authorization URL already has is kept (RFC 6749 §3.1).
+/// [`ClientBuilder::build`](crate::ClientBuilder::build) checks them. Each must be `https`, or for development `http`
+/// on a literal loopback address (`127.0.0.1`, `[::1]`). A query in the authorization URL is kept (RFC 6749 §3.1).
 ///
 /// ```
 /// use restream_oauth_core::Endpoints;
@@ -27,25 +27,25 @@ const PROFILE: &str = "https://api.restream.io/v2/user/profile";
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Step 1: where the browser is sent.
+    /// Step 1: the authorization endpoint, which the browser opens (RFC 6749 §3.1).
     pub authorization: String,
-    /// Steps 3 and 4: code exchange and refresh.
+    /// Steps 3 and 4: the token endpoint, for code exchange and refresh (RFC 6749 §3.2).
     pub token: String,
-    /// Step 5.
+    /// Step 5: the revocation endpoint (RFC 7009 §2).
     pub revocation: String,
     /// The profile call.
     pub profile: String,
 }
 
 impl Endpoints {
-    /// Restream's, as its developer site documents them.
+    /// Restream's URLs, as its developer site documents them.
     pub fn restream() -> Self {
         let [authorization, token, revocation, profile] =
             [AUTHORIZATION, TOKEN, REVOCATION, PROFILE].map(str::to_owned);
         Self { authorization, token, revocation, profile }
     }
 
-    /// Restream's paths at another base, such as a local sandbox. A `/` at the end of the base does not matter.
+    /// Restream's paths at another base URL, such as a local sandbox. A trailing `/` of the base URL is ignored.
     pub fn at(base_url: &str) -> Self {
         let base = base_url.trim_end_matches('/');
         Self {
@@ -57,7 +57,7 @@ impl Endpoints {
     }
 }
 
-/// Without what may hold a secret, though it should not: user information and query.
+/// Hides user information and queries: they should not hold a secret, but may.
 impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { authorization, token, revocation, profile } = self;
@@ -76,13 +76,13 @@ impl Default for Endpoints {
     }
 }
 
-/// A checked endpoint, ready for requests.
+/// Checks the URL of an endpoint, and parses it for requests.
 pub(crate) fn request_uri(name: &'static str, text: &str) -> Result<Uri, ConfigError> {
     let refuse = |problem| ConfigError::Endpoint { name, problem };
     let parts = uri::endpoint(text).map_err(refuse)?;
     uri::check_query(parts.query, is_reserved).map_err(refuse)?;
     Ok(match text {
-        // Cloned for each request, which costs nothing if the text is a constant.
+        // Each request clones the URI. Cloning is free if the text is a constant.
         TOKEN => Uri::from_static(TOKEN),
         REVOCATION => Uri::from_static(REVOCATION),
         PROFILE => Uri::from_static(PROFILE),
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn restreams_own_are_its_paths_at_its_base() {
+    fn restreams_endpoints_are_its_paths_at_its_base_url() {
         assert_eq!(Endpoints::restream(), Endpoints::at("https://api.restream.io"));
     }
 }
