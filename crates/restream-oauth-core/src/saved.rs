@@ -1,6 +1,8 @@
-//! The saved forms of tokens and of a login: versioned JSON documents that round-trip everything.
+//! The saved forms of a login, of tokens and of an answer: JSON documents with a version. Reading one back gives an
+//! equal value.
 //!
-//! Secret types have no `Serialize`, so that no derived logger or dump can write them; these are the only writers.
+//! Secret types do not implement `Serialize`, so that no derived logger or dump can write them. Only this module writes
+//! them.
 
 mod answer;
 mod document;

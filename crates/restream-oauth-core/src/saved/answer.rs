@@ -1,5 +1,5 @@
-//! The saved form of an answer that nobody has interpreted yet: after a refresh it may be the only copy of a grant, so it
-//! is safest on disk before anything reads it.
+//! The saved form of an answer that is not interpreted yet. After a refresh it may hold the only copy of the new pair,
+//! so a careful program writes it to disk before it interprets it.
 
 use http::{HeaderValue, StatusCode};
 
@@ -10,9 +10,11 @@ use crate::round_trip::{Answer, Head, Reader, RefusalHead, Restored};
 const ANSWER: Kind = Kind { name: "answer", newest: "1" };
 
 impl<T> Answer<T> {
-    /// The saved form: one line of JSON that [`Reader::restore_answer`] reads. It holds all that matters to
-    /// [`interpret`](Self::interpret): status, headers, body, how the answer ended, and when the request was sent; and by a
-    /// hash which credential was sent. The source of a failure is left out.
+    /// Writes the saved form: one line of JSON that [`Reader::restore_answer`] reads.
+    ///
+    /// The document holds everything that [`interpret`](Self::interpret) needs: the status, the headers that matter,
+    /// the body, how the response ended, and when the request was sent. It identifies the credential of the request by
+    /// a hash. It does not hold the source of a failure.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -27,10 +29,10 @@ impl<T> Answer<T> {
     /// let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
     /// let refresh_token = RefreshToken::new("r0");
     /// let (request, reader) = client.refresh(&refresh_token).into_parts(SystemTime::UNIX_EPOCH);
-    /// let answer = send(reader); // from an adapter's `receive`
-    /// let spooled = answer.to_saved(); // write it to disk, and sync
+    /// let answer = send(reader); // with an adapter: its `receive`
+    /// let spooled = answer.to_saved(); // write this to disk, and sync
     ///
-    /// // After a crash: a call that is built from the same refresh token reads the answer.
+    /// // After a crash, a call with the same refresh token restores the answer.
     /// let (_, reader) = client.refresh(&refresh_token).into_parts(SystemTime::UNIX_EPOCH);
     /// let tokens = reader.restore_answer(spooled.expose_secret())?.interpret()?;
     /// assert_eq!(tokens.access_token().expose_secret(), "a1");
@@ -41,7 +43,7 @@ impl<T> Answer<T> {
         let body = self.expose_body();
         let refusal = arrival.head.as_ref().and_then(|head| head.refusal.as_deref());
         let challenges = refusal.map(joined).unwrap_or_default();
-        // Base64 takes four bytes for three that are begun.
+        // Base64 writes four bytes for every three, rounded up.
         let room = body.len().saturating_add(challenges.len()).div_ceil(3).saturating_mul(4).saturating_add(8);
         let mut writer = Writer::with_room(&ANSWER, ANSWER.newest, room);
         writer.text("call", &arrival.question.fingerprint());
@@ -76,11 +78,11 @@ impl<T> Answer<T> {
 }
 
 impl<T> Reader<T> {
-    /// Restores an answer that [`Answer::to_saved`] wrote. The reader must be that of a call to the same step with the same
-    /// credential; what else was fed to it is dropped.
+    /// Restores an answer that [`Answer::to_saved`] wrote. The reader must come from a call of the same step with the
+    /// same credential. Anything that was fed to the reader before is dropped.
     ///
     /// # Errors
-    /// [`SavedError`] if the document is no saved answer, is damaged, or is the answer to another call.
+    /// [`SavedError`] if the document is not a saved answer, is damaged, or belongs to another call.
     pub fn restore_answer(self, document: impl AsRef<[u8]>) -> Result<Answer<T>, SavedError> {
         let document = Document::read(document.as_ref(), &ANSWER)?;
         if *document.text("call")? != *self.question().fingerprint() {
@@ -123,7 +125,7 @@ fn read_head(document: &Document<'_>) -> Result<Option<Head>, SavedError> {
     }))
 }
 
-/// The lines of a header, each with a line feed behind it, which no header value holds.
+/// The values of a header, each followed by a line feed. No header value contains a line feed.
 fn joined(refusal: &RefusalHead) -> Vec<u8> {
     refusal.challenges.iter().flat_map(|line| line.as_bytes().iter().chain(b"\n")).copied().collect()
 }

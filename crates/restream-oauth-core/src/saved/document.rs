@@ -1,4 +1,4 @@
-//! One line of JSON, written into wiped memory and read back.
+//! A saved document: one line of JSON, written into memory that is wiped, and read back.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use crate::encoding::uri::Place;
 use crate::secret::{CleanText, SecretText, secret_type};
 
 secret_type! {
-    /// A saved document: it holds secrets. Write it where only its user can read it (mode 0600).
+    /// A saved document. It holds secrets: write it to a file that only its owner can read (mode 0600).
     Saved
 }
 
@@ -20,31 +20,31 @@ secret_type! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SavedError {
-    /// It is not a JSON object: empty, cut, or something else.
+    /// The document is not a whole JSON object: it is empty, truncated, or something else.
     NotJson,
-    /// It is UTF-16, which some editors and shells write; expected UTF-8.
+    /// Expected UTF-8, got UTF-16, which some editors and shells write.
     Utf16,
-    /// It is JSON, but not a document of this library, or one of another kind.
+    /// The document is JSON, but was not written by this library, or is of another kind.
     OtherKind {
-        /// What was expected: `tokens`, `login` or `answer`.
+        /// The expected kind: `tokens`, `login` or `answer`.
         expected: &'static str,
     },
-    /// It was written by a newer version of this library.
+    /// A newer version of this library wrote the document.
     UnknownVersion,
-    /// A member is missing or holds what it cannot hold.
+    /// This member is missing, or has a value that this library never writes.
     Damaged(&'static str),
-    /// A login of another client: this member differs.
+    /// The saved login belongs to another client: this member differs.
     OtherClient(&'static str),
-    /// An answer to another call: another step, or another credential.
+    /// The saved answer belongs to another call: another step, or another credential.
     OtherCall,
     /// The tokens belong to another client.
     TokensOfOtherClient {
-        /// Its identifier.
+        /// The identifier of that client.
         client_id: Box<str>,
     },
     /// The tokens belong to another authorization server.
     TokensOfOtherServer {
-        /// The URL of its token endpoint.
+        /// The URL of that server's token endpoint.
         token_endpoint: Box<str>,
     },
 }
@@ -75,23 +75,23 @@ impl fmt::Display for SavedError {
 
 impl std::error::Error for SavedError {}
 
-/// A kind of saved document, and the newest version of it that this library writes.
+/// A kind of saved document, and the newest version of this kind.
 pub(super) struct Kind {
     pub(super) name: &'static str,
     pub(super) newest: &'static str,
 }
 
-/// Writes one JSON object into wiped memory that never grows.
+/// Writes one JSON object. Its memory is wiped when dropped, and never grows.
 pub(super) struct Writer(SecretText);
 
 impl Writer {
-    /// `texts` is the length in bytes of all text that need not be small.
+    /// `texts` is the total length, in bytes, of the texts that may be long.
     pub(super) fn new(kind: &Kind, version: &str, texts: usize) -> Self {
-        // A byte takes six when it is escaped.
+        // An escaped byte takes up to six bytes.
         Self::with_room(kind, version, texts.saturating_mul(6))
     }
 
-    /// `bytes` is the room for all values that need not be small.
+    /// `bytes` is the room for the values that may be long.
     pub(super) fn with_room(kind: &Kind, version: &str, bytes: usize) -> Self {
         const SMALL: usize = 4096;
         let mut out = SecretText::with_capacity(bytes.saturating_add(SMALL));
@@ -115,7 +115,8 @@ impl Writer {
         self.raw(name, &number.to_string());
     }
 
-    /// Unix seconds with nine digits of fraction, as text, so that no JSON tool rounds it; negative before 1970.
+    /// Writes a time as Unix seconds with nine digits of fraction; negative before 1970. It is a string, so that no
+    /// JSON tool rounds it.
     pub(super) fn time(&mut self, name: &str, time: SystemTime) {
         let (sign, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(distance) => ("", distance),
@@ -124,7 +125,7 @@ impl Writer {
         self.text(name, &format!("{sign}{}.{:09}", distance.as_secs(), distance.subsec_nanos()));
     }
 
-    /// Bytes of any kind, in base64.
+    /// Writes bytes in base64.
     pub(super) fn base64(&mut self, name: &str, bytes: &[u8]) {
         self.name(name);
         self.0.push('"');
@@ -151,7 +152,7 @@ impl Writer {
     }
 }
 
-/// The members of all kinds of documents.
+/// The names of the members of every kind of document.
 const MEMBERS: [&str; 32] = [
     "version",
     "kind",
@@ -190,7 +191,7 @@ const MEMBERS: [&str; 32] = [
 /// A saved document, split into its members.
 pub(super) struct Document<'a> {
     pub(super) version: &'a str,
-    /// One place for each of [`MEMBERS`].
+    /// The value of each of [`MEMBERS`], in the same order.
     members: [Option<Value<'a>>; MEMBERS.len()],
 }
 
@@ -202,7 +203,7 @@ impl<'a> Document<'a> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let mut document = Self { version: "", members: [None; MEMBERS.len()] };
         let shape = json::members(bytes, |key, value| {
-            // Memory for what is known only.
+            // Stores known members only, so that memory stays bounded.
             let places = MEMBERS.iter().zip(&mut document.members);
             if let Some((_, place)) = places.into_iter().find(|(name, _)| name.as_bytes() == key) {
                 *place = Some(value);
@@ -222,7 +223,7 @@ impl<'a> Document<'a> {
         let version = self.get("version").filter(|version| version.is_whole()).map(Value::written);
         let version = version.and_then(|digits| std::str::from_utf8(digits).ok()).filter(|digits| *digits != "0");
         let version = version.ok_or(SavedError::Damaged("version"))?;
-        // Versions are small numbers: as many digits, and in their order.
+        // Versions are small numbers: two of equal length compare as text in the same order as numbers.
         let is_known = version.len() == expected.newest.len() && version <= expected.newest;
         if is_known { Ok(version) } else { Err(SavedError::UnknownVersion) }
     }
@@ -243,7 +244,7 @@ impl<'a> Document<'a> {
         self.optional_token(name)?.ok_or(SavedError::Damaged(name))
     }
 
-    /// No token is empty.
+    /// A token, if the member exists. An empty token is an error.
     pub(super) fn optional_token(&self, name: &'static str) -> Result<Option<SecretText>, SavedError> {
         match self.optional_text(name)? {
             Some(token) if token.is_empty() => Err(SavedError::Damaged(name)),
@@ -251,7 +252,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A number that need not be there.
+    /// A number, if the member exists.
     pub(super) fn optional_number(&self, name: &'static str) -> Result<Option<u64>, SavedError> {
         self.get(name).map(|value| value.integer().ok_or(SavedError::Damaged(name))).transpose()
     }
@@ -260,7 +261,7 @@ impl<'a> Document<'a> {
         self.get(name).and_then(Value::boolean).ok_or(SavedError::Damaged(name))
     }
 
-    /// Bytes that [`Writer::base64`] wrote.
+    /// Reads bytes that [`Writer::base64`] wrote.
     pub(super) fn bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, SavedError> {
         let decoded = STANDARD.decode(self.text(name)?.as_bytes());
         decoded.map(Zeroizing::new).map_err(|_| SavedError::Damaged(name))
@@ -277,7 +278,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// True for text in UTF-16: it begins with a byte order mark, or has a zero in its first character, which is a brace.
+/// True for text in UTF-16: it begins with a byte order mark, or with a brace of two bytes.
 fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, b'{', ..] | [b'{', 0, ..])
 }

@@ -1,4 +1,4 @@
-//! The saved form of a login, for the time in which the browser is away.
+//! The saved form of a login, for the time until the browser comes back.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::secret::same_text;
 const LOGIN: Kind = Kind { name: "login", newest: "1" };
 
 impl Login {
-    /// The saved form, for the time in which the browser is away: one line of JSON that
-    /// [`Client::restore_login`] reads. It holds `state` and the PKCE verifier: keep it on the server.
+    /// Writes the saved form: one line of JSON that [`Client::restore_login`] reads when the browser comes back. It
+    /// holds `state` and the PKCE verifier, so keep it on the server.
     pub fn to_saved(&self) -> Saved {
         let registration = &self.registration;
         let identity = identity(registration);
@@ -34,8 +34,8 @@ impl Login {
     }
 }
 
-/// What a saved login must have in common with the client that restores it, so that a code never goes to another
-/// authorization server than the one that was asked (RFC 9700 §4.4).
+/// The members of a saved login that must equal those of the client that restores it, so that a code never goes to
+/// another authorization server than the one that issued it (RFC 9700 §4.4).
 const IDENTITY: [&str; 3] = ["client_id", "redirect_uri", "token_endpoint"];
 
 fn identity(registration: &Registration) -> [&str; 3] {
@@ -43,10 +43,10 @@ fn identity(registration: &Registration) -> [&str; 3] {
 }
 
 impl Client {
-    /// Restores a login that [`Login::to_saved`] wrote, open as it was.
+    /// Restores a login that [`Login::to_saved`] wrote.
     ///
     /// # Errors
-    /// [`SavedError`] if it is not one, is damaged, or belongs to another client.
+    /// [`SavedError`] if the document is not a saved login, is damaged, or belongs to another client.
     ///
     /// ```
     /// use restream_oauth_core::{Client, Entropy};
@@ -70,7 +70,7 @@ impl Client {
         let verifier = document.optional_text("code_verifier")?;
         let state = LoginState::from_saved(&document.text("state")?).ok_or(SavedError::Damaged("state"))?;
         let url = document.text("url")?;
-        // Whoever opens it must not end up elsewhere, or come back as somebody else.
+        // The URL must lead to this client's authorization server, with this client's parameters and this `state`.
         let rest = url.strip_prefix(&registration.authorization_prefix).ok_or(SavedError::OtherClient("url"))?;
         if rest.strip_prefix(state.text().expose()).is_none_or(|after| !after.is_empty() && !after.starts_with('&')) {
             return Err(SavedError::Damaged("url"));
@@ -86,10 +86,10 @@ impl Client {
     }
 }
 
-/// The redirect URI of a saved login, for a program that builds its [`Client`] only when the browser comes back.
+/// The redirect URI of a saved login. Use it in a program that builds its [`Client`] only when the browser comes back.
 ///
 /// # Errors
-/// [`SavedError`] if the document is no saved login, or is damaged.
+/// [`SavedError`] if the document is not a saved login, or is damaged.
 ///
 /// ```
 /// use restream_oauth_core::login::redirect_uri_of;

@@ -7,20 +7,21 @@ use crate::client::Client;
 use crate::registration::Endpoints;
 use crate::token::{AccessToken, Binding, MOST_FROM_SERVER, Oddities, Oddity, RefreshToken, Scopes, TokenType, Tokens};
 
-/// Version 2 says which client and which server the tokens belong to; version 1 did not.
+/// Version 2 names the client and the server that the tokens belong to. Version 1 does not.
 const TOKENS: Kind = Kind { name: "tokens", newest: "2" };
 const UNBOUND_VERSION: &str = "1";
 
 impl Tokens {
-    /// The saved form: one line of JSON that [`from_saved`](Self::from_saved) reads back to an equal value.
+    /// Writes the saved form: one line of JSON. [`Client::restore_tokens`] and [`from_saved`](Self::from_saved) read it
+    /// back to an equal value.
     ///
     /// ```
     /// # use std::time::SystemTime;
     /// # use restream_oauth_core::{Client, RefreshToken};
     /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
     /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
-    /// # let answer = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
-    /// # let tokens = reader.read(answer)?;
+    /// # let response = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
+    /// # let tokens = reader.read(response)?;
     /// use restream_oauth_core::Tokens;
     ///
     /// let saved = tokens.to_saved();
@@ -37,7 +38,7 @@ impl Tokens {
             binding.map_or("", Binding::client_id),
             binding.map_or("", Binding::token_endpoint),
         ];
-        // Tokens that nobody bound stay what they are, rather than become those of whoever saves them.
+        // Tokens without a binding are saved without one: the client that saves them may not be theirs.
         let version = if binding.is_some() { TOKENS.newest } else { UNBOUND_VERSION };
         let mut writer = Writer::new(&TOKENS, version, texts.map(str::len).iter().sum());
         if let Some(binding) = binding {
@@ -74,11 +75,11 @@ impl Tokens {
         writer.finish()
     }
 
-    /// Reads a saved form, whichever client and server the tokens belong to: see [`binding`](Self::binding). Prefer
-    /// [`Client::restore_tokens`], which refuses tokens of others. A byte order mark before the document is skipped.
+    /// Reads the saved form of tokens of any client and server: [`binding`](Self::binding) says which. Prefer
+    /// [`Client::restore_tokens`], which refuses the tokens of another client. Skips a byte order mark.
     ///
     /// # Errors
-    /// [`SavedError`] if it is not one, is damaged, or is of a version that this library does not know.
+    /// [`SavedError`] if the document does not hold saved tokens, is damaged, or has an unknown version.
     pub fn from_saved(document: impl AsRef<[u8]>) -> Result<Self, SavedError> {
         let document = Document::read(document.as_ref(), &TOKENS)?;
         let binding = match document.version {
@@ -94,7 +95,8 @@ impl Tokens {
         if let Some(text) = document.optional_text("scope")? {
             let all = scopes.insert(Scopes::default());
             for (index, scope) in text.split(' ').filter(|scope| !scope.is_empty()).enumerate() {
-                // No answer gives more, and each is looked up among the others.
+                // No response gives more scopes. The limit bounds the time, because each is searched for among the
+                // others.
                 if index >= MOST_FROM_SERVER || !all.add(scope.as_bytes()) {
                     return Err(SavedError::Damaged("scope"));
                 }
@@ -102,7 +104,7 @@ impl Tokens {
         }
         let mut oddities = Oddities::default();
         for name in document.text("oddities")?.split(' ').filter(|name| !name.is_empty()) {
-            // One that a later release writes is no reason to lose a pair.
+            // A later release may write an unknown oddity. That is no reason to lose a pair.
             if let Some(oddity) = Oddity::from_name(name) {
                 oddities.add(oddity);
             }
@@ -123,9 +125,10 @@ impl Tokens {
 }
 
 impl Client {
-    /// Restores tokens that [`Tokens::to_saved`] wrote, if they are this client's.
+    /// Restores tokens that [`Tokens::to_saved`] wrote, if they belong to this client and its server.
     ///
-    /// Tokens of a document of version 1 are restored too; their [`binding`](Tokens::binding) is `None`.
+    /// A document of version 1 does not say whom its tokens belong to. It is restored too, and the tokens'
+    /// [`binding`](Tokens::binding) is `None`.
     ///
     /// # Errors
     /// [`SavedError`] if the document cannot be read, or says that the tokens belong to another server or client.
@@ -157,8 +160,8 @@ impl Client {
 }
 
 impl Endpoints {
-    /// As [`Client::restore_tokens`], for programs that need no client, such as one that only asks for a profile: compares
-    /// the token endpoint alone.
+    /// Like [`Client::restore_tokens`], for a program without a client identifier, such as one that only calls the API.
+    /// Compares only the token endpoint.
     ///
     /// # Errors
     /// [`SavedError`] if the document cannot be read, or says that the tokens belong to another server.
