@@ -1,4 +1,4 @@
-//! Values: tokens, scopes, and what is known of them.
+//! Values: tokens, their type, scopes and binding, and the oddities of a response.
 
 mod access;
 mod binding;

@@ -1,4 +1,4 @@
-//! An access token and how it is used (RFC 6750 §2.1).
+//! The access token (RFC 6749 §1.4), and its use as a bearer token (RFC 6750 §2.1).
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use http::header::HeaderValue;
 use crate::encoding::redaction;
 use crate::secret::{CleanText, SecretText, sensitive_header};
 
-/// An access token and the type the server gave it.
+/// An access token, and its type (RFC 6749 §1.4 and §7.1).
 ///
-/// No `Display`, no `Serialize`; `Debug` is redacted; wiped when dropped. The token is opaque: never parsed, never
-/// changed (RFC 6749 §1.4).
+/// It has no `Display` and no `Serialize`, and its `Debug` is redacted. Dropping it wipes the text. The token is
+/// opaque: this library never parses or changes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
     text: SecretText,
@@ -19,7 +19,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// A bearer token that arrived some other way, such as from a program's own store.
+    /// A bearer token from another source, such as a store of the program.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: SecretText::new(text), token_type: TokenType::Bearer }
     }
@@ -28,12 +28,12 @@ impl AccessToken {
         Self { text, token_type }
     }
 
-    /// The token itself. The only way in: search for this name to find every use.
+    /// The token itself. No other method returns it as text: search for this name to find every use.
     pub fn expose_secret(&self) -> &str {
         self.text.expose()
     }
 
-    /// What the server called the token's type.
+    /// The type that the server gave the token (`token_type`, RFC 6749 §5.1).
     pub fn token_type(&self) -> &TokenType {
         &self.token_type
     }
@@ -41,7 +41,8 @@ impl AccessToken {
     /// The value of the Authorization header of an API call (RFC 6750 §2.1), marked sensitive.
     ///
     /// # Errors
-    /// [`BearerError`] if the token is of another type (RFC 6749 §7.1 forbids using it) or cannot stand in a header.
+    /// [`BearerError`] if the token has another type (RFC 6749 §7.1 forbids its use), or has a character that a header
+    /// cannot carry.
     ///
     /// ```
     /// use restream_oauth_core::AccessToken;
@@ -55,7 +56,7 @@ impl AccessToken {
         self.shared_bearer_header().map(|(header, _)| header)
     }
 
-    /// The header, and a handle to its bytes.
+    /// The header value, and a handle to its bytes.
     pub(crate) fn shared_bearer_header(&self) -> Result<(HeaderValue, Bytes), BearerError> {
         if self.token_type != TokenType::Bearer {
             return Err(BearerError::UnsupportedTokenType);
@@ -71,24 +72,24 @@ impl AccessToken {
     }
 }
 
-/// The type of an access token (RFC 6749 §7.1), compared without regard to case.
+/// The type of an access token (RFC 6749 §7.1). A server may write `Bearer` in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenType {
     /// A bearer token (RFC 6750).
     Bearer,
-    /// Another type. The token is kept and can be saved; using it as a bearer token is refused.
+    /// Another type. The token is kept and can be saved, but [`AccessToken::bearer_header`] refuses it.
     Other(Box<str>),
 }
 
 impl TokenType {
-    /// What a server wrote, cleared of secrets that it repeats.
+    /// Reads the type that a server wrote, and redacts secrets in it.
     pub(crate) fn read(text: &str, secrets: &[CleanText<'_>]) -> Self {
         let text = text.trim();
         if text.eq_ignore_ascii_case("bearer") { Self::Bearer } else { Self::Other(redaction::code(text, secrets)) }
     }
 
-    /// What [`as_str`](Self::as_str) gave; `None` for what it never gives.
+    /// Reads the text that [`as_str`](Self::as_str) returned; `None` for a text that it never returns.
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         match text {
             _ if text.trim().eq_ignore_ascii_case("bearer") => Some(Self::Bearer),
@@ -97,7 +98,7 @@ impl TokenType {
         }
     }
 
-    /// The type as text.
+    /// The type as text: `Bearer`, or the text of another type.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Bearer => "Bearer",
@@ -112,7 +113,7 @@ impl TokenType {
 pub enum BearerError {
     /// The server gave the token another type than `Bearer`.
     UnsupportedTokenType,
-    /// The token is empty or holds a character that no bearer token has: a control, a space, or beyond ASCII.
+    /// The token is empty, or holds a control character, a space or a character outside ASCII.
     InvalidCharacter,
 }
 
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error() {
+    fn rfc_6750_2_1_a_token_that_a_header_cannot_carry_is_an_error() {
         for token in ["", "a b", "a\r\nX: y", "a\0", "é", "a\u{7F}"] {
             assert_eq!(AccessToken::new(token).bearer_header(), Err(BearerError::InvalidCharacter), "{token:?}");
         }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn token_types_are_compared_without_case() {
+    fn the_case_of_a_token_type_does_not_matter() {
         for text in ["bearer", "BEARER", "Bearer"] {
             assert_eq!(TokenType::read(text, &[]), TokenType::Bearer);
         }

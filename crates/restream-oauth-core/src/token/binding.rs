@@ -1,4 +1,4 @@
-//! Which client, and which server, tokens belong to.
+//! The client and the authorization server that tokens belong to.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use crate::encoding::uri;
 
 /// The client and the authorization server that tokens belong to.
 ///
-/// A refresh token is useless to every other client (RFC 6749 §6), and a token that is sent to another server is lost to
-/// whoever runs it. The saved form of tokens holds the binding, so that [`Client::restore_tokens`] can refuse tokens of
-/// another client before anything is sent.
+/// No other client can use a refresh token (RFC 6749 §6), and a token that is sent to another server is exposed to that
+/// server's operator. So the saved form of tokens holds the binding, and [`Client::restore_tokens`] refuses the tokens
+/// of another client or server before anything is sent.
 ///
 /// ```
 /// # use std::time::SystemTime;
@@ -41,7 +41,7 @@ impl Binding {
         &self.token_endpoint
     }
 
-    /// True if `url` is the same endpoint, however its host and port are spelled.
+    /// True if `url` is the same endpoint. The spelling of scheme, host and default port does not matter.
     pub(crate) fn is_of_endpoint(&self, url: &str) -> bool {
         self.token_endpoint == url
             || match (uri::split(&self.token_endpoint), uri::split(url)) {
@@ -51,7 +51,7 @@ impl Binding {
     }
 }
 
-/// Without the query of the URL, which may hold what nobody should see.
+/// Shows the URL without its query, which may hold a secret.
 impl fmt::Debug for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Binding")
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_the_same_however_its_host_and_port_are_spelled() {
+    fn the_spelling_of_an_endpoints_host_and_port_does_not_matter() {
         let of = |url: &str| Binding { client_id: "id".to_owned(), token_endpoint: url.to_owned() };
         let bound = of("https://a.example/token?x=1");
         for same in ["https://a.example/token?x=1", "https://A.example:443/token?x=1", "HTTPS://a.example/token?x=1"] {

@@ -1,46 +1,48 @@
-//! What was strange about a response, and tolerated.
+//! Oddities: strange properties of a success response that are tolerated.
 
 use std::fmt;
 
-/// Something strange about a success answer that was tolerated, so that the pair was not lost.
+/// A strange property of a success response that is tolerated, so that the pair is not lost. "Documented" means: in RFC
+/// 6749 §5.1, or in Restream's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Oddity {
-    /// A status of success that is not 200.
+    /// The status is a success, but not 200.
     Status,
     /// The Content-Type is not JSON.
     ContentType,
-    /// A byte order mark, UTF-16, or bytes that are no UTF-8.
+    /// The body has a byte order mark, is UTF-16, or has bytes that are not UTF-8.
     Encoding,
-    /// The answer broke off after the pair was whole.
+    /// The response was truncated after the tokens had arrived.
     Truncated,
-    /// The JSON breaks, or something follows it, after the pair was whole.
+    /// The body is not one JSON object: it has a syntax error, or something follows the object.
     BrokenJson,
-    /// The answer carries an error beside the tokens.
+    /// The response has an `error` member next to the tokens.
     ErrorBesideTokens,
-    /// A member came twice with different values; the last that holds something counts.
+    /// A member is repeated with different values. The last usable value counts.
     DoubledMember,
-    /// A member and its camelCase twin differ; the RFC 6749 name counts.
+    /// A member and its camelCase twin differ. The member of RFC 6749 counts.
     TwinsDiffer,
-    /// A token is not text; its twin counts.
+    /// A token member is not usable text. Its twin counts, if the twin is usable.
     UnusableToken,
-    /// A lifetime is spelled strangely, such as `"1800"` or `1800.0`.
+    /// A lifetime is a number in an unusual spelling, such as `"1800"` or `1800.0`.
     LifetimeSpelling,
-    /// A lifetime is null, 0, negative, no number, or longer than ten years; its twin or the documented one counts.
+    /// A lifetime is null, 0, negative, not a number, or longer than ten years. Its twin or the documented lifetime
+    /// counts.
     LifetimeUnusable,
-    /// The answer does not say how long the access token lives: an hour is assumed.
+    /// The response has no usable lifetime of the access token. The documented hour is assumed.
     LifetimeAssumed,
-    /// The answer does not say how long the refresh token lives: a year is assumed.
+    /// The response has no usable lifetime of the refresh token. The documented year is assumed.
     RefreshLifetimeAssumed,
-    /// There is no token type: `Bearer` is assumed.
+    /// The response has no token type. `Bearer` is assumed.
     TokenTypeMissing,
-    /// The token type is not `Bearer`: the token is kept, but cannot be used as a bearer token.
+    /// The token type is not `Bearer`. The token is kept, but cannot be used as a bearer token.
     TokenTypeUnknown,
-    /// The scopes are an array or separated by commas.
+    /// `scope` is an array, or separates the scopes by commas.
     ScopeSpelling,
-    /// Some of the scopes are no scopes, and left out.
+    /// Some scopes are not valid (RFC 6749 §3.3), and are left out.
     ScopeUnusable,
-    /// A refresh gave no new refresh token: the one that was sent is kept.
+    /// The response to a refresh has no refresh token. The one that was sent stays valid and is kept (RFC 6749 §6).
     RefreshTokenKept,
 }
 
@@ -66,7 +68,7 @@ impl Oddity {
         Self::RefreshTokenKept,
     ];
 
-    /// Its name in the saved form.
+    /// The name of the oddity in the saved form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status",
@@ -90,7 +92,7 @@ impl Oddity {
         }
     }
 
-    /// Reads a name. The `match` and [`as_str`](Self::as_str) are held together by a test.
+    /// Reads a name. A test checks that this `match` agrees with [`as_str`](Self::as_str).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "status" => Self::Status,
@@ -151,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_oddity_has_a_bit_and_a_name_of_its_own() {
+    fn every_oddity_has_its_own_bit_and_its_own_name() {
         let mut all = Oddities::default();
         for (index, oddity) in Oddity::ALL.into_iter().enumerate() {
             assert_eq!(oddity as usize, index);

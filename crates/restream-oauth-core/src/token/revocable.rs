@@ -1,9 +1,9 @@
-//! Either token of a pair.
+//! A token that can be revoked: either token of a pair.
 
 use super::access::AccessToken;
 use super::refresh::RefreshToken;
 
-/// A token that can be revoked.
+/// A token to revoke (RFC 7009 §2.1). References to both kinds of token convert into it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum RevocableToken<'a> {

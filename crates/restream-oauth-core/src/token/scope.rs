@@ -1,13 +1,14 @@
-//! Scopes (RFC 6749 §3.3). Restream's names have moved between versions, so they are open-ended text with
-//! constants for the documented ones.
+//! Scopes (RFC 6749 §3.3). Restream has renamed scopes between versions of its API, so a scope is any valid text, with
+//! constants for the documented names.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// As many scopes as are read from a server: each is looked up among the others, and time must stay bounded.
+/// The largest number of scopes that are read from a server. It bounds the time, because each scope is searched for
+/// among the others.
 pub(crate) const MOST_FROM_SERVER: usize = 256;
 
-/// One scope: what an access token may be used for.
+/// One scope: a permission of an access token (RFC 6749 §3.3).
 ///
 /// ```
 /// use restream_oauth_core::Scope;
@@ -20,22 +21,22 @@ pub(crate) const MOST_FROM_SERVER: usize = 256;
 pub struct Scope(Cow<'static, str>);
 
 impl Scope {
-    /// `profile.read`: the user's profile.
+    /// `profile.read`: read the user's profile.
     pub const PROFILE_READ: Self = Self(Cow::Borrowed("profile.read"));
-    /// `channels.read`: the connected channels.
+    /// `channels.read`: read the connected channels.
     pub const CHANNELS_READ: Self = Self(Cow::Borrowed("channels.read"));
-    /// `channels.write`: changing the connected channels.
+    /// `channels.write`: change the connected channels.
     pub const CHANNELS_WRITE: Self = Self(Cow::Borrowed("channels.write"));
-    /// `stream.read`: the stream key and ingest settings.
+    /// `stream.read`: read the stream key and the ingest settings.
     pub const STREAM_READ: Self = Self(Cow::Borrowed("stream.read"));
-    /// `chat.read`: the chat's messages.
+    /// `chat.read`: read the messages of the chat.
     pub const CHAT_READ: Self = Self(Cow::Borrowed("chat.read"));
-    /// `chat.write`: writing to the chat.
+    /// `chat.write`: write to the chat.
     pub const CHAT_WRITE: Self = Self(Cow::Borrowed("chat.write"));
-    /// `events.read`: past, running and scheduled streams.
+    /// `events.read`: read the past, running and scheduled streams.
     pub const EVENTS_READ: Self = Self(Cow::Borrowed("events.read"));
 
-    /// Takes any scope that RFC 6749 §3.3 can express: visible ASCII without `"` and `\`.
+    /// Accepts every scope of RFC 6749 §3.3: visible ASCII characters except `"` and `\`.
     ///
     /// # Errors
     /// [`InvalidScope`] if the text is empty or holds another character.
@@ -44,7 +45,7 @@ impl Scope {
         if is_scope(text.as_bytes()) { Ok(Self(Cow::Owned(text))) } else { Err(InvalidScope) }
     }
 
-    /// The scope as it is sent.
+    /// The scope as text, as a request sends it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +69,7 @@ impl fmt::Display for InvalidScope {
 
 impl std::error::Error for InvalidScope {}
 
-/// A list of scopes, in the order in which they were given, without repetition.
+/// A list of scopes without repetition, in the order in which they were added.
 ///
 /// ```
 /// use restream_oauth_core::{Scope, Scopes};
@@ -84,28 +85,28 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// The scopes as RFC 6749 writes them: separated by single spaces.
+    /// The scopes as RFC 6749 §3.3 writes them: separated by single spaces.
     pub fn as_str(&self) -> &str {
         &self.joined
     }
 
-    /// True if there is none.
+    /// True if the list has no scope.
     pub fn is_empty(&self) -> bool {
         self.joined.is_empty()
     }
 
-    /// True if `scope` is one of them. Scopes are case-sensitive.
+    /// True if `scope` is in the list. Scopes are case-sensitive.
     pub fn contains(&self, scope: &str) -> bool {
         self.iter().any(|one| one == scope)
     }
 
-    /// Each scope as text.
+    /// The scopes as text, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.joined.split(' ').filter(|scope| !scope.is_empty())
     }
 
-    /// What a server wrote as a list of scopes, as it stands: a few different ones between single spaces. `None` for
-    /// anything else, which [`add`](Self::add) takes one by one.
+    /// Takes over a server's list unchanged, if it is up to eight valid, different scopes with single spaces between
+    /// them. Returns `None` for any other list; then use [`add`](Self::add) for each scope.
     pub(crate) fn from_plain_list(text: &[u8]) -> Option<Self> {
         plain_list(text).map(|text| Self { joined: text.to_owned() })
     }
@@ -126,7 +127,7 @@ impl Scopes {
         Self { joined: String::with_capacity(bytes) }
     }
 
-    /// Adds what a server wrote as a scope: false if no scope looks like that.
+    /// Adds a scope as a server wrote it. Returns false if it is not a valid scope.
     pub(crate) fn add(&mut self, scope: &[u8]) -> bool {
         let Some(scope) = std::str::from_utf8(scope).ok().filter(|scope| is_scope(scope.as_bytes())) else {
             return false;
@@ -173,12 +174,12 @@ impl Extend<Scope> for Scopes {
     }
 }
 
-/// The words of a server's list of scopes, whether it separates them by spaces or by commas.
+/// The words of a server's list of scopes, separated by spaces or commas.
 pub(crate) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b' ' | b',')).filter(|word| !word.is_empty())
 }
 
-/// Visible ASCII but `"` and `\`: RFC 6749's NQCHAR.
+/// True for a `scope-token` of RFC 6749 §3.3: one or more visible ASCII characters except `"` and `\`.
 pub(crate) fn is_scope(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
@@ -188,14 +189,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_with_a_space_a_quote_a_backslash_or_a_control_is_refused() {
+    fn a_scope_with_a_space_a_quote_a_backslash_or_a_control_character_is_refused() {
         for text in ["", "a b", "a\"", "a\\b", "a\n", "\u{7F}", "é", "a\tb"] {
             assert_eq!(Scope::new(text), Err(InvalidScope), "{text:?}");
         }
     }
 
     #[test]
-    fn a_plain_list_is_what_adding_one_by_one_gives() {
+    fn a_plain_list_equals_adding_its_scopes_one_by_one() {
         for list in ["a", "a b", "profile.read channels.read chat.read stream.read", "1 2 3 4 5 6 7 8"] {
             let mut added = Scopes::default();
             words(list.as_bytes()).for_each(|scope| assert!(added.add(scope)));

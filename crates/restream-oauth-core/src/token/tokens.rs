@@ -1,4 +1,4 @@
-//! What a code exchange or a refresh gave, and when it was asked.
+//! The result of a code exchange or a refresh.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use super::oddity::{Oddities, Oddity};
 use super::refresh::RefreshToken;
 use super::scope::Scopes;
 
-/// What a code exchange or a refresh gave, and when it was asked.
+/// The result of a code exchange or a refresh: the tokens, their lifetimes and scopes, and when the request was sent.
 ///
-/// Only a missing access token makes a success answer an error. All else that is strange is tolerated and listed in
-/// [`oddities`](Self::oddities), because the pair may be the only one of its grant.
+/// The pair may be the only one of its grant, so a strange success response is tolerated as far as possible, and
+/// [`oddities`](Self::oddities) lists what was strange. See [`Malformed`](crate::error::Malformed) for the success
+/// responses that are errors.
 ///
-/// There is no `Serialize`: saving is an explicit act, [`to_saved`](Self::to_saved).
+/// The type has no `Serialize`: a program saves tokens explicitly, with [`to_saved`](Self::to_saved).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tokens {
     pub(crate) binding: Option<Arc<Binding>>,
@@ -33,8 +34,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The client and the server that the tokens belong to. `None` for tokens of a saved document of version 1, which did
-    /// not say.
+    /// The client and the server that the tokens belong to. `None` for tokens from a saved document of version 1, which
+    /// does not name them.
     pub fn binding(&self) -> Option<&Binding> {
         self.binding.as_deref()
     }
@@ -44,7 +45,8 @@ impl Tokens {
         &self.access_token
     }
 
-    /// The refresh token; `None` if a code exchange gave none. A refresh that gave none keeps the one that was sent.
+    /// The refresh token; `None` if the response to a code exchange had none. If the response to a refresh had none,
+    /// this is the refresh token that was sent (RFC 6749 §6).
     pub fn refresh_token(&self) -> Option<&RefreshToken> {
         self.refresh_token.as_ref()
     }
@@ -62,51 +64,54 @@ impl Tokens {
         self.access_token.bearer_header()
     }
 
-    /// The granted scopes; `None` if the answer did not say, which means: what was asked for (RFC 6749 §5.1). A user
-    /// may grant fewer than were asked for.
+    /// The granted scopes; `None` if the response names no valid scope. A response without `scope` means that the server
+    /// granted the scopes that the program asked for (RFC 6749 §5.1). A user may grant fewer.
     pub fn scopes(&self) -> Option<&Scopes> {
         self.scopes.as_ref()
     }
 
-    /// When the request was sent. Lifetimes count from here: the server issued the tokens later, so this never claims
-    /// more life than there is.
+    /// When the request was sent. Lifetimes count from this time. The server issued the tokens later, so they never
+    /// expire earlier than this library expects.
     pub fn sent_at(&self) -> SystemTime {
         self.sent_at
     }
 
-    /// How long the access token lives: `expires_in`, or an hour when the answer did not say.
+    /// The lifetime of the access token: `expires_in` (RFC 6749 §5.1), or an hour if the response has no usable value.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// How long the refresh token lives: `refreshTokenExpiresIn`, or a year when the answer did not say.
+    /// The lifetime of the refresh token: `refreshTokenExpiresIn`, or a year if the response has no usable value.
     pub fn refresh_lifetime(&self) -> Duration {
         self.refresh_lifetime
     }
 
-    /// When the access token expires: `sent_at + lifetime`, which no server clock can bend. A time that the platform
-    /// cannot express counts as `sent_at`: expired at once.
+    /// When the access token expires: `sent_at + lifetime`. This does not depend on the server's clock. If the platform
+    /// cannot express that time, this is `sent_at`, so the token counts as expired.
     pub fn expires_at(&self) -> SystemTime {
         self.sent_at.checked_add(self.lifetime).unwrap_or(self.sent_at)
     }
 
-    /// When the refresh token expires, counted likewise.
+    /// When the refresh token expires: `sent_at + refresh_lifetime`, with the same exception as for
+    /// [`expires_at`](Self::expires_at).
     pub fn refresh_expires_at(&self) -> SystemTime {
         self.sent_at.checked_add(self.refresh_lifetime).unwrap_or(self.sent_at)
     }
 
-    /// True while the access token lives for `margin` or longer after `now`. False is a reason to refresh; true is no
-    /// promise, since the server may revoke a token at any time. Tokens that were asked for more than a minute after `now`
-    /// are not fresh: they prove that the clock was moved, so nobody knows how old they are.
+    /// True if the access token still lives for at least `margin` after `now`.
+    ///
+    /// If false, refresh. True is no guarantee, because the server may revoke a token at any time. Tokens whose
+    /// [`sent_at`](Self::sent_at) is more than a minute after `now` are not fresh: the clock was set back, so their age
+    /// is unknown.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
     /// # use restream_oauth_core::{Client, RefreshToken};
     /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
     /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
-    /// # let answer = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
+    /// # let response = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
     /// let sent_at = SystemTime::UNIX_EPOCH;
-    /// let tokens = reader.read(answer)?;
+    /// let tokens = reader.read(response)?;
     /// let after = |seconds| sent_at + Duration::from_secs(seconds);
     /// assert!(tokens.is_fresh(after(3000), Duration::from_secs(600)));
     /// assert!(!tokens.is_fresh(after(3001), Duration::from_secs(600)));
@@ -117,24 +122,24 @@ impl Tokens {
         age_is_known && now.checked_add(margin).is_some_and(|soon| soon <= self.expires_at())
     }
 
-    /// When the server's own clock says that the access token expires. For people to look at: the documented answer
-    /// contradicts itself, and clocks differ. Never used to decide anything.
+    /// When the access token expires by the server's clock, if the response says so. Only for people to look at: the
+    /// documented response contradicts itself, and clocks differ. This library decides nothing by this time.
     pub fn server_expires_at(&self) -> Option<SystemTime> {
         self.server_expires_at
     }
 
-    /// When the server's own clock says that the refresh token expires.
+    /// When the refresh token expires by the server's clock, if the response says so. Only for people to look at.
     pub fn server_refresh_expires_at(&self) -> Option<SystemTime> {
         self.server_refresh_expires_at
     }
 
-    /// What was strange about the answer, and tolerated.
+    /// The strange properties of the response that were tolerated.
     pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
         self.oddities.iter()
     }
 }
 
-/// Without the scopes: they are the server's own words, and it may have repeated a secret among them.
+/// Shows only the number of scopes: the server wrote them, and may have repeated a secret among them.
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens")
@@ -150,5 +155,5 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// By how much the clocks of two processes, or one clock before and after it was set right, may differ.
+/// The tolerated difference between two clocks, or between one clock before and after its adjustment.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
