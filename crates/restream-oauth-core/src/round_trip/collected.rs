@@ -95,6 +95,7 @@ impl Collected {
 
     pub(super) fn restore(&mut self, restored: Restored<'_>) {
         let Restored { sent_at, head, too_large, broke_off, body } = restored;
+        self.body = WipedBuffer::of_at_most(self.arrival.limit());
         self.body.expect_length(body.len());
         let fits = self.body.push_up_to_limit(body);
         self.arrival.sent_at = sent_at;

@@ -7,7 +7,8 @@ use crate::support::{
     DOCUMENTED, Json, REFRESH, Reply, SENT_REFRESH, builder, client, entropy, exchange, oddities, pair, refresh,
     sent_at, tokens,
 };
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use restream_oauth_core::token::Oddity;
 use restream_oauth_core::transport::{Failure, FailureKind, Stage, Unread};
 use restream_oauth_core::{Answer, Call, Client, Endpoints, RefreshToken, SavedError, Tokens};
@@ -372,6 +373,17 @@ fn a_saved_answer_is_read_by_a_call_that_is_built_later() {
     assert_eq!((&document["status"], &document["stage"]), (&200.into(), &"reading_body".into()));
     assert!(!format!("{saved:?} {restored:?}").contains(REFRESH));
     assert!(!saved.expose_secret().contains(SENT_REFRESH), "the credential is there as a hash only");
+}
+
+#[test]
+fn restoring_an_answer_drops_what_was_fed_to_the_reader() {
+    let answer = answer_that_broke_off();
+    let (_, mut reader) = refresh().into_parts(sent_at());
+    assert!(reader.head(StatusCode::BAD_REQUEST, &HeaderMap::new()).is_continue());
+    assert!(reader.chunk(br#"{"error":"invalid_grant"}"#).is_continue());
+    let restored = reader.restore_answer(answer.to_saved().expose_secret()).unwrap();
+    assert_eq!(restored.expose_body(), answer.expose_body());
+    assert_eq!(restored.interpret().unwrap(), answer.interpret().unwrap());
 }
 
 #[test]
