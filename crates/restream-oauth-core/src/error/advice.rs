@@ -201,7 +201,8 @@ const ADVICE: &[AdviceRule] = {
             "the access token is expired or revoked"),
         row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::InvalidGrant, Oauth::InvalidToken, Oauth::InsufficientScope]),
             Reauthorize, "the grant is dead, or lacks a scope"),
-        row(REFUSED, TOKEN, DEAD_GRANT_STATUSES, DeadGrant, Reauthorize, "the grant is dead, in the server's own words"),
+        row(REFUSED, TOKEN, DEAD_GRANT_STATUSES, DeadGrant, Reauthorize,
+            "the grant is dead, in the server's own words"),
         row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::AccessDenied]), Abort, "the user or the server denied it"),
         row(REFUSED, ALL, ANY_STATUS, Code(&[Oauth::TemporarilyUnavailable]), RETRY, "the server asks for it"),
         row(REFUSED, ALL, ANY_STATUS, Verdict, FixConfiguration,
@@ -335,7 +336,8 @@ mod tests {
         }
         page.push_str(
             "\n**2. What to do next? By the delivery, the step, and the error response.** `Retry` carries the time \
-            that the server asked to wait. If a refresh token arrived without its access token, the advice is `Refresh`.\n\n\
+            that the server asked to wait. If a refresh token arrived without its access token, the advice is \
+            `Refresh`.\n\n\
             | delivery | step | status | content | advice | because |\n|---|---|---|---|---|---|\n",
         );
         for rule in ADVICE {

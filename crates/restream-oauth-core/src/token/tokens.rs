@@ -64,8 +64,8 @@ impl Tokens {
         self.access_token.bearer_header()
     }
 
-    /// The granted scopes; `None` if the response names no valid scope. A response without `scope` means that the server
-    /// granted the scopes that the program asked for (RFC 6749 §5.1). A user may grant fewer.
+    /// The granted scopes; `None` if the response names no valid scope. A response without `scope` means that the
+    /// server granted the scopes that the program asked for (RFC 6749 §5.1). A user may grant fewer.
     pub fn scopes(&self) -> Option<&Scopes> {
         self.scopes.as_ref()
     }
