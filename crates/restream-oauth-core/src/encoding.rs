@@ -1,4 +1,4 @@
-//! Bytes and text: forms, URIs, JSON, and what a server wrote.
+//! Bytes and text: forms, URIs, JSON, character encodings, and the redaction of server messages.
 
 pub(crate) mod form;
 pub(crate) mod json;

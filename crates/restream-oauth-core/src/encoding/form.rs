@@ -1,33 +1,33 @@
-//! `application/x-www-form-urlencoded`, exactly as RFC 6749 appendix B asks: UTF-8, then percent-encoding.
+//! `application/x-www-form-urlencoded` as RFC 6749 appendix B defines it: UTF-8, then percent-encoding.
 //!
-//! Bodies write a space as `+`. Queries and Basic credentials write it as `%20`, which form decoders and percent
-//! decoders read alike.
+//! In a body a space is `+`. In a query and in Basic credentials it is `%20`, which both form decoders and percent
+//! decoders read.
 
 use crate::secret::{CleanText, SecretText, WipedBuffer};
 
-/// How a space is written.
+/// How a space is encoded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Space {
     Plus,
     Percent,
 }
 
-/// A part of a form: already encoded, or plain text still to be encoded.
+/// A part of a form: text that is already encoded, or plain text to encode.
 #[derive(Clone, Copy)]
 pub(crate) enum Piece<'a> {
     Encoded(&'a str),
     Plain(&'a str),
 }
 
-/// Joins constant pieces and values to be encoded, in one allocation of the exact size.
+/// Encodes and joins the pieces, in one allocation of the exact size.
 pub(crate) fn assemble<const N: usize>(mut pieces: [Piece<'_>; N], space: Space) -> SecretText {
     join(&mut pieces, space)
 }
 
-/// Not generic: it would be there once for each number of pieces.
+/// Not generic over the number of pieces, so that the binary contains only one copy.
 fn join(pieces: &mut [Piece<'_>], space: Space) -> SecretText {
     let mut length = 0_usize;
-    // Most values have nothing to be encoded, which is found out once.
+    // Most values need no encoding. They are marked as encoded here, so that they are checked only once.
     for piece in pieces.iter_mut() {
         let (Piece::Encoded(text) | Piece::Plain(text)) = *piece;
         length = length.saturating_add(text.len());
@@ -48,7 +48,7 @@ fn join(pieces: &mut [Piece<'_>], space: Space) -> SecretText {
     out
 }
 
-/// By how many bytes `text` grows when it is encoded; `None` if it stays as it is.
+/// The number of bytes by which `text` grows when it is encoded; `None` if encoding does not change it.
 fn escaping(text: &str, space: Space) -> Option<usize> {
     let special = text.bytes().filter(|&byte| !is_unreserved(byte)).count();
     if special == 0 {
@@ -58,14 +58,14 @@ fn escaping(text: &str, space: Space) -> Option<usize> {
     Some(special.saturating_sub(pluses).saturating_mul(2))
 }
 
-/// Hands out the encoded text, piece by piece.
+/// Encodes `text`, and calls `push` with each piece of the result.
 pub(crate) fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut rest = text;
     while let Some(position) = rest.bytes().position(|byte| !is_unreserved(byte)) {
         let (plain, special) = rest.split_at_checked(position).unwrap_or((rest, ""));
         push(plain);
-        // A character at a time, so that the text is never cut within one.
+        // Encodes a whole character, so that the rest begins at a character boundary.
         let mut characters = special.chars();
         match characters.next() {
             Some(' ') if space == Space::Plus => push("+"),
@@ -85,7 +85,7 @@ pub(crate) fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
     push(rest);
 }
 
-/// Decodes one name or value; `None` if an escape is broken or the bytes are not UTF-8.
+/// Decodes one name or value; `None` if an escape is invalid, or the decoded bytes are not UTF-8.
 pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(CleanText::Borrowed(text));
@@ -104,7 +104,7 @@ pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
     SecretText::from_buffer(decoded).map(CleanText::Owned)
 }
 
-/// The names and values of a form or query, still encoded; empty pairs are left out.
+/// The names and values of a form or a query, still encoded. Empty pairs are left out.
 pub(crate) fn pairs(form: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = Some(form);
     let pairs = std::iter::from_fn(move || {
@@ -144,12 +144,12 @@ mod tests {
 
     /// RFC 6749 appendix B.
     #[test]
-    fn the_example_of_rfc_6749_appendix_b() {
+    fn the_example_of_rfc_6749_appendix_b_is_encoded_as_shown_there() {
         assert_eq!(encoded(" %&+£€", Space::Plus), "+%25%26%2B%C2%A3%E2%82%AC");
     }
 
     #[test]
-    fn a_space_can_be_written_so_that_percent_decoders_read_it_too() {
+    fn a_space_can_be_encoded_so_that_percent_decoders_read_it_too() {
         assert_eq!(encoded("p%+ é", Space::Percent), "p%25%2B%20%C3%A9");
     }
 
@@ -166,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn decoding_reads_both_ways_of_writing_a_space() {
+    fn decoding_reads_both_encodings_of_a_space() {
         for encoded in ["a+b%C3%A9", "a%20b%c3%a9"] {
             assert_eq!(&*decode(encoded).unwrap(), "a bé");
         }
     }
 
     #[test]
-    fn broken_escapes_and_bytes_that_are_no_text_are_refused() {
+    fn invalid_escapes_and_invalid_utf8_are_refused() {
         for encoded in ["%", "%4", "%zz", "%+1", "%ff", "%C3"] {
             assert!(decode(encoded).is_none(), "{encoded}");
         }

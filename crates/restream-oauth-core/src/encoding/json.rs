@@ -1,9 +1,8 @@
-//! Reading JSON (RFC 8259) without losing what was read when the rest is broken.
+//! A JSON reader (RFC 8259) that keeps what it has read when the rest of the text is truncated or has a syntax error.
 //!
-//! A scanner that checks the whole grammar and copies nothing: members are handed to a closure as soon as they are
-//! whole. Values stay as they are written, so a bad one costs only itself, whatever it holds (deep nesting, `1e400`,
-//! lone surrogates, bytes that are no text). A general parser gives all or nothing, and fails on what nobody wants to
-//! know.
+//! A general parser returns everything or nothing. This scanner checks the whole grammar, copies nothing, and passes
+//! each member to a closure as soon as the member is whole. Values stay as written, so an unusable value (deep nesting,
+//! `1e400`, a lone surrogate, invalid UTF-8) does not affect the other members.
 
 mod scanner;
 mod string;
@@ -13,27 +12,28 @@ use scanner::{Scanner, Stop};
 pub(crate) use string::write_string;
 pub(crate) use value::Value;
 
-/// How the reading of a JSON text ended.
+/// How a JSON text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// One whole value and nothing after it.
+    /// One whole value, and nothing after it.
     Complete,
-    /// One whole value and something after it.
+    /// One whole value, and something after it.
     Followed,
     /// The text ends within the value.
     Cut,
-    /// The text breaks JSON's grammar.
+    /// The text has a syntax error.
     Broken,
 }
 
 /// Calls `on_member` with the key and the value of each whole member of the object in `text`, in order.
 ///
-/// A number counts only once the next token was read: at the end of a cut text it may be cut itself.
+/// A number or a literal counts only if a comma or a brace follows: at the end of a truncated text, it may be truncated
+/// itself.
 pub(crate) fn members<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> Shape {
     members_and_rest(text, on_member).0
 }
 
-/// As [`members`], and gives what was not read: what follows the object, or where it broke.
+/// Like [`members`], and also returns the unread text: the text after the object, or from the syntax error on.
 pub(crate) fn members_and_rest<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> (Shape, &'a [u8]) {
     let mut scanner = Scanner { rest: text };
     let shape = match scanner.members(on_member) {
@@ -45,8 +45,8 @@ pub(crate) fn members_and_rest<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], 
     (shape, scanner.rest)
 }
 
-/// Calls `on_string` with the key and the value of each `"key": "string"` in `text`, however deep, whatever is around
-/// them; with `None` for a value that is no whole string. Reads each byte twice at most.
+/// Calls `on_string` with the key and the value of each `"key": "string"` in `text`, at any depth and with any text
+/// around them. The value is `None` if it is not a whole string. Reads each byte at most twice.
 pub(crate) fn loose_strings<'a>(text: &'a [u8], mut on_string: impl FnMut(&[u8], Option<Value<'a>>)) {
     let mut scanner = Scanner { rest: text };
     while let Some(key) = scanner.next_loose_string() {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::secret::SecretText;
 
-    /// Each member as it is written: strings in their quotes.
+    /// Each member as written, strings with their quotes.
     fn read(text: &str) -> (Vec<(String, String)>, Shape) {
         let mut found = Vec::new();
         let key = |key: &[u8]| String::from_utf8(key.to_owned()).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_members_of_a_cut_text_are_kept_but_a_number_at_the_cut_is_not() {
+    fn whole_members_of_a_truncated_text_are_kept_but_a_number_at_its_end_is_not() {
         assert_eq!(read(r#"{"a":"x","b":36"#), (vec![pair("a", "\"x\"")], Shape::Cut));
         assert_eq!(read(r#"{"a":"x","b":"#), (vec![pair("a", "\"x\"")], Shape::Cut));
         assert_eq!(read(r#"{"b":36"#), (vec![], Shape::Cut));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_breaks_the_grammar_costs_only_itself() {
+    fn a_value_with_a_syntax_error_does_not_affect_other_members() {
         for broken in [
             "tru",
             "NaN",
@@ -139,12 +139,12 @@ mod tests {
                 assert!(matches!(shape, Shape::Cut | Shape::Broken), "{broken} cut at {cut}");
             }
         }
-        // A bracket that is never closed takes along what follows.
+        // A bracket that is never closed swallows the members after it.
         assert_eq!(read(r#"{"a":"x","b":[NaN,"c":"y"}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
     }
 
     #[test]
-    fn whole_members_before_broken_grammar_or_something_else_are_kept() {
+    fn whole_members_before_a_syntax_error_or_trailing_text_are_kept() {
         assert_eq!(read(r#"{"a":"x",b:1,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
         assert_eq!(read(r#"{"a":"x","b" 1,"c":1}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
         assert_eq!(read(r#"{"a":"x",}"#), (vec![pair("a", "\"x\"")], Shape::Broken));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_than_objects_have_no_members() {
+    fn values_other_than_objects_have_no_members() {
         for text in ["[]", "3", "\"a\"", "null", "<html>"] {
             assert_eq!(read(text), (vec![], Shape::Broken), "{text}");
         }
@@ -161,7 +161,7 @@ mod tests {
 
     /// RUSTSEC-2024-0012.
     #[test]
-    fn deep_nesting_and_lone_surrogates_cost_nothing() {
+    fn deep_nesting_and_lone_surrogates_do_not_affect_other_members() {
         for (open, close) in [("[", "]"), ("{\"\":[", "]}"), ("[[{\"a\":", "}]]")] {
             let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
             let text = format!(r#"{{"x":{deep},"\ud800":"\udfff","a":"x"}}"#);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_open_bracket_is_closed_by_its_own_kind() {
+    fn every_bracket_is_closed_by_a_bracket_of_its_kind() {
         for depth in [1, 63, 64, 65, 128, 129] {
             for wrong in 0..depth {
                 let brackets = |at: usize| if at % 3 == 0 { ("[", "]") } else { ("{\"k\":", "}") };
@@ -188,9 +188,9 @@ mod tests {
         }
     }
 
-    /// The judge is `serde_json`, which takes the same grammar.
+    /// `serde_json` accepts the same grammar, so it decides.
     #[test]
-    fn serde_json_takes_what_we_take_and_refuses_what_we_refuse() {
+    fn serde_json_accepts_what_we_accept_and_refuses_what_we_refuse() {
         let values = [
             "0",
             "-0",
@@ -275,7 +275,8 @@ mod tests {
         }
     }
 
-    /// What objects are made of, and what breaks them. Objects come whole as well, or chance would make too few.
+    /// The parts of objects, and texts that make them invalid. Whole objects are among them, because chance would build
+    /// too few.
     const TOKENS: &[&str] = &[
         "{",
         "}",
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_cost_only_the_string_that_they_stand_in() {
+    fn invalid_utf8_affects_only_the_string_that_contains_it() {
         let mut found = Vec::new();
         let shape = members(b"{\"\xFF\":\"\xFE\",\"a\":\"\xC3\\n\",\"b\":\"x\"}", |_, value| {
             found.push(value.string().map(|text| text.to_string()));
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_plain_digits_that_fit() {
+    fn integers_are_plain_digits_that_fit_64_bits() {
         for (number, expected) in [
             ("0", Some(0)),
             ("3600", Some(3600)),
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_an_array_come_in_order() {
+    fn the_elements_of_an_array_come_in_order() {
         for (array, expected) in [
             (r#"["a", 1 , null,[2,[3]],{"b":[4]}]"#, vec!["\"a\"", "1", "null", "[2,[3]]", "{\"b\":[4]}"]),
             ("[ ]", vec![]),
@@ -388,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_null_an_empty_string_or_an_empty_array() {
+    fn null_an_empty_string_and_an_empty_array_hold_nothing() {
         for (value, expected) in [
             ("null", false),
             ("\"\"", false),

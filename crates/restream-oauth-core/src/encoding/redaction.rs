@@ -1,5 +1,5 @@
-//! What the server wrote for people: kept apart from our own messages, cleared of the call's secrets, escaped to
-//! the characters of RFC 6749 §5.2, and cut.
+//! Cleans the server's messages for people: redacts the secrets of the call, escapes all characters outside the set of
+//! RFC 6749 §5.2, and truncates. A cleaned message is still kept apart from our own messages.
 
 use super::form::hex_digit;
 use crate::secret::{CleanText, SecretText};
@@ -8,24 +8,24 @@ use crate::secret::{CleanText, SecretText};
 const LONGEST_MESSAGE: usize = 512;
 /// The longest error code that is kept, in characters.
 const LONGEST_CODE: usize = 64;
-/// The same, with the three points that say that it was cut.
+/// The same, with the three dots that mark a truncated code.
 #[cfg(feature = "serde")]
 pub(crate) const LONGEST_PRINTED_CODE: usize = LONGEST_CODE + 3;
-/// A shorter secret cannot be cut out: what is left around it would tell it.
+/// In bytes. A shorter secret hides the whole text: the gaps left in the text would reveal the secret.
 const SHORTEST_TO_CUT: usize = 4;
 const CUT_OUT: &str = "[redacted]";
 
-/// Text for people.
+/// Cleans a message for people.
 pub(crate) fn message(text: &str, secrets: &[CleanText<'_>]) -> Box<str> {
     printable(text, secrets, LONGEST_MESSAGE)
 }
 
-/// An error code that RFC 6749 does not know.
+/// Cleans an unknown error code or token type.
 pub(crate) fn code(text: &str, secrets: &[CleanText<'_>]) -> Box<str> {
     printable(text, secrets, LONGEST_CODE)
 }
 
-/// `text` with each secret cut out; as it stands if there is none.
+/// Redacts each secret in `text`. Returns `text` itself if it has no secret.
 pub(crate) fn redacted<'a>(text: &'a str, secrets: &[CleanText<'_>]) -> CleanText<'a> {
     let parts = || Parts::of(text, secrets);
     if parts().all(|part| matches!(part, Part::Plain(_))) {
@@ -72,19 +72,19 @@ fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> 
     out.text.into()
 }
 
-/// RFC 6749 §5.2: visible ASCII and spaces without quotes and backslashes.
+/// RFC 6749 §5.2: visible ASCII characters and the space, without `"` and `\`.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
 }
 
-/// Text that is cut at a length.
+/// Text that is truncated at a length.
 struct Cut {
     text: String,
     left: usize,
 }
 
 impl Cut {
-    /// Appends the text whole, or not at all.
+    /// Appends the text if all of it fits.
     fn push(&mut self, text: &str) -> bool {
         let left = self.left.checked_sub(text.len());
         if let Some(left) = left {
@@ -95,24 +95,24 @@ impl Cut {
     }
 }
 
-/// What a text consists of.
+/// A part of a text.
 #[derive(Clone, Copy)]
 enum Part<'a> {
     Plain(&'a str),
-    /// A secret, or several that overlap.
+    /// A secret, or several overlapping secrets.
     Secret,
-    /// The whole text must not be shown.
+    /// Means that the whole text must be hidden.
     Hidden,
 }
 
-/// Takes a text apart. A secret is found as it is, and percent-encoded in any way.
+/// Splits a text into parts. Finds a secret in plain text, and percent-encoded in any way.
 struct Parts<'a> {
     rest: &'a str,
     secrets: &'a [CleanText<'a>],
-    /// The bytes with which a secret may begin, as it is or encoded.
+    /// The bytes with which a secret may begin, plain or encoded.
     beginnings: [bool; 256],
-    /// How many bytes may still be compared, so that a text made of beginnings of a secret takes no longer than any
-    /// other.
+    /// The number of byte comparisons that are left. It bounds the time for a text that repeats the beginning of a
+    /// secret.
     comparisons: usize,
 }
 
@@ -130,12 +130,12 @@ impl<'a> Parts<'a> {
         Self { rest: text, secrets, beginnings, comparisons }
     }
 
-    /// True where a secret may begin; such a byte is a character's first.
+    /// True for a byte with which a secret may begin. Such a byte is the first of its character.
     fn is_beginning(&self, byte: u8) -> bool {
         self.beginnings.get(usize::from(byte)) == Some(&true)
     }
 
-    /// The length of the longest secret at the front of `text`, as it is spelled there.
+    /// The length of the longest secret at the beginning of `text`, in the spelling of `text`.
     fn secret_at(&mut self, text: &str) -> Option<usize> {
         let first = text.bytes().next()?;
         if !self.is_beginning(first) {
@@ -156,7 +156,7 @@ impl<'a> Parts<'a> {
             rest = match *rest {
                 [b'%', high, low, ref after @ ..] if encoded && is_escape(high, low, byte) => after,
                 [b'+', ref after @ ..] if encoded && byte == b' ' => after,
-                // An encoder leaves no `%` as it is.
+                // An encoder always encodes `%`.
                 [same, ref after @ ..] if same == byte && !(encoded && byte == b'%') => after,
                 _ => return None,
             };
@@ -169,7 +169,7 @@ impl<'a> Parts<'a> {
         (length > 0).then_some(length)
     }
 
-    /// Takes so many bytes, up to the end of a character.
+    /// Takes this many bytes, and more up to the end of a character.
     fn take(&mut self, bytes: usize) -> &'a str {
         let ends = bytes..=self.rest.len();
         let end = ends.into_iter().find(|&end| self.rest.is_char_boundary(end)).unwrap_or(self.rest.len());
@@ -198,7 +198,7 @@ impl<'a> Iterator for Parts<'a> {
         }
         let found = self.secret_at(text);
         let mut end = found.unwrap_or(1);
-        // One that begins within another goes with it.
+        // A secret that begins inside another one belongs to the same part.
         for (start, _) in text.char_indices().take_while(|_| found.is_some()) {
             if start >= end {
                 break;
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_6749_5_2_characters_out_of_the_set_are_escaped() {
+    fn rfc_6749_5_2_characters_outside_the_set_are_escaped() {
         let shown = message("a\u{1B}[31m\r\n\"\\\u{202E}é", &[]);
         assert_eq!(&*shown, r#"a\u{1b}[31m\r\n\"\\\u{202e}\u{e9}"#);
         let plain: String = (' '..='~').filter(|character| !matches!(character, '"' | '\\')).collect();
@@ -238,14 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut() {
+    fn a_long_text_is_truncated() {
         let shown = message(&"x".repeat(1 << 20), &[]);
         assert_eq!(shown.len(), LONGEST_MESSAGE + 3);
         assert_eq!(code(&"\u{202E}".repeat(1000), &[]).len(), LONGEST_CODE + 3);
     }
 
     #[test]
-    fn secrets_are_cut_out_before_the_text_is_cut_or_escaped() {
+    fn secrets_are_redacted_before_the_text_is_truncated_or_escaped() {
         let text = format!("{}s3cret\"x bad s3cret\"x", "y".repeat(509));
         let shown = message(&text, &secrets(&["s3cret\"x"]));
         assert!(!shown.contains("s3c"), "{shown}");
@@ -253,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_too_short_to_cut_out_hides_the_whole_text() {
+    fn a_secret_too_short_to_redact_hides_the_whole_text() {
         assert_eq!(&*message("bad token", &secrets(&["b"])), "[redacted]");
         assert_eq!(&*message("code 17", &secrets(&["b"])), "code 17");
     }
 
     #[test]
-    fn secrets_are_found_however_they_are_encoded() {
+    fn secrets_are_found_in_every_encoding() {
         let secret = "s3 %25+/~é&";
         for spelling in
             [secret, "s3+%2525%2B%2F~%C3%A9%26", "s3%20%2525%2b%2f%7e%c3%a9%26", "%73%33+%25%32%35%2B/%7E%C3%A9%26"]
@@ -267,15 +267,15 @@ mod tests {
             assert_eq!(&*message(&format!("a {spelling} b"), &secrets(&[secret])), "a [redacted] b", "{spelling}");
             assert_eq!(&*redacted(&format!("a {spelling} é"), &secrets(&[secret])), "a [redacted] é", "{spelling}");
         }
-        assert_eq!(&*message("s3 %25", &secrets(&[secret])), "s3 %25", "a part of a secret is none");
-        // A plus is a space of the secret, and nothing else of it.
+        assert_eq!(&*message("s3 %25", &secrets(&[secret])), "s3 %25", "a part of a secret is not the secret");
+        // A plus stands only for a space of the secret.
         for other in ["s3+%25+/~+&", "+3 %25", "abc+", "a+cd", "%61b%63%65", "%71bcd", "ab%62d"] {
             assert_eq!(&*message(other, &secrets(&[secret, "abcd"])), other);
         }
     }
 
     #[test]
-    fn secrets_that_overlap_are_cut_out_together() {
+    fn overlapping_secrets_are_redacted_together() {
         for (text, expected) in
             [("xabcdefghx", "x[redacted]x"), ("abcdabcdefgh", "[redacted][redacted]"), ("cdefgh", "[redacted]")]
         {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_made_of_beginnings_of_a_secret_is_hidden_whole() {
+    fn a_text_that_repeats_the_beginning_of_a_secret_is_hidden() {
         let secret = format!("{}b", "a".repeat(65_536));
         let text = "a".repeat(65_536);
         assert_eq!(&*message(&text, &secrets(&[&secret])), "[redacted]");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_has_no_secret_stays_where_it_is() {
+    fn a_text_without_a_secret_is_not_copied() {
         assert!(matches!(redacted("plain", &secrets(&["s3cret"])), CleanText::Borrowed("plain")));
     }
 }

@@ -1,13 +1,13 @@
-//! Text of any encoding, and characters that cannot be seen.
+//! The encoding of a body (UTF-8 or UTF-16), and invisible characters.
 
 use crate::secret::WipedBuffer;
 
-/// A body in UTF-8, as far as it is text at all: as it is, or put so from UTF-16 in wiped memory.
+/// A body as UTF-8: borrowed, or converted from UTF-16 into memory that is wiped. Some bytes may be invalid.
 pub(crate) struct Text<'a> {
     body: TextBytes<'a>,
-    /// A byte order mark was taken off, or some bytes are no text.
+    /// The body had a byte order mark, or has bytes that are not UTF-8.
     pub(crate) oddly_encoded: bool,
-    /// No byte is anything but text.
+    /// The body is valid UTF-8, without a conversion.
     pub(crate) wholly_utf8: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Text<'a> {
         let without_mark = bytes.strip_prefix(b"\xEF\xBB\xBF");
         let bytes = without_mark.unwrap_or(bytes);
         let checked = std::str::from_utf8(bytes);
-        // A character that is cut at the very end is not strange.
+        // A character that is truncated at the very end of the body is not strange.
         let odd = checked.is_err_and(|error| error.error_len().is_some());
         Self {
             body: TextBytes::Borrowed(bytes),
@@ -36,11 +36,11 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// A unit that is no character becomes a byte that is none.
+    /// A lone surrogate becomes a byte that is not valid UTF-8.
     fn of_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Self {
         let units = bytes.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(unit));
         let characters = char::decode_utf16(units).map(Result::ok);
-        // Counted first, so that the buffer takes no more than it needs, never grows, and leaves no copy.
+        // Computes the length first, so that the buffer has the exact size, never grows, and leaves no copy.
         let length = characters.clone().map(|character| character.map_or(1, char::len_utf8)).sum();
         let mut made = WipedBuffer::with_room_for(length);
         for character in characters {
@@ -59,7 +59,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What Unicode calls format characters, as far as they come along with copied text.
+/// True for the invisible characters (Unicode: format characters) that are often copied along with a text.
 pub(crate) fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_become_text_whatever_their_encoding() {
+    fn a_body_becomes_utf8_from_every_encoding() {
         let cases: [(&[u8], &[u8], bool); 9] = [
             (b"{}", b"{}", false),
             (b"\xEF\xBB\xBF{}", b"{}", true),

@@ -1,40 +1,41 @@
-//! What an endpoint or a redirect URI may look like, decided once, when a client is built.
+//! Checks the URIs of endpoints and redirect URIs. This happens once, when a client is built.
 //!
-//! Plain `http` is for loopback only (RFC 6749 §3.1.2.1 and §3.2, RFC 8252 §7.3, RFC 9700 §2.6), and loopback is
-//! recognised by parsing an address, never by comparing a prefix.
+//! Plain `http` is allowed only for loopback (RFC 6749 §3.1.2.1 and §3.2, RFC 8252 §7.3, RFC 9700 §2.6). A loopback
+//! address is recognised by parsing it, never by comparing a prefix.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::form;
 
-/// Why a URI was refused.
+/// Why the URI of an endpoint or a redirect URI cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UriProblem {
-    /// Nothing was given.
+    /// The URI is empty.
     Empty,
-    /// Not of the form `scheme://host/…`.
+    /// The URI does not have the form `scheme://host/…`, or with a private-use scheme `scheme:/…`.
     NotAbsolute,
-    /// A scheme that is neither `https` nor `http`; of a redirect URI, nor a private-use scheme (RFC 8252 §7.1): one with
-    /// a dot in it, such as `com.example.app:/callback`.
+    /// The scheme is neither `https` nor `http`. A redirect URI may also have a private-use scheme (RFC 8252 §7.1),
+    /// which contains a dot, such as `com.example.app:/callback`.
     Scheme,
-    /// `http` to a host that is not a loopback address.
+    /// The scheme is `http`, and the host is not a loopback address. The host of a redirect URI may also be
+    /// `localhost`.
     PlainHttp,
-    /// `user@` or `user:password@` before the host.
+    /// The URI has `user@` or `user:password@` before the host.
     UserInformation,
-    /// A `#fragment` (RFC 6749 §3.1 and §3.1.2 forbid it).
+    /// The URI has a `#fragment` (RFC 6749 §3.1 and §3.1.2 forbid it).
     Fragment,
-    /// A character that no URI contains: a space, a quote, a control, a letter beyond ASCII, a broken `%` escape, or
-    /// escapes that are no text in the name of a parameter.
+    /// The URI has a character that must be percent-encoded (such as a space, a quote, or a letter outside ASCII), an
+    /// invalid `%` escape, or a parameter name that does not decode to UTF-8.
     Character,
-    /// No host, or one that cannot be read.
+    /// The URI has no host, or an invalid host.
     Host,
-    /// A port that is not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     Port,
-    /// A query parameter that the flow sets or reads itself (RFC 6749 §3.1: none may come twice).
+    /// The query has a parameter that the flow sets or reads itself. No parameter may be repeated (RFC 6749 §3.1).
     ReservedParameter,
-    /// Longer than 65,534 bytes.
+    /// The URI is longer than 65,534 bytes.
     TooLong,
 }
 
@@ -56,7 +57,7 @@ impl fmt::Display for UriProblem {
     }
 }
 
-/// An absolute URI, split: `https`, `http`, or a redirect URI of a private-use scheme, which has no host and port 0.
+/// The parts of an absolute URI. A redirect URI with a private-use scheme has an empty host and port 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
     pub(crate) scheme: &'a str,
@@ -71,7 +72,7 @@ impl Parts<'_> {
         self.scheme.eq_ignore_ascii_case("https")
     }
 
-    /// The first part in which it differs from `other`; `None` for the same place. The query is left to the caller.
+    /// The first part that differs from `other`; `None` if all parts are the same. Does not compare the queries.
     pub(crate) fn difference(&self, other: &Parts<'_>) -> Option<UriPart> {
         [
             (UriPart::Scheme, self.scheme.eq_ignore_ascii_case(other.scheme)),
@@ -92,7 +93,7 @@ pub enum UriPart {
     Scheme,
     /// The host.
     Host,
-    /// The port, which may be that of the scheme.
+    /// The port. A URI without a port has the default port of its scheme.
     Port,
     /// The path.
     Path,
@@ -109,7 +110,7 @@ impl fmt::Display for UriPart {
     }
 }
 
-/// Refuses a query that has a parameter of such a name, or one whose name cannot be read.
+/// Refuses a query that has a parameter for whose name `is_such` returns true, or a name that cannot be decoded.
 pub(crate) fn check_query(query: Option<&str>, is_such: impl Fn(&str) -> bool) -> Result<(), UriProblem> {
     for (name, _) in form::pairs(query.unwrap_or_default()) {
         if is_such(&form::decode(name).ok_or(UriProblem::Character)?) {
@@ -119,7 +120,7 @@ pub(crate) fn check_query(query: Option<&str>, is_such: impl Fn(&str) -> bool) -
     Ok(())
 }
 
-/// A URI for people, checked or not: scheme, host and path, without what may hold a secret.
+/// Shows a URI, checked or not, without its query, fragment and user information: they may hold a secret.
 pub(crate) struct Place<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Place<'_> {
@@ -133,8 +134,8 @@ impl fmt::Debug for Place<'_> {
     }
 }
 
-/// Checks an endpoint: `https`, or `http` on a literal loopback address. A name is not enough for plain `http`:
-/// secrets go there, and who answers for `localhost` is the resolver's choice.
+/// Checks the URI of an endpoint: `https`, or `http` on a literal loopback address. The name `localhost` is not enough
+/// for `http`: the client sends secrets there, and the name resolver decides which host `localhost` is.
 pub(crate) fn endpoint(text: &str) -> Result<Parts<'_>, UriProblem> {
     let parts = split(text)?;
     if !parts.is_https() && !is_loopback_address(parts.host) {
@@ -143,8 +144,8 @@ pub(crate) fn endpoint(text: &str) -> Result<Parts<'_>, UriProblem> {
     Ok(parts)
 }
 
-/// Checks a redirect URI, to which we send nothing: `https`, `http` on a literal loopback address or `localhost`, or a
-/// private-use scheme.
+/// Checks a redirect URI: `https`, `http` on a literal loopback address or on `localhost`, or a private-use scheme. The
+/// client itself sends nothing there.
 pub(crate) fn redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
     let parts = split_redirect(text)?;
     let local = is_loopback_address(parts.host) || parts.host.eq_ignore_ascii_case("localhost");
@@ -154,12 +155,12 @@ pub(crate) fn redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
     Ok(parts)
 }
 
-/// As [`split`], and takes a private-use scheme too (RFC 8252 §7.1): the reverse of a domain name, so it has a dot.
+/// Like [`split`], and also accepts a private-use scheme (RFC 8252 §7.1): a reversed domain name, which contains a dot.
 pub(crate) fn split_redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
     match text.split_once(':') {
         Some((scheme, rest)) if is_private_use_scheme(scheme) => {
             check(text)?;
-            // There is no authority to name, so one slash follows; some applications write two.
+            // One slash follows, because there is no authority (RFC 8252 §7.1). Some applications write two.
             if !rest.starts_with('/') {
                 return Err(UriProblem::NotAbsolute);
             }
@@ -170,7 +171,7 @@ pub(crate) fn split_redirect(text: &str) -> Result<Parts<'_>, UriProblem> {
     }
 }
 
-/// RFC 3986 §3.1, with dots as in a domain name.
+/// True for a scheme (RFC 3986 §3.1) of at least two labels, with dots between them as in a domain name.
 pub(crate) fn is_private_use_scheme(scheme: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+'))
@@ -180,7 +181,7 @@ pub(crate) fn is_private_use_scheme(scheme: &str) -> bool {
         && scheme.split('.').all(is_label)
 }
 
-/// Splits an absolute `http` or `https` URI (RFC 3986 §3) and refuses all that is not one.
+/// Splits an absolute `http` or `https` URI (RFC 3986 §3); any other text is an error.
 pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
     check(text)?;
     let (scheme, rest) = split_scheme(text).ok_or(UriProblem::NotAbsolute)?;
@@ -196,7 +197,7 @@ pub(crate) fn split(text: &str) -> Result<Parts<'_>, UriProblem> {
     }
     let (host, port) = split_authority(authority)?;
     let (path, query) = split_query(path_and_query);
-    // An empty path and `/` name the same place (RFC 3986 §6.2.3).
+    // An empty path is equivalent to `/` (RFC 3986 §6.2.3).
     let path = if path.is_empty() { "/" } else { path };
     Ok(Parts { scheme, host, port: port.unwrap_or(default_port), path, query })
 }
@@ -219,7 +220,7 @@ fn split_query(path_and_query: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What stands before and after the first `://`. By bytes: to look for text takes tables that are made for each search.
+/// The text before and after the first `://`. Searches by bytes, because a text search first builds tables.
 pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let end = text.as_bytes().windows(3).position(|bytes| bytes == b"://")?;
     let (scheme, rest) = text.split_at_checked(end)?;
@@ -292,7 +293,7 @@ mod tests {
 
     /// OAuth 2.1 draft §1.5, RFC 9700 §2.6, openpubkey #375.
     #[test]
-    fn plain_http_is_accepted_on_loopback_addresses_only() {
+    fn plain_http_is_accepted_only_on_loopback_addresses() {
         for uri in ["http://127.0.0.1/", "http://127.8.9.1:80/", "http://[::1]:9/x", "http://[0:0:0:0:0:0:0:1]/"] {
             assert!(endpoint(uri).is_ok(), "{uri}");
         }
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_by_name_may_be_redirected_to_but_is_no_endpoint() {
+    fn the_name_localhost_is_a_redirect_uri_but_not_an_endpoint() {
         assert!(redirect("http://localhost:3000/callback").is_ok());
         assert_eq!(endpoint("http://localhost:3000/token"), Err(UriProblem::PlainHttp));
     }

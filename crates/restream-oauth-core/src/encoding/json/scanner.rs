@@ -3,8 +3,8 @@
 use super::string::unescaped;
 use super::value::{Kind, Value};
 
-/// Why a value ends before it is whole. As wide as a word: a byte in the place of one would split each copy of a result
-/// into pieces that wait for each other.
+/// Why a value is not whole. As wide as a word for speed: with a narrower tag, the compiler copies each result in
+/// several pieces that depend on each other.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub(super) enum Stop {
@@ -12,13 +12,14 @@ pub(super) enum Stop {
     Broken,
 }
 
-/// What is still to be read.
+/// A position in a JSON text: the unread rest.
 pub(super) struct Scanner<'a> {
     pub(super) rest: &'a [u8],
 }
 
 impl<'a> Scanner<'a> {
-    /// The whole members of an object. A value that breaks the grammar is passed over, and reported at the end.
+    /// Calls `on_member` with each whole member of an object. Skips a value that has a syntax error, and reports it at
+    /// the end.
     pub(super) fn members(&mut self, on_member: impl FnMut(&[u8], Value<'a>)) -> Result<(), Stop> {
         let mut broken = false;
         let end = self.each_member(on_member, &mut broken);
@@ -34,7 +35,7 @@ impl<'a> Scanner<'a> {
         loop {
             self.require(b'"')?;
             let key = self.string()?;
-            // One with a lone surrogate stays as it is written, which no known key is.
+            // A key with a lone surrogate stays as written. No known key has one.
             let decoded = if key.kind == Kind::Escaped { unescaped(key.written) } else { None };
             let key = decoded.as_ref().map_or(key.written, |key| key.expose().as_bytes());
             self.require(b':')?;
@@ -67,8 +68,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over what breaks the grammar, up to the comma or brace that ends it if quotes and brackets mean what they
-    /// mean elsewhere; gives that one, not taken.
+    /// Skips a value that has a syntax error, up to the comma or brace after it; returns that byte without taking it.
+    /// Assumes that quotes and brackets inside the value have their usual meaning.
     #[cold]
     fn pass_over(&mut self) -> Result<u8, Stop> {
         let mut depth = 0_usize;
@@ -84,7 +85,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The next byte that is no white space, not taken.
+    /// Skips white space, and returns the next byte without taking it.
     #[inline]
     pub(super) fn token(&mut self) -> Result<u8, Stop> {
         loop {
@@ -96,7 +97,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes this byte as the next token.
+    /// Takes the next token, which must be this byte.
     #[inline]
     pub(super) fn require(&mut self, byte: u8) -> Result<(), Stop> {
         if self.token()? != byte {
@@ -106,7 +107,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Takes the next byte, whatever it is.
+    /// Takes the next byte.
     #[inline]
     fn skip(&mut self) {
         self.rest = self.rest.get(1..).unwrap_or_default();
@@ -143,7 +144,7 @@ impl<'a> Scanner<'a> {
         self.string().ok()
     }
 
-    /// The next text between quotes, whatever is before it and in it.
+    /// The next text between quotes. Ignores everything before it, and does not check its content.
     pub(super) fn next_loose_string(&mut self) -> Option<Value<'a>> {
         let quote = self.rest.iter().position(|&byte| byte == b'"')?;
         let (_, quoted) = self.rest.split_at_checked(quote.saturating_add(1))?;
@@ -153,7 +154,7 @@ impl<'a> Scanner<'a> {
         Some(Value { written, kind })
     }
 
-    /// An object or array, however deep: an open bracket costs a bit.
+    /// An object or array of any depth. Each open bracket takes one bit of memory.
     fn nested(&mut self) -> Result<Kind, Stop> {
         let kind = if self.rest.first() == Some(&b'{') { Kind::Object } else { Kind::Array };
         let mut open = Brackets::default();
@@ -179,7 +180,7 @@ impl<'a> Scanner<'a> {
                     self.scalar(token)?;
                 }
             }
-            // The value is whole: another one follows, or what it stands in ends.
+            // The value is whole. Either another value follows, or the object or array around it ends.
             loop {
                 let token = self.token()?;
                 self.skip();
@@ -213,7 +214,7 @@ impl<'a> Scanner<'a> {
         let mut kind = Kind::Plain;
         let mut rest = start;
         loop {
-            // Eight bytes at a time, up to the first that is special, or up to the last few of the text.
+            // Reads eight bytes at a time, up to the first special byte, or until fewer than eight are left.
             while let Some((word, after)) = rest.split_first_chunk::<8>() {
                 let special = special_bytes(u64::from_le_bytes(*word));
                 if special != 0 {
@@ -299,19 +300,19 @@ impl<'a> Value<'a> {
         std::iter::from_fn(move || {
             scanner.require(before).ok()?;
             before = b',';
-            // The array is whole: what is no value is its end.
+            // The array is valid, so only its end can fail to be a value.
             scanner.value().ok()
         })
     }
 }
 
-/// What stands in `start` before `rest`, its end.
+/// The part of `start` before `rest`. `rest` must be the end of `start`.
 #[inline]
 fn up_to<'a>(start: &'a [u8], rest: &[u8]) -> &'a [u8] {
     start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default()
 }
 
-/// What follows a string whose opening quote was taken, whatever stands in it.
+/// The text after a string whose opening quote was taken. Does not check the content of the string.
 fn after_loose_string(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         rest = match *rest {
@@ -322,7 +323,7 @@ fn after_loose_string(mut rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows an escape whose backslash was taken.
+/// The text after an escape whose backslash was taken.
 fn after_escape(rest: &[u8]) -> Result<&[u8], Stop> {
     match rest {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => Ok(after),
@@ -339,27 +340,28 @@ fn after_escape(rest: &[u8]) -> Result<&[u8], Stop> {
     }
 }
 
-/// Marks the bytes of a word that are special in a string: a quote, a backslash, a control. The lowest mark is exact;
-/// above it, a byte that follows such a one may be marked too.
+/// Marks the bytes of a word that are special in a string: quotes, backslashes and control characters. Only the lowest
+/// mark is exact: bytes above a marked byte may be marked by mistake.
 #[inline]
 fn special_bytes(word: u64) -> u64 {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
-    // Turned over by this bit, a quote is a space, which closes up with the controls, and none of them leaves their range.
+    // Flipping this bit turns a quote into a space, which is next to the control characters, and keeps every control
+    // character in their range. So one subtraction finds both.
     let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
     let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
     let plain = !quote_or_control & !backslash;
     !plain & !word & each(0x80)
 }
 
-/// The brackets that are open: for each, whether it is an object's.
+/// The open brackets, one bit each: 1 for an object, 0 for an array.
 #[derive(Default)]
 struct Brackets {
-    /// The innermost up to 64, the last one lowest.
+    /// The innermost brackets, up to 64. The last one is the lowest bit.
     inner: u64,
     depth: usize,
-    /// Those further out, 64 a word.
+    /// The outer brackets, 64 in each word.
     outer: Vec<u64>,
 }
 
@@ -394,7 +396,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn special_bytes_are_found_at_every_place_of_a_word() {
+    fn special_bytes_are_found_at_every_position_of_a_word() {
         for byte in 0..=u8::MAX {
             for place in 0..8 {
                 let mut word = [b'a', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xFF];

@@ -1,8 +1,8 @@
-//! JSON strings (RFC 8259 §7), read and written in wiped memory.
+//! JSON strings (RFC 8259 §7), read and written in memory that is wiped.
 
 use crate::secret::SecretText;
 
-/// The text of a string's inside, in wiped memory; `None` if it has a lone surrogate or is not UTF-8.
+/// Unescapes the text between the quotes of a string; `None` if the text has a lone surrogate or is not UTF-8.
 pub(super) fn unescaped(written: &[u8]) -> Option<SecretText> {
     let written = std::str::from_utf8(written).ok()?;
     // Unescaped text is never longer.
@@ -52,7 +52,7 @@ fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
     Some(unit)
 }
 
-/// Appends `text` as a JSON string to `out`; it needs at most six bytes a byte and two for the quotes.
+/// Appends `text` as a JSON string to `out`, which needs room for six times its bytes, and for two quotes.
 pub(crate) fn write_string(out: &mut SecretText, text: &str) {
     out.push('"');
     for character in text.chars() {

@@ -1,17 +1,17 @@
-//! A value, as it is written.
+//! A JSON value, as written.
 
 use super::string;
 use crate::secret::CleanText;
 
-/// A value of which nothing but the grammar was looked at.
+/// A value whose grammar is checked, and which is not converted yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
-    /// As it is written; of a string, what stands between its quotes.
+    /// The text as written; for a string, the text between the quotes.
     pub(super) written: &'a [u8],
     pub(super) kind: Kind,
 }
 
-/// As wide as a word, for the reason that the scanner's `Stop` is.
+/// As wide as a word, for the same reason as the scanner's `Stop`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Kind {
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 impl<'a> Value<'a> {
-    /// What is written: of a string, what stands between its quotes, escapes not resolved.
+    /// The text as written; for a string, the text between the quotes, with its escapes.
     pub(crate) fn written(self) -> &'a [u8] {
         self.written
     }
@@ -53,12 +53,12 @@ impl<'a> Value<'a> {
         self.kind == Kind::Literal && self.written == b"null"
     }
 
-    /// True but for `null`, `""` and `[]`.
+    /// True for every value except `null`, `""` and `[]`.
     pub(crate) fn holds_something(self) -> bool {
         !(self.written.is_empty() || self.is_null() || (self.is_array() && self.written == b"[]"))
     }
 
-    /// True for a number without sign, fraction and exponent, of any size.
+    /// True for a number of any size without sign, fraction and exponent.
     pub(crate) fn is_whole(self) -> bool {
         self.kind == Kind::Number && self.written.iter().all(u8::is_ascii_digit)
     }
@@ -71,7 +71,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A number without sign, fraction and exponent, if it fits.
+    /// A number without sign, fraction and exponent; `None` if it does not fit 64 bits.
     pub(crate) fn integer(self) -> Option<u64> {
         if self.kind != Kind::Number {
             return None;
@@ -87,7 +87,7 @@ impl<'a> Value<'a> {
         Some(value)
     }
 
-    /// The text of a string: `None` if it is none, has a lone surrogate, or is not UTF-8.
+    /// The text of a string; `None` if the value is not a string, has a lone surrogate, or is not UTF-8.
     pub(crate) fn string(self) -> Option<CleanText<'a>> {
         match self.kind {
             Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::Borrowed),
@@ -96,7 +96,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// True if what follows cannot belong to it any more.
+    /// True if the value shows its own end, like a string, an object or an array. More digits or letters could belong
+    /// to a number or a literal.
     pub(super) fn is_closed(self) -> bool {
         !matches!(self.kind, Kind::Number | Kind::Literal)
     }
