@@ -1,7 +1,7 @@
-//! Text and bytes that must not be seen: redacted `Debug`, no `Display`, wiped when dropped.
+//! Secret text and bytes: `Debug` is redacted, there is no `Display`, and dropping them wipes the memory.
 //!
-//! Wiping is best effort: it reaches the buffers that this crate owns, not the copies that an HTTP stack, a swap device
-//! or a core dump keeps.
+//! Wiping is best effort. It covers the buffers that this crate owns, but not copies in an HTTP stack, a swap device or
+//! a core dump.
 
 mod buffer;
 mod header;
@@ -11,7 +11,7 @@ pub(crate) use buffer::WipedBuffer;
 pub(crate) use header::sensitive_header;
 pub(crate) use text::{CleanText, SecretBytes, SecretText, same_text};
 
-/// Defines a public secret type: a name around [`SecretText`].
+/// Defines a public secret type: a newtype around [`SecretText`].
 macro_rules! secret_type {
     ($(#[$documentation:meta])* $name:ident) => {
         $(#[$documentation])*
@@ -19,12 +19,12 @@ macro_rules! secret_type {
         pub struct $name(pub(crate) crate::secret::SecretText);
 
         impl $name {
-            /// Takes the text over; it is wiped when the value is dropped.
+            /// Takes ownership of the text. Dropping the value wipes the text.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(crate::secret::SecretText::new(text))
             }
 
-            /// The text itself. The only way in: search for this name to find every use.
+            /// The text itself. No other method returns it: search for this name to find every use.
             pub fn expose_secret(&self) -> &str {
                 self.0.expose()
             }

@@ -2,51 +2,51 @@
 
 use zeroize::Zeroize;
 
-/// A buffer that grows up to a limit and never leaves a copy behind: what it outgrows is wiped first.
+/// A buffer that grows up to a limit. It never leaves a copy behind: when it grows, it wipes its old memory.
 pub(crate) struct WipedBuffer {
     bytes: Vec<u8>,
     limit: usize,
-    /// As many bytes are announced; 0 if nobody said.
+    /// The announced number of bytes; 0 if none is announced.
     expected: usize,
 }
 
-/// Up to here the buffer doubles; beyond, it takes its whole limit at once, so that outgrown and new buffer
-/// together stay within the limit and this much.
+/// In bytes. Up to this size the buffer doubles; then it takes the whole limit at once. So the old and the new memory
+/// together are at most the limit plus this size.
 const LARGEST_STEP: usize = 32 * 1024;
 
 impl WipedBuffer {
-    /// An empty one for so many bytes at most.
+    /// An empty buffer for at most `limit` bytes.
     #[inline]
     pub(crate) fn of_at_most(limit: usize) -> Self {
         Self { bytes: Vec::new(), limit, expected: 0 }
     }
 
-    /// One that has room for so many bytes, and takes no more.
+    /// An empty buffer with memory for exactly this many bytes, which is also its limit.
     pub(crate) fn with_room_for(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), limit: bytes, expected: bytes }
     }
 
-    /// So many bytes will come, someone says.
+    /// Notes the announced length. It is only a hint for the first allocation.
     pub(crate) fn expect_length(&mut self, bytes: usize) {
         self.expected = bytes;
     }
 
-    /// Appends `bytes` if they fit without growing; most pieces of an answer do.
+    /// Appends `bytes` if they fit without growing, as most chunks of a response do. Returns false if they do not fit.
     #[inline]
     pub(crate) fn push_if_there_is_room(&mut self, bytes: &[u8]) -> bool {
-        // The capacity may be larger than what was asked for.
+        // The allocator may give more capacity than the limit.
         let end = self.bytes.len().saturating_add(bytes.len());
         let fits = end <= self.bytes.capacity() && end <= self.limit;
         match bytes {
             _ if !fits => {}
-            // A call to copy a single byte takes longer than the byte.
+            // For a single byte, the call of a copy function takes longer than the copy.
             &[byte] => self.bytes.push(byte),
             _ => self.bytes.extend_from_slice(bytes),
         }
         fits
     }
 
-    /// Appends as much of `bytes` as fits below the limit; false if some did not fit.
+    /// Appends as much of `bytes` as the limit allows. Returns false if some bytes did not fit.
     pub(crate) fn push_up_to_limit(&mut self, bytes: &[u8]) -> bool {
         let room = self.limit.saturating_sub(self.bytes.len());
         let (fitting, rest) = bytes.split_at(bytes.len().min(room));
@@ -85,9 +85,10 @@ impl Drop for WipedBuffer {
     }
 }
 
-/// All of the buffer, whatever is in use of it. By slices, which are wiped in bulk: a `Vec` is wiped byte by byte.
+/// Wipes the whole capacity of the buffer. Wipes slices, because `zeroize` wipes slices in bulk, but a `Vec` byte by
+/// byte.
 pub(super) fn wipe(buffer: &mut Vec<u8>) {
-    // Where nothing was allocated there is no address either, and to write no bytes there takes some processors 100 ns.
+    // An empty `Vec` has a dangling address, and even writing zero bytes there takes some processors 100 ns.
     if !buffer.is_empty() {
         buffer.as_mut_slice().zeroize();
     }
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn a_buffer_keeps_what_fits_below_its_limit() {
         let mut buffer = WipedBuffer::of_at_most(5);
-        assert!(!buffer.push_if_there_is_room(b"a"), "there is none yet");
+        assert!(!buffer.push_if_there_is_room(b"a"), "there is no room yet");
         assert!(buffer.push_up_to_limit(b"abc"));
         assert!(buffer.push_up_to_limit(b"de"));
         assert!(buffer.push_up_to_limit(b""));
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_is_room_for_but_no_more_than_a_step() {
+    fn the_first_allocation_has_the_announced_length_but_at_most_one_step() {
         for (expected, capacity) in [(0, 1), (900, 900), (usize::MAX, 32_768)] {
             let mut buffer = WipedBuffer::of_at_most(256 * 1024);
             buffer.expect_length(expected);

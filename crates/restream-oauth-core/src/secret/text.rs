@@ -1,5 +1,5 @@
-//! Secret text: redacted `Debug`, no `Display`, wiped when dropped. [`SecretText`] is the one definition; every public
-//! secret is a name around it.
+//! Secret text: `Debug` is redacted, there is no `Display`, and dropping it wipes the memory. Every public secret type
+//! contains a [`SecretText`].
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,17 +11,17 @@ use zeroize::Zeroize;
 
 use super::buffer::{WipedBuffer, wipe};
 
-/// Secret text. Equal only to text of its own kind, compared in constant time.
+/// Secret text. Only two values of the same type can be compared, in constant time.
 #[derive(Clone, Default)]
 pub(crate) struct SecretText(String);
 
 impl SecretText {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Room for so many bytes. What is pushed must fit: a text that grows leaves a copy behind.
+    /// An empty text with room for this many bytes. Pushed text must fit: a text that grows leaves a copy behind.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
     }
@@ -52,7 +52,7 @@ impl SecretText {
         self.0.push(character);
     }
 
-    /// Appends `bytes` in base64 of the standard alphabet.
+    /// Appends `bytes` in base64, in the standard alphabet.
     pub(crate) fn push_base64(&mut self, bytes: &[u8]) {
         debug_assert!(bytes.len().div_ceil(3).saturating_mul(4) <= self.room());
         STANDARD.encode_string(bytes, &mut self.0);
@@ -62,7 +62,7 @@ impl SecretText {
         &self.0
     }
 
-    /// How many bytes can be pushed.
+    /// The number of bytes that can still be pushed.
     pub(crate) fn room(&self) -> usize {
         self.0.capacity().saturating_sub(self.0.len())
     }
@@ -101,7 +101,7 @@ impl Drop for SecretText {
     }
 }
 
-/// Text where it stands, or made from it (unescaped, decoded, cleared of secrets) in wiped memory.
+/// Text that is borrowed as written, or owned after a change (unescaped, decoded or redacted) in memory that is wiped.
 #[derive(Debug)]
 pub(crate) enum CleanText<'a> {
     Borrowed(&'a str),
@@ -128,12 +128,12 @@ impl Deref for CleanText<'_> {
     }
 }
 
-/// Compares two texts in a time that depends on their lengths only.
+/// Compares two texts in a time that depends only on their lengths.
 pub(crate) fn same_text(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// A few secret bytes of a fixed number, wiped when dropped.
+/// A fixed number of secret bytes. Dropping them wipes them.
 pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
 
 impl<const N: usize> Drop for SecretBytes<N> {
