@@ -1,7 +1,7 @@
-//! Generators for property tests: hostile credentials, URIs, scopes, answers, cuts and clocks (feature `proptest`).
+//! Generators for property tests: hostile credentials, URIs, scopes, responses, chunks and times (feature `proptest`).
 //!
-//! The core is tested with them, and a program that embeds it can test its own transport: let a server of its own send
-//! [`TokenAnswer::body`] in [`Pieces`], and see that the pair arrives.
+//! The core is tested with them. A program that embeds the core can test its own transport with them: a test server
+//! sends [`TokenAnswer::body`] in [`Pieces`], and the test checks that the pair arrives.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -12,7 +12,7 @@
 //! let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
 //! proptest!(|(answer in generators::token_answer(), pieces in generators::pieces())| {
 //!     let (_request, mut reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
-//!     // In the place of the transport under test:
+//!     // Instead of the transport under test:
 //!     let _ = reader.head(http::StatusCode::OK, &http::HeaderMap::new());
 //!     for piece in pieces.of(answer.body.as_bytes()) {
 //!         let _ = reader.chunk(piece);
@@ -38,14 +38,14 @@ use proptest::sample::{Index, select};
 use crate::encoding::text::is_invisible;
 use crate::token::Scope;
 
-/// Any text of so many characters, rich in those that have a meaning in forms, URIs and headers.
+/// Any text of this many characters. Characters with a meaning in forms, URIs and headers are frequent.
 pub fn text(length: impl Into<SizeRange>) -> impl Strategy<Value = String> {
     vec(prop_oneof![any::<char>(), prop::char::range(' ', '~'), select(vec!['&', '=', '+', '%', ':', ' '])], length)
         .prop_map(String::from_iter)
 }
 
-/// A client identifier that [`ClientBuilder::build`](crate::ClientBuilder::build) takes, however strange: no controls,
-/// quotes, characters that cannot be seen, and no white space but spaces between other characters.
+/// A strange client identifier that [`ClientBuilder::build`](crate::ClientBuilder::build) accepts. It has no control
+/// character, no quote and no invisible character, and white space only as spaces between other characters.
 pub fn client_id() -> impl Strategy<Value = String> {
     text(1..12).prop_map(|text| {
         let refused = |character: char| {
@@ -56,18 +56,19 @@ pub fn client_id() -> impl Strategy<Value = String> {
     })
 }
 
-/// A client secret, code or token that begins with `canary`, so that it can be searched for, and holds anything but
-/// controls and characters that cannot be seen.
+/// A client secret, code or token that begins with `canary`, so that a test can search for it. It has any characters
+/// except control characters and invisible characters.
 pub fn secret(canary: &'static str) -> impl Strategy<Value = String> {
     text(0..12).prop_map(move |text| format!("{canary}{}.", text.replace(is_refused, "")))
 }
 
-/// What neither an identifier nor a secret may hold.
+/// True for a character that neither an identifier nor a secret may hold.
 fn is_refused(character: char) -> bool {
     character.is_control() || is_invisible(character)
 }
 
-/// A redirect URI that a client takes: https, or http on loopback, with paths and queries of all kinds.
+/// A redirect URI that [`ClientBuilder::build`](crate::ClientBuilder::build) accepts: `https`, or `http` on loopback,
+/// with any kind of path and query.
 pub fn redirect_uri() -> impl Strategy<Value = String> {
     let places = vec![
         "https://app.example",
@@ -86,7 +87,7 @@ pub fn redirect_uri() -> impl Strategy<Value = String> {
     (select(places), path, query).prop_map(|(place, path, query)| [place, &path, &query].concat())
 }
 
-/// A URI that a client refuses as redirect URI and as endpoint, for one reason or another.
+/// A URI that [`ClientBuilder::build`](crate::ClientBuilder::build) refuses, both as a redirect URI and as an endpoint.
 pub fn refused_uri() -> impl Strategy<Value = String> {
     let whole = vec![
         "",
@@ -106,7 +107,7 @@ pub fn refused_uri() -> impl Strategy<Value = String> {
         "https://app.example/#",
         "https://app.example/callback#part",
     ];
-    // Whatever looks like loopback and is not.
+    // Hosts that look like loopback but are not.
     let hosts = vec![
         "app.example",
         "localhost.evil.example",
@@ -137,20 +138,20 @@ pub fn refused_uri() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A few scopes, each of any characters that RFC 6749 §3.3 allows.
+/// Up to five scopes, each of any characters that RFC 6749 §3.3 allows.
 pub fn scopes() -> impl Strategy<Value = Vec<Scope>> {
     let any = "[!#-\\[\\]-~]{1,12}".prop_filter_map("it is no scope", |text| Scope::new(text).ok());
     let known = select(vec![Scope::PROFILE_READ, Scope::CHAT_READ, Scope::CHAT_WRITE]);
     vec(prop_oneof![any, known], 0..6)
 }
 
-/// Text that is not one scope.
+/// Text that is not a valid scope.
 pub fn refused_scope() -> impl Strategy<Value = String> {
     let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
     text(0..8).prop_filter("it is a scope", move |text| text.is_empty() || !text.bytes().all(allowed))
 }
 
-/// Any JSON value as text: numbers of all sizes, lone surrogates, deep nesting.
+/// Any JSON value as text, including numbers of all sizes, lone surrogates and deep nesting.
 pub fn json_value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(vec![
@@ -191,24 +192,24 @@ pub fn json_value() -> impl Strategy<Value = String> {
     })
 }
 
-/// A success answer to an exchange or a refresh: both tokens, among anything else.
+/// A success response to a code exchange or a refresh: both tokens, among other members.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenAnswer {
-    /// The access token in it.
+    /// The access token in the body.
     pub access_token: String,
-    /// The refresh token in it.
+    /// The refresh token in the body.
     pub refresh_token: String,
-    /// The JSON text.
+    /// The body: a JSON object.
     pub body: String,
-    /// After so many bytes of `body` both tokens have arrived.
+    /// The number of bytes of `body` after which both tokens have arrived.
     pub closed: usize,
 }
 
-/// A [`TokenAnswer`] whose tokens stand under either name, in any order, escaped or not, beside members that are strange,
-/// doubled, or hold no token where one could stand.
+/// A [`TokenAnswer`] with the tokens under either of their names, in any order, escaped or not. Other members are
+/// strange or repeated, or have the name of a token but an unusable value.
 pub fn token_answer() -> impl Strategy<Value = TokenAnswer> {
-    // A replacement character beside bytes that are no text could be one of them.
+    // A test cannot tell a replacement character in a token from one that replaces invalid bytes.
     let token = || text(1..20).prop_map(|text| format!("t{}", text.replace('\u{FFFD}', "")));
     let access_name = select(vec!["access_token", "accessToken"]);
     let refresh_name = select(vec!["refresh_token", "refreshToken"]);
@@ -253,7 +254,7 @@ fn member_without_token() -> impl Strategy<Value = (String, String)> {
         "tokenType",
         "id",
     ]);
-    // What stands where a token should, but is none, never replaces one.
+    // A value that is not usable as a token never replaces a token.
     let no_token = prop_oneof![
         select(vec!["null", "\"\"", "5", "true", "[\"x\"]", "{}", r#""\ud800""#, "1e400"]).prop_map(str::to_owned),
         json_value().prop_filter("it would be a token", |raw| !raw.starts_with('"')),
@@ -266,7 +267,7 @@ fn member_without_token() -> impl Strategy<Value = (String, String)> {
     ]
 }
 
-/// A text as a JSON string, with none, a third, two thirds or all of its characters escaped.
+/// A text as a JSON string. `escape` is the number of thirds of its characters that are escaped, from 0 to 3.
 fn json_string(text: &str, escape: u8) -> String {
     let mut out = String::from("\"");
     for (character, third) in text.chars().zip([0, 1, 2].into_iter().cycle()) {
@@ -281,8 +282,7 @@ fn json_string(text: &str, escape: u8) -> String {
     out + "\""
 }
 
-/// What a server or a gateway may send as a body: tokens, JSON of any kind, bytes of any kind, and errors that repeat
-/// `secret`.
+/// A body that a server or a gateway may send: tokens, any JSON, any bytes, or an error that repeats `secret`.
 pub fn body(secret: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let error = move |raw: String| format!(r#"{{"error":{raw},"message":"no {secret} is right"}}"#).into_bytes();
     prop_oneof![
@@ -294,7 +294,7 @@ pub fn body(secret: &'static str) -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// An error as Restream writes it, with a status that need not be the answer's.
+/// An error body in Restream's form, with any status, which may differ from the status of the response.
 fn nested_error(secret: &'static str) -> impl Strategy<Value = String> {
     let names = vec!["invalid_grant", "invalid_client", "server_error", "temporarily_unavailable", "odd", ""];
     let status = prop_oneof![100..600_u16, any::<u16>()];
@@ -303,7 +303,7 @@ fn nested_error(secret: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-/// A few headers that matter, with values that a server means or that nobody does.
+/// Up to three headers that the core reads, with sensible or random values.
 pub fn headers() -> impl Strategy<Value = HeaderMap> {
     let names = vec![CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, RETRY_AFTER, DATE, WWW_AUTHENTICATE];
     let values = select(vec![
@@ -319,14 +319,14 @@ pub fn headers() -> impl Strategy<Value = HeaderMap> {
     vec((select(names), value), 0..4).prop_map(move |all| all.into_iter().filter_map(header).collect())
 }
 
-/// How a body is cut on its way.
+/// How a body is split into chunks on its way.
 #[derive(Clone, Debug)]
 pub struct Pieces {
     sizes: Vec<usize>,
 }
 
 impl Pieces {
-    /// The body, cut so. The pieces together are the body; some may be empty.
+    /// The chunks of `body`. Together they are the body; some may be empty.
     pub fn of<'a>(&'a self, body: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = body;
         let cut = move |size: &usize| {
@@ -334,13 +334,13 @@ impl Pieces {
             rest = after;
             piece
         };
-        // So many turns that all of the body comes, since each takes a byte or more.
+        // Enough chunks for the whole body: each round through the sizes takes at least one byte.
         let turns = body.len().saturating_add(1).saturating_mul(self.sizes.len());
         self.sizes.iter().cycle().take(turns).map(cut)
     }
 }
 
-/// Cuts of all sizes, over and over: from byte by byte to all at once.
+/// Chunks of all sizes, repeated: from single bytes to the whole body at once.
 pub fn pieces() -> impl Strategy<Value = Pieces> {
     let some = prop_oneof![1..4_usize, 1..300_usize, Just(usize::MAX)];
     (vec(prop_oneof![some.clone(), Just(0)], 0..4), some).prop_map(|(mut sizes, last)| {
@@ -349,7 +349,7 @@ pub fn pieces() -> impl Strategy<Value = Pieces> {
     })
 }
 
-/// Any time that a clock can show, far before 1970 and far beyond the year 9999 too.
+/// Any time that a clock can show, including times long before 1970 and long after the year 9999.
 pub fn time() -> impl Strategy<Value = SystemTime> {
     let near = 0..4_000_000_000_i64;
     (prop_oneof![any::<i64>(), near], 0..1_000_000_000_u32).prop_map(|(seconds, nanoseconds)| {

@@ -1,5 +1,5 @@
-//! What must not compile, each beside the same with one line less, which must. Only doctests are built from this file.
-//! A nightly compiler also checks that the reason is the one that is named here.
+//! Examples that must not compile. Before them, each section has a similar example that must compile. This file is
+//! built only for doctests. A nightly compiler also checks that the error is the one named here.
 //!
 //! # A call is sent once
 //!
@@ -29,7 +29,7 @@
 //! # }
 //! ```
 //!
-//! # An answer has one exit
+//! # A reader ends once
 //!
 //! ```
 //! # use restream_oauth_core::{Answer, Reader, Tokens};
@@ -91,7 +91,7 @@
 //! # }
 //! ```
 //!
-//! # Secrets come out by one name
+//! # Only `expose_secret` returns a secret
 //!
 //! ```
 //! # use restream_oauth_core::AccessToken;
