@@ -129,7 +129,7 @@ pub(crate) const ROWS: &[Row] = &[
         "loopback",
         "A host that only begins like loopback counts as loopback.",
         Tests(&[
-            "core::plain_http_is_accepted_on_loopback_addresses_only",
+            "core::plain_http_is_accepted_only_on_loopback_addresses",
             "core::a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused",
         ]),
     ),
@@ -272,7 +272,7 @@ pub(crate) const ROWS: &[Row] = &[
         "JSON",
         "Deep nesting ends the process, or the reading.",
         Tests(&[
-            "core::deep_nesting_and_lone_surrogates_cost_nothing",
+            "core::deep_nesting_and_lone_surrogates_do_not_affect_other_members",
             "core::deep_nesting_in_a_member_that_is_read_costs_only_that_member",
         ]),
     ),
@@ -293,7 +293,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Line breaks in a credential become headers, or a panic.",
         Tests(&[
             "core::rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error_and_no_panic",
-            "core::wrong_identifiers_and_secrets_are_refused_with_the_reason",
+            "core::invalid_identifiers_and_secrets_are_refused_with_the_reason",
         ]),
     ),
     Row(
@@ -317,7 +317,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Only a part of the alphabet is ever drawn.",
         Tests(&[
             "core::rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy",
-            "core::entropy_is_used_whole",
+            "core::every_byte_of_the_entropy_is_used",
             "wasm::each_login_has_entropy_of_its_own",
         ]),
     ),

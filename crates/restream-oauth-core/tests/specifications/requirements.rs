@@ -284,7 +284,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Nobody guesses `state` or verifier: 256 bits each, of the caller's entropy.",
         Tests(&[
             "core::rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy",
-            "core::entropy_is_used_whole",
+            "core::every_byte_of_the_entropy_is_used",
             "wasm::without_randomness_no_login_begins",
         ]),
     ),
@@ -322,7 +322,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "Forms are UTF-8, percent-encoded.",
         Tests(&[
-            "core::the_example_of_rfc_6749_appendix_b",
+            "core::the_example_of_rfc_6749_appendix_b_is_encoded_as_shown_there",
             "core::rfc_6749_appendix_b_every_value_comes_through_the_form",
         ]),
     ),
@@ -438,7 +438,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "The challenge is S256; `plain` cannot be asked for.",
         Tests(&[
-            "core::rfc_7636_appendix_b_the_challenge_of_the_example",
+            "core::rfc_7636_appendix_b_the_example_has_its_challenge",
             "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
             "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
         ]),
@@ -604,7 +604,7 @@ pub(crate) const ROWS: &[Row] = &[
         "2.6",
         "MUST NOT",
         "An authorization response over plain http off loopback.",
-        Tests(&["core::plain_http_is_accepted_on_loopback_addresses_only"]),
+        Tests(&["core::plain_http_is_accepted_only_on_loopback_addresses"]),
     ),
     Row(
         "RFC 9700",
@@ -693,7 +693,7 @@ pub(crate) const ROWS: &[Row] = &[
         "1.5",
         "MUST",
         "https for every URL but a loopback redirect.",
-        Tests(&["core::plain_http_is_accepted_on_loopback_addresses_only"]),
+        Tests(&["core::plain_http_is_accepted_only_on_loopback_addresses"]),
     ),
     Row(
         "OAuth 2.1 draft",
