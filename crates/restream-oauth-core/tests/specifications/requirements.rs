@@ -14,8 +14,8 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST NOT",
         "Two ways of client authentication in one request.",
         Tests(&[
-            "core::rfc_6749_2_3_one_client_authentication_at_most_and_no_secret_in_any_uri",
-            "core::every_credential_comes_through_once_and_never_in_a_uri",
+            "core::rfc_6749_2_3_at_most_one_client_authentication_and_no_secret_in_any_uri",
+            "core::every_credential_is_sent_once_and_never_in_a_uri",
         ]),
     ),
     Row(
@@ -24,7 +24,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "Credentials stand in a header or in the form, never in the URI.",
         Tests(&[
-            "core::every_credential_comes_through_once_and_never_in_a_uri",
+            "core::every_credential_is_sent_once_and_never_in_a_uri",
             "core::no_endpoint_has_a_parameter_of_the_flow_or_a_secret_in_its_query",
         ]),
     ),
@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Basic takes identifier and secret form-encoded, then in base64.",
         Tests(&[
             "core::rfc_6749_2_3_1_basic_encodes_identifier_and_secret_before_base64",
-            "core::rfc_6749_2_3_1_basic_is_read_by_an_independent_decoder",
+            "core::rfc_6749_2_3_1_an_independent_decoder_reads_basic_credentials",
         ]),
     ),
     Row(
@@ -44,7 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
         "note",
         "Servers that skip the decoding exist: raw encoding is offered, and the same for plain credentials.",
         Tests(&[
-            "core::raw_basic_is_what_curl_sends_and_equal_for_the_letters_of_restreams_credentials",
+            "core::raw_basic_is_what_curl_sends_and_the_same_for_restreams_credentials",
             "core::raw_and_form_encoding_agree_on_plain_credentials",
         ]),
     ),
@@ -54,8 +54,8 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST NOT",
         "A parameter that is sent twice.",
         Tests(&[
-            "core::rfc_6749_3_1_no_parameter_can_come_twice",
-            "core::rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own",
+            "core::rfc_6749_3_1_no_parameter_can_be_repeated",
+            "core::rfc_6749_3_1_an_added_parameter_is_sent_once_and_never_replaces_one_of_the_flow",
         ]),
     ),
     Row(
@@ -64,7 +64,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "A parameter without a value counts as absent.",
         Tests(&[
-            "core::a_callback_that_is_not_right_is_refused_by_name_and_the_login_stays_open",
+            "core::an_invalid_callback_is_refused_with_the_reason_and_the_login_stays_open",
             "core::rfc_6749_3_3_scopes_are_joined_by_spaces_and_an_empty_list_is_left_out",
         ]),
     ),
@@ -82,7 +82,7 @@ pub(crate) const ROWS: &[Row] = &[
         "The redirect URI is absolute and has no fragment.",
         Tests(&[
             "core::rfc_6749_3_1_2_the_redirect_uri_is_absolute_without_a_fragment_and_safe",
-            "core::a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused",
+            "core::a_redirect_uri_is_the_same_in_both_steps_and_an_invalid_one_is_refused",
         ]),
     ),
     Row(
@@ -90,7 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
         "3.1.2.3",
         "MUST",
         "The redirect URI is always sent.",
-        Tests(&["core::a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused"]),
+        Tests(&["core::a_redirect_uri_is_the_same_in_both_steps_and_an_invalid_one_is_refused"]),
     ),
     Row(
         "RFC 6749",
@@ -104,7 +104,7 @@ pub(crate) const ROWS: &[Row] = &[
         "3.2",
         "MUST",
         "The token endpoint is asked by POST.",
-        Tests(&["core::our_code_exchange_is_what_the_pages_curl_command_sends"]),
+        Tests(&["core::our_code_exchange_sends_what_the_documented_curl_command_sends"]),
     ),
     Row(
         "RFC 6749",
@@ -113,7 +113,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A confidential client authenticates at exchange and refresh.",
         Tests(&[
             "core::rfc_6749_6_a_refresh_sends_the_token_with_the_same_client_authentication_and_asks_for_no_scope",
-            "core::every_credential_comes_through_once_and_never_in_a_uri",
+            "core::every_credential_is_sent_once_and_never_in_a_uri",
         ]),
     ),
     Row(
@@ -123,7 +123,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A scope is one word of visible ASCII without quotes and backslashes.",
         Tests(&[
             "core::rfc_6749_3_3_a_scope_is_one_word_of_visible_ascii",
-            "core::scopes_come_through_once_each_in_order_and_what_is_no_scope_is_refused",
+            "core::scopes_are_sent_once_each_in_order_and_an_invalid_scope_is_refused",
         ]),
     ),
     Row(
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST NOT",
         "A code that is used twice.",
         Tests(&[
-            "core::rfc_9700_4_2_4_a_login_accepts_once",
+            "core::rfc_9700_4_2_4_a_login_accepts_one_callback",
             "cli::rfc_6749_4_1_2_a_code_in_doubt_is_not_sent_again",
             "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
         ]),
@@ -182,7 +182,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.1.2.1",
         "note",
         "An error that comes with the right `state` is that refusal.",
-        Tests(&["core::rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal"]),
+        Tests(&["core::rfc_6749_4_1_2_1_an_error_response_with_the_right_state_is_reported"]),
     ),
     Row(
         "RFC 6749",
@@ -198,7 +198,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A success holds an access token; a missing type counts as Bearer.",
         Tests(&[
             "core::rfc_6749_5_1_the_token_type_may_be_missing_or_of_any_case",
-            "core::only_the_access_token_may_fail_a_success_answer_and_the_refresh_token_is_salvaged",
+            "core::a_success_response_without_an_access_token_fails_and_the_refresh_token_is_salvaged",
         ]),
     ),
     Row(
@@ -218,7 +218,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Each error code, an unknown one, HTML and nothing at all have an outcome each.",
         Tests(&[
             "core::rfc_6749_5_2_the_error_code_decides_in_either_form",
-            "core::a_refusal_without_a_code_is_judged_by_its_status",
+            "core::an_error_response_without_a_code_is_judged_by_its_status",
         ]),
     ),
     Row(
@@ -227,7 +227,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "A new refresh token replaces the old one.",
         Tests(&[
-            "core::the_documented_answer_is_read_whole_and_nothing_about_it_is_odd",
+            "core::the_documented_response_is_read_completely_and_without_oddities",
             "cli::a_refresh_replaces_the_file_and_prints_nothing",
         ]),
     ),
@@ -323,7 +323,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Forms are UTF-8, percent-encoded.",
         Tests(&[
             "core::the_example_of_rfc_6749_appendix_b_is_encoded_as_shown_there",
-            "core::rfc_6749_appendix_b_every_value_comes_through_the_form",
+            "core::rfc_6749_appendix_b_an_independent_decoder_reads_every_value_of_the_form",
         ]),
     ),
     Row(
@@ -331,7 +331,7 @@ pub(crate) const ROWS: &[Row] = &[
         "2",
         "MUST NOT",
         "An access token that is sent in two ways.",
-        Tests(&["core::rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only"]),
+        Tests(&["core::rfc_6750_2_1_the_profile_call_sends_the_token_only_in_the_header"]),
     ),
     Row(
         "RFC 6750",
@@ -339,8 +339,8 @@ pub(crate) const ROWS: &[Row] = &[
         "SHOULD",
         "The access token stands in the Authorization header, and what cannot stand there is an error.",
         Tests(&[
-            "core::rfc_6750_2_1_a_token_is_sent_as_it_is_and_marked_sensitive",
-            "core::rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error_and_no_panic",
+            "core::rfc_6750_2_1_a_token_is_sent_unchanged_and_marked_sensitive",
+            "core::rfc_6750_2_1_an_invalid_bearer_token_is_an_error_and_not_a_panic",
         ]),
     ),
     Row(
@@ -349,7 +349,7 @@ pub(crate) const ROWS: &[Row] = &[
         "SHOULD NOT",
         "An access token in a URI.",
         Tests(&[
-            "core::every_credential_comes_through_once_and_never_in_a_uri",
+            "core::every_credential_is_sent_once_and_never_in_a_uri",
             "core::no_parameter_of_another_request_gets_into_the_url",
         ]),
     ),
@@ -360,7 +360,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A challenge is read: `invalid_token` asks for a refresh, `insufficient_scope` does not.",
         Tests(&[
             "core::rfc_6750_3_the_bearer_challenge_is_read",
-            "core::rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes",
+            "core::rfc_6750_3_1_a_refused_profile_call_advises_a_refresh_or_a_new_login",
         ]),
     ),
     Row(
@@ -393,7 +393,7 @@ pub(crate) const ROWS: &[Row] = &[
         "2.1",
         "note",
         "The form holds the token and, if wanted, the hint; Restream's takes no client authentication.",
-        Tests(&["core::rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client"]),
+        Tests(&["core::rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client_authentication"]),
     ),
     Row(
         "RFC 7009",
@@ -439,7 +439,7 @@ pub(crate) const ROWS: &[Row] = &[
         "The challenge is S256; `plain` cannot be asked for.",
         Tests(&[
             "core::rfc_7636_appendix_b_the_example_has_its_challenge",
-            "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
+            "core::rfc_7636_4_2_the_challenge_belongs_to_the_verifier_of_the_exchange",
             "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
         ]),
     ),
@@ -448,7 +448,10 @@ pub(crate) const ROWS: &[Row] = &[
         "4.5",
         "MUST",
         "The verifier goes with the code, and only where a challenge went.",
-        Tests(&["core::rfc_9700_4_8_without_a_challenge_there_is_no_verifier", "core::a_saved_login_is_the_login"]),
+        Tests(&[
+            "core::rfc_9700_4_8_a_login_without_a_challenge_sends_no_verifier",
+            "core::a_restored_login_behaves_like_the_saved_one",
+        ]),
     ),
     Row(
         "RFC 7636",
@@ -552,14 +555,14 @@ pub(crate) const ROWS: &[Row] = &[
         "2.1, 4.7.1",
         "MUST",
         "PKCE is not relied upon where nobody documents it: there is no login without `state`.",
-        Tests(&["core::rfc_9700_4_8_without_a_challenge_there_is_no_verifier"]),
+        Tests(&["core::rfc_9700_4_8_a_login_without_a_challenge_sends_no_verifier"]),
     ),
     Row(
         "RFC 9700",
         "2.1, 4.4",
         "MUST",
         "A code goes to the server that was asked: a saved login knows its token endpoint.",
-        Tests(&["core::rfc_9700_4_4_a_login_is_restored_by_its_own_client_only"]),
+        Tests(&["core::rfc_9700_4_4_only_its_own_client_restores_a_login"]),
     ),
     Row(
         "RFC 9700",
@@ -567,7 +570,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "PKCE with S256, also for confidential clients.",
         Tests(&[
-            "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
+            "core::rfc_7636_4_2_the_challenge_belongs_to_the_verifier_of_the_exchange",
             "cli::rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce",
         ]),
     ),
@@ -576,7 +579,10 @@ pub(crate) const ROWS: &[Row] = &[
         "2.1.1",
         "MUST",
         "The challenge belongs to one attempt, whose verifier is saved with it.",
-        Tests(&["core::a_saved_login_is_the_login", "core::rfc_9700_4_2_4_a_login_accepts_once"]),
+        Tests(&[
+            "core::a_restored_login_behaves_like_the_saved_one",
+            "core::rfc_9700_4_2_4_a_login_accepts_one_callback",
+        ]),
     ),
     Row(
         "RFC 9700",
@@ -584,7 +590,7 @@ pub(crate) const ROWS: &[Row] = &[
         "SHOULD NOT",
         "The implicit grant: there is no way to ask for it.",
         Tests(&[
-            "core::rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own",
+            "core::rfc_6749_3_1_an_added_parameter_is_sent_once_and_never_replaces_one_of_the_flow",
             "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
         ]),
     ),
@@ -594,7 +600,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST NOT",
         "The password grant: there is no way to ask for it.",
         Tests(&[
-            "core::our_code_exchange_is_what_the_pages_curl_command_sends",
+            "core::our_code_exchange_sends_what_the_documented_curl_command_sends",
             "core::no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge",
         ]),
     ),
@@ -612,8 +618,8 @@ pub(crate) const ROWS: &[Row] = &[
         "SHOULD",
         "`state` is worth one acceptance.",
         Tests(&[
-            "core::rfc_9700_4_2_4_a_login_accepts_once",
-            "core::rfc_9700_4_2_4_a_login_that_accepted_stays_closed_when_it_is_saved",
+            "core::rfc_9700_4_2_4_a_login_accepts_one_callback",
+            "core::rfc_9700_4_2_4_a_login_that_accepted_a_callback_stays_closed_when_it_is_saved",
         ]),
     ),
     Row(
@@ -628,7 +634,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.3.2",
         "MUST NOT",
         "An access token in a URI.",
-        Tests(&["core::every_credential_comes_through_once_and_never_in_a_uri"]),
+        Tests(&["core::every_credential_is_sent_once_and_never_in_a_uri"]),
     ),
     Row(
         "RFC 9700",
@@ -636,7 +642,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "A code that was slipped in fails: the verifier sent is the attempt's own.",
         Tests(&[
-            "core::a_saved_login_is_the_login",
+            "core::a_restored_login_behaves_like_the_saved_one",
             "sandbox::the_verifier_must_fit_the_challenge_of_rfc_7636_appendix_b",
         ]),
     ),
@@ -652,7 +658,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.8",
         "note",
         "No downgrade: a verifier goes only where a challenge went.",
-        Tests(&["core::rfc_9700_4_8_without_a_challenge_there_is_no_verifier"]),
+        Tests(&["core::rfc_9700_4_8_a_login_without_a_challenge_sends_no_verifier"]),
     ),
     Row(
         "RFC 9700",
@@ -701,8 +707,8 @@ pub(crate) const ROWS: &[Row] = &[
         "note",
         "Credentials in the form are an option; Restream recommends Basic, which is the default.",
         Tests(&[
-            "core::the_body_method_sends_the_five_parameters_of_the_page_and_no_header",
-            "core::our_code_exchange_is_what_the_pages_curl_command_sends",
+            "core::a_secret_in_the_body_gives_the_five_documented_parameters_and_no_header",
+            "core::our_code_exchange_sends_what_the_documented_curl_command_sends",
         ]),
     ),
     Row(
@@ -710,7 +716,7 @@ pub(crate) const ROWS: &[Row] = &[
         "3.2.3",
         "MUST NOT",
         "Trust that a token lives as long as was said.",
-        Tests(&["core::rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes"]),
+        Tests(&["core::rfc_6750_3_1_a_refused_profile_call_advises_a_refresh_or_a_new_login"]),
     ),
     Row(
         "OAuth 2.1 draft",
@@ -728,7 +734,7 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "S256, and PKCE for public clients. The core leaves it out if told so, the command not for such a client.",
         Tests(&[
-            "core::rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange",
+            "core::rfc_7636_4_2_the_challenge_belongs_to_the_verifier_of_the_exchange",
             "cli::rfc_9700_2_1_1_a_public_client_gets_no_authorization_url_without_pkce",
         ]),
     ),
@@ -737,14 +743,14 @@ pub(crate) const ROWS: &[Row] = &[
         "4.1.3",
         "MUST NOT",
         "A verifier without a challenge.",
-        Tests(&["core::rfc_9700_4_8_without_a_challenge_there_is_no_verifier"]),
+        Tests(&["core::rfc_9700_4_8_a_login_without_a_challenge_sends_no_verifier"]),
     ),
     Row(
         "OAuth 2.1 draft",
         "4.3",
         "MUST",
         "Refresh tokens are kept confidential.",
-        Tests(&["cli::every_file_is_private_whatever_the_umask", "core::what_holds_a_secret_prints_none"]),
+        Tests(&["cli::every_file_is_private_whatever_the_umask", "core::values_that_hold_a_secret_do_not_print_it"]),
     ),
     Row(
         "OAuth 2.1 draft",
@@ -758,7 +764,7 @@ pub(crate) const ROWS: &[Row] = &[
         "5.1",
         "MUST NOT",
         "An access token in the query, or in two places.",
-        Tests(&["core::rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only"]),
+        Tests(&["core::rfc_6750_2_1_the_profile_call_sends_the_token_only_in_the_header"]),
     ),
     Row(
         "OAuth 2.1 draft",
@@ -766,8 +772,8 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "What comes in is treated as hostile.",
         Tests(&[
-            "core::every_answer_has_one_outcome_that_no_cut_into_pieces_changes_and_that_prints_no_secret",
-            "core::what_is_not_json_is_never_a_success_and_always_in_doubt",
+            "core::every_response_has_one_outcome_that_no_split_into_chunks_changes_and_that_prints_no_secret",
+            "core::a_body_that_is_not_json_is_never_a_success_and_always_in_doubt",
         ]),
     ),
     Row(
@@ -782,7 +788,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A",
         "ABNF",
         "Characters beyond those of an error description are escaped, and long ones cut.",
-        Tests(&["core::rfc_6749_5_2_what_the_server_says_is_escaped_and_cut"]),
+        Tests(&["core::rfc_6749_5_2_the_message_of_the_server_is_escaped_and_truncated"]),
     ),
     Row("RFC 9207", "2.4", "MUST", "`iss` is compared with the expected issuer, byte by byte.", NotYet(NO_DISCOVERY)),
     Row(
@@ -866,7 +872,7 @@ pub(crate) const ROWS: &[Row] = &[
         "6.3",
         "MUST",
         "Only whole registered redirect URIs.",
-        Tests(&["core::another_place_than_the_redirect_uri_is_refused"]),
+        Tests(&["core::a_callback_at_another_place_than_the_redirect_uri_is_refused"]),
     ),
     Row(
         "Browser-based apps draft",

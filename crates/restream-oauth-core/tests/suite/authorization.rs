@@ -44,7 +44,7 @@ fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
 
 /// CVE-2020-7692, OAuth 2.1 draft §4.1.1, RFC 9700 §2.1.1.
 #[test]
-fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
+fn rfc_7636_4_2_the_challenge_belongs_to_the_verifier_of_the_exchange() {
     for seed in 0..50 {
         let mut login = client().login(entropy(seed));
         let asked = asked(&login);
@@ -65,7 +65,7 @@ fn rfc_7636_4_2_the_challenge_is_that_of_the_verifier_of_the_exchange() {
 
 /// OAuth 2.1 draft §4.1.3, RFC 7636 §4.5, RFC 9700 §2.1.
 #[test]
-fn rfc_9700_4_8_without_a_challenge_there_is_no_verifier() {
+fn rfc_9700_4_8_a_login_without_a_challenge_sends_no_verifier() {
     let mut login = client().login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
     let asked = asked(&login);
     assert_eq!((value(&asked, "code_challenge"), value(&asked, "code_challenge_method")), (None, None));
@@ -99,7 +99,7 @@ fn rfc_6749_3_3_scopes_are_joined_by_spaces_and_an_empty_list_is_left_out() {
 
 /// RFC 9700 §2.1.2.
 #[test]
-fn rfc_6749_3_1_a_further_parameter_is_sent_once_and_never_replaces_the_flows_own() {
+fn rfc_6749_3_1_an_added_parameter_is_sent_once_and_never_replaces_one_of_the_flow() {
     let options = LoginOptions::new().parameter("prompt", "a b&c=d").unwrap().parameter("ui locales", "é").unwrap();
     let asked = asked(&client().login_with(entropy(1), &options).unwrap());
     assert_eq!((value(&asked, "prompt"), value(&asked, "ui locales")), (Some("a b&c=d"), Some("é")));
@@ -141,7 +141,7 @@ fn rfc_6749_3_1_a_query_of_the_authorization_endpoint_is_kept_and_a_fragment_is_
 }
 
 #[test]
-fn every_value_comes_through_the_query_to_form_decoders_and_percent_decoders_alike() {
+fn form_decoders_and_percent_decoders_read_every_value_of_the_query() {
     let redirect_uri = "https://app.example/c%20b?x=a+b&y=1";
     let client = Client::builder("id+&=é~").redirect_uri(redirect_uri).build().unwrap();
     let options = LoginOptions::new().parameter("p q", "a b+c").unwrap();

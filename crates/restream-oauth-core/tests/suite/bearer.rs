@@ -25,7 +25,7 @@ fn profile(body: &str) -> Profile {
 }
 
 #[test]
-fn rfc_6750_2_1_a_token_is_sent_as_it_is_and_marked_sensitive() {
+fn rfc_6750_2_1_a_token_is_sent_unchanged_and_marked_sensitive() {
     // b64token: every character that one may have.
     for token in ["a", "AZaz09-._~+/", "AZaz09-._~+/==", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", &"x".repeat(8000)] {
         let header = AccessToken::new(token).bearer_header().unwrap();
@@ -37,7 +37,7 @@ fn rfc_6750_2_1_a_token_is_sent_as_it_is_and_marked_sensitive() {
 
 /// RUSTSEC-2024-0008.
 #[test]
-fn rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error_and_no_panic() {
+fn rfc_6750_2_1_an_invalid_bearer_token_is_an_error_and_not_a_panic() {
     let tokens = ["", " ", "a b", "a\r\nX-Evil: 1", "a\n", "a\r", "a\0", "a\t", "é", "\u{7F}", "a\u{A0}", "🦀"];
     for token in tokens {
         assert_eq!(AccessToken::new(token).bearer_header(), Err(BearerError::InvalidCharacter), "{token:?}");
@@ -46,7 +46,7 @@ fn rfc_6750_2_1_a_token_that_cannot_stand_in_a_header_is_an_error_and_no_panic()
 }
 
 #[test]
-fn a_token_that_cannot_stand_in_a_header_can_still_be_refreshed_and_revoked() {
+fn an_invalid_bearer_token_can_still_be_refreshed_and_revoked() {
     // The pair is kept: the refresh token is whole, and a form carries anything.
     let read = tokens(r#"{"access_token":"a\r\nb","refresh_token":"r"}"#);
     assert_eq!(read.bearer_header(), Err(BearerError::InvalidCharacter));
@@ -91,7 +91,7 @@ fn rfc_6750_3_the_bearer_challenge_is_read() {
 }
 
 #[test]
-fn the_words_of_a_challenge_are_escaped_and_cut() {
+fn the_message_of_a_challenge_is_escaped_and_truncated() {
     let hostile = "\u{1F980}\u{202E}".repeat(1000);
     let read = challenge_of(&[&format!("Bearer error=\"x{hostile}\", error_description=\"y{hostile}\"")]).unwrap();
     let shown = [read.error().unwrap().as_str(), read.error_description().unwrap()];
@@ -110,7 +110,7 @@ fn a_hostile_challenge_takes_linear_time() {
 }
 
 #[test]
-fn the_profile_says_whose_token_it_is() {
+fn the_profile_identifies_the_user_of_the_token() {
     let read = profile(r#"{"id":123456,"username":"streamer","email":"s@example.org","plan":{"x":1}}"#);
     assert_eq!((read.id(), read.username(), read.email()), ("123456", Some("streamer"), Some("s@example.org")));
     assert!(!format!("{read:?}").contains("s@example.org"));

@@ -41,7 +41,7 @@ fn accepted(uri: &str) -> AuthorizationCode {
 }
 
 #[test]
-fn the_documented_redirect_gives_the_code_in_every_form_in_which_it_reaches_a_program() {
+fn the_documented_callback_gives_the_code_in_every_form_that_a_program_receives() {
     let uris = [
         "https://app.example/callback?code=c4nary-code&scope=profile.read+chat.read&state=STATE",
         "https://app.example/callback?state=STATE&code=c4nary-code",
@@ -99,7 +99,7 @@ fn rfc_6749_10_12_a_state_that_is_not_byte_equal_is_refused() {
 
 /// RFC 6749 §3.1.
 #[test]
-fn a_callback_that_is_not_right_is_refused_by_name_and_the_login_stays_open() {
+fn an_invalid_callback_is_refused_with_the_reason_and_the_login_stays_open() {
     let cases = [
         ("code=c", CallbackError::StateMissing),
         ("code=c&state=", CallbackError::StateMissing),
@@ -151,7 +151,7 @@ fn a_denied_login_keeps_waiting_for_the_real_callback() {
 }
 
 #[test]
-fn rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal() {
+fn rfc_6749_4_1_2_1_an_error_response_with_the_right_state_is_reported() {
     let codes = [
         ("access_denied", ErrorCode::AccessDenied),
         ("invalid_request", ErrorCode::InvalidRequest),
@@ -172,7 +172,7 @@ fn rfc_6749_4_1_2_1_a_refusal_with_the_right_state_is_that_refusal() {
 
 /// Browser-based apps draft §6.3.
 #[test]
-fn another_place_than_the_redirect_uri_is_refused() {
+fn a_callback_at_another_place_than_the_redirect_uri_is_refused() {
     use UriPart::{Host, Path, Port, Scheme};
     let places = [
         ("http://app.example/callback", Some(Scheme)),
@@ -247,7 +247,7 @@ fn asked_redirect_uri(login: &Login) -> String {
 }
 
 #[test]
-fn data_that_state_carries_comes_back_verified_with_it() {
+fn data_in_state_comes_back_and_is_verified_with_state() {
     for data in ["/dashboard?tab=chat", "é \u{0} =&+%", "x", &"x".repeat(1024)] {
         let options = LoginOptions::new().state_data(data).unwrap();
         let login = client().login_with(entropy(3), &options).unwrap();
@@ -317,7 +317,7 @@ fn rfc_6749_4_1_2_five_hundred_unknown_parameters_change_nothing() {
 
 /// RFC 6749 §4.1.2, RFC 9700 §2.1.1.
 #[test]
-fn rfc_9700_4_2_4_a_login_accepts_once() {
+fn rfc_9700_4_2_4_a_login_accepts_one_callback() {
     let mut login = login();
     let uri = format!("/callback?code=c&state={}", state(&login));
     assert!(login.read_callback(&uri).is_ok());
@@ -351,7 +351,7 @@ fn the_state_of_a_callback_finds_its_login() {
 }
 
 #[test]
-fn a_restored_login_is_the_saved_one() {
+fn a_restored_login_equals_the_saved_one() {
     for options in [LoginOptions::new(), LoginOptions::new().without_pkce().scopes([Scope::CHAT_READ])] {
         let original = client().login_with(entropy(5), &options).unwrap();
         let saved = original.to_saved();
@@ -370,7 +370,7 @@ fn a_restored_login_is_the_saved_one() {
 
 /// CVE-2023-27490.
 #[test]
-fn rfc_9700_4_4_a_login_is_restored_by_its_own_client_only() {
+fn rfc_9700_4_4_only_its_own_client_restores_a_login() {
     let saved = client().login(entropy(5)).to_saved();
     let other_endpoints = Endpoints::at("https://other.example");
     let others: [(&str, Client); 3] = [

@@ -70,7 +70,7 @@ fn rfc_6749_3_2_and_rfc_7009_2_secrets_never_go_to_plain_http_off_loopback() {
 }
 
 #[test]
-fn an_endpoint_that_cannot_be_right_is_refused_with_the_reason() {
+fn an_invalid_endpoint_is_refused_with_the_reason() {
     let cases = [
         ("", UriProblem::Empty),
         ("api.restream.io", UriProblem::NotAbsolute),
@@ -137,7 +137,7 @@ fn a_client_identifier_with_a_space_is_encoded_in_every_place() {
 }
 
 #[test]
-fn identifiers_and_secrets_with_what_was_copied_along_are_refused() {
+fn identifiers_and_secrets_with_accidentally_copied_characters_are_refused() {
     let cases = [
         ("", TextProblem::Empty),
         ("c4nary\n", TextProblem::Control),

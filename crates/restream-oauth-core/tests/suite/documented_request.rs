@@ -98,7 +98,7 @@ fn basic_pair(request: &Request<Body>) -> (String, String) {
 
 /// OAuth 2.1 draft §2.4.1, RFC 6749 §3.2, RFC 9700 §2.4.
 #[test]
-fn our_code_exchange_is_what_the_pages_curl_command_sends() {
+fn our_code_exchange_sends_what_the_documented_curl_command_sends() {
     let documented = Documented::read();
     let mut login = client().login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
     let (request, _) = client().exchange(&code_of(&mut login)).into_parts(sent_at());
@@ -110,7 +110,7 @@ fn our_code_exchange_is_what_the_pages_curl_command_sends() {
 }
 
 #[test]
-fn a_code_that_went_to_another_redirect_uri_is_exchanged_with_that_one() {
+fn a_code_of_another_redirect_uri_is_exchanged_with_that_redirect_uri() {
     let elsewhere = "http://127.0.0.1:8976/callback?a=b";
     let code = restream_oauth_core::AuthorizationCode::without_state_check("c0de", elsewhere, None);
     let form = form(client().exchange(&code).request());
@@ -119,7 +119,7 @@ fn a_code_that_went_to_another_redirect_uri_is_exchanged_with_that_one() {
 }
 
 #[test]
-fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
+fn pkce_adds_only_the_verifier_to_the_documented_form() {
     let mut documented = Documented::read();
     let (request, _) = client().exchange(&known_code()).into_parts(sent_at());
     documented.form.push(("code_verifier".to_owned(), VERIFIER.to_owned()));
@@ -129,7 +129,7 @@ fn with_pkce_the_verifier_is_all_that_is_added_to_the_documented_form() {
 
 /// OAuth 2.1 draft §2.4.1.
 #[test]
-fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
+fn a_secret_in_the_body_gives_the_five_documented_parameters_and_no_header() {
     let client = builder().secret_in_body(SECRET).build().unwrap();
     let mut login = client.login_with(entropy(1), &LoginOptions::new().without_pkce()).unwrap();
     let (request, _) = client.exchange(&code_of(&mut login)).into_parts(sent_at());
@@ -149,7 +149,7 @@ fn the_body_method_sends_the_five_parameters_of_the_page_and_no_header() {
 
 /// OAuth 2.1 draft §4.1.1.
 #[test]
-fn rfc_6749_4_1_3_a_public_client_says_who_it_is_and_proves_nothing() {
+fn rfc_6749_4_1_3_a_public_client_sends_its_identifier_and_no_secret() {
     let (request, _) = builder().build().unwrap().exchange(&known_code()).into_parts(sent_at());
     let sent = form(&request);
     assert_eq!(sent.iter().filter(|(name, _)| name == "client_id").count(), 1);
@@ -184,7 +184,7 @@ fn rfc_6749_6_a_refresh_sends_the_token_with_the_same_client_authentication_and_
 }
 
 #[test]
-fn rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client() {
+fn rfc_7009_2_1_a_revocation_sends_the_token_and_the_hint_and_no_client_authentication() {
     let access = AccessToken::new(SENT_ACCESS);
     let refresh = RefreshToken::new(SENT_REFRESH);
     let clients = [client(), builder().secret_in_body(SECRET).build().unwrap(), builder().build().unwrap()];
@@ -238,7 +238,7 @@ fn a_revocation_can_carry_the_client_authentication_of_the_token_requests() {
 
 /// OAuth 2.1 draft §5.1, RFC 6750 §2.
 #[test]
-fn rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only() {
+fn rfc_6750_2_1_the_profile_call_sends_the_token_only_in_the_header() {
     let (request, _) = client().profile(&AccessToken::new(SENT_ACCESS)).unwrap().into_parts(sent_at());
     assert_eq!(request.method(), Method::GET);
     assert_eq!(request.uri().to_string(), "https://api.restream.io/v2/user/profile");
@@ -250,7 +250,7 @@ fn rfc_6750_2_1_the_profile_call_carries_the_token_in_the_header_only() {
 }
 
 #[test]
-fn rfc_6749_2_3_1_basic_is_read_by_an_independent_decoder() {
+fn rfc_6749_2_3_1_an_independent_decoder_reads_basic_credentials() {
     let all_of_ascii: String = (b'!'..=b'~').map(char::from).collect();
     let cases = [
         ("a:b", "p%+ é"),
@@ -277,7 +277,7 @@ fn rfc_6749_2_3_1_basic_is_read_by_an_independent_decoder() {
 
 /// RFC 6749 §2.3.1.
 #[test]
-fn raw_basic_is_what_curl_sends_and_equal_for_the_letters_of_restreams_credentials() {
+fn raw_basic_is_what_curl_sends_and_the_same_for_restreams_credentials() {
     let raw = |secret: &str| builder().secret_encoded(secret, BasicEncoding::Raw).build().unwrap();
     let expected = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:p%+ é:x")));
     assert_eq!(header(&code_request(&raw("p%+ é:x")), AUTHORIZATION), Some(expected.as_bytes()));
@@ -288,7 +288,7 @@ fn raw_basic_is_what_curl_sends_and_equal_for_the_letters_of_restreams_credentia
 }
 
 #[test]
-fn rfc_6749_appendix_b_every_value_comes_through_the_form() {
+fn rfc_6749_appendix_b_an_independent_decoder_reads_every_value_of_the_form() {
     let secret = "%&+£€= ;\"'\\/?#~*!😀";
     let token = format!(" {secret}\u{7F}\r\n\0");
     let client = builder().secret_in_body(secret).build().unwrap();
@@ -309,7 +309,7 @@ fn rfc_6749_appendix_b_every_value_comes_through_the_form() {
 }
 
 #[test]
-fn rfc_6749_2_3_one_client_authentication_at_most_and_no_secret_in_any_uri() {
+fn rfc_6749_2_3_at_most_one_client_authentication_and_no_secret_in_any_uri() {
     let clients = [client(), builder().secret_in_body(SECRET).build().unwrap(), builder().build().unwrap()];
     for client in clients {
         let access = AccessToken::new(SENT_ACCESS);

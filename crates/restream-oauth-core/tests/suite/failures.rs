@@ -68,7 +68,7 @@ fn a_gateway_error_leaves_everything_in_doubt() {
 
 /// Varnish 7.1, with its own error page and a limit on the first byte, answers so after the backend had the request.
 #[test]
-fn rfc_9110_10_2_3_a_503_that_names_a_time_may_have_acted_all_the_same() {
+fn rfc_9110_10_2_3_a_503_with_retry_after_may_still_have_acted() {
     let kind = ErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE);
     let in_doubt_for = |seconds| in_doubt(Some(Duration::from_secs(seconds)));
     let cases = [
@@ -103,7 +103,7 @@ fn rfc_9110_10_2_3_a_503_that_names_a_time_may_have_acted_all_the_same() {
 }
 
 #[test]
-fn a_server_error_may_have_revoked_the_old_pair_even_if_it_names_a_time() {
+fn a_server_error_may_have_revoked_the_old_pair_even_with_retry_after() {
     let kind = ErrorKind::Refused(ErrorCode::ServerError);
     let seven = Some(Duration::from_secs(7));
     for status in [500, 503] {
@@ -117,7 +117,7 @@ fn a_server_error_may_have_revoked_the_old_pair_even_if_it_names_a_time() {
 }
 
 #[test]
-fn rate_limits_have_not_acted() {
+fn a_rate_limited_request_had_no_effect() {
     for status in [429, 425] {
         let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
         for reply in [html(status), Reply::of(status, ""), Reply::of(status, r#"{"message":"slow down"}"#)] {
@@ -138,7 +138,7 @@ fn rate_limits_have_not_acted() {
 
 /// tower-http and `NestJS` answer 408 when a handler was slow; a 499 says that it was cancelled midway.
 #[test]
-fn a_handler_that_was_slow_or_was_cancelled_may_have_acted() {
+fn a_slow_or_cancelled_handler_may_have_acted() {
     for status in [408, 499] {
         let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
         for reply in [html(status), Reply::of(status, ""), Reply::of(status, r#"{"message":"Request Timeout"}"#)] {
@@ -209,7 +209,7 @@ fn rfc_6749_5_2_the_error_code_decides_in_either_form() {
 }
 
 #[test]
-fn of_several_words_for_people_those_of_the_oauth_error_are_kept() {
+fn of_several_messages_the_one_of_the_oauth_error_is_kept() {
     for body in [
         r#"{"error":"invalid_grant","error_description":"own","message":"other"}"#,
         r#"{"message":"other","error_description":"own","error":"invalid_grant"}"#,
@@ -222,7 +222,7 @@ fn of_several_words_for_people_those_of_the_oauth_error_are_kept() {
 
 /// xagent #1988.
 #[test]
-fn the_two_answers_that_were_seen_from_the_token_endpoint_are_a_dead_grant() {
+fn the_two_error_responses_seen_from_the_token_endpoint_mean_a_dead_grant() {
     for message in ["Invalid grant: authorization code is invalid", "Invalid grant: refresh token is invalid"] {
         let reply = Reply::of(400, nested(400, "invalid_grant", message));
         for step in [Operation::Exchange, Operation::Refresh] {
@@ -236,7 +236,7 @@ fn the_two_answers_that_were_seen_from_the_token_endpoint_are_a_dead_grant() {
 }
 
 #[test]
-fn a_code_that_nobody_knows_is_kept_as_text_and_its_status_counts() {
+fn an_unknown_error_code_is_kept_as_text_and_the_status_decides() {
     // A server that says that it is busy for the moment is asked again; a code that nobody knows is a refusal for good.
     for (name, advice) in [("temporarily_unavailable", RETRY), ("odd_thing", Advice::Abort)] {
         for step in STEPS {
@@ -267,7 +267,7 @@ fn a_code_that_nobody_knows_is_kept_as_text_and_its_status_counts() {
 
 /// RFC 6749 §5.2.
 #[test]
-fn a_refusal_without_a_code_is_judged_by_its_status() {
+fn an_error_response_without_a_code_is_judged_by_its_status() {
     let bodies = [
         "",
         HTML,
@@ -324,7 +324,7 @@ fn a_refusal_without_a_code_is_judged_by_its_status() {
 /// A dead grant is one, whatever a server calls it; a server that refuses for good is not asked again.
 /// twitchdev/issues #1042.
 #[test]
-fn a_refusal_in_a_servers_own_words_is_read() {
+fn a_dead_grant_is_recognised_in_the_servers_own_words() {
     let (dead, abort, fix) = (Advice::Reauthorize, Advice::Abort, Advice::FixConfiguration);
     let cases = [
         (400, r#"{"status":400,"message":"Invalid refresh token"}"#, dead),
@@ -376,7 +376,7 @@ fn a_refusal_in_a_servers_own_words_is_read() {
 
 /// A server that repeats the token that was sent, between the words that matter.
 #[test]
-fn a_token_that_is_repeated_among_the_words_does_not_hide_them() {
+fn a_token_repeated_in_the_message_does_not_hide_a_dead_grant() {
     let body = format!(r#"{{"message":"Refresh token {} was not found"}}"#, support::SENT_REFRESH);
     let error = error_of(Operation::Refresh, &Reply::of(400, body));
     assert_eq!(error.advice(), Advice::Reauthorize);
@@ -384,7 +384,7 @@ fn a_token_that_is_repeated_among_the_words_does_not_hide_them() {
 }
 
 #[test]
-fn a_refusal_that_broke_off_before_it_said_why_is_tried_again() {
+fn an_error_response_truncated_before_its_reason_is_retried() {
     let failed = Ending::Failed(restream_oauth_core::transport::Stage::ReadingBody, FailureKind::Interrupted);
     for step in [Operation::Exchange, Operation::Refresh, Operation::Revoke] {
         for status in [400, 401, 422] {
@@ -398,7 +398,7 @@ fn a_refusal_that_broke_off_before_it_said_why_is_tried_again() {
 
 /// RFC 6750 §3.
 #[test]
-fn a_bearer_challenge_at_the_token_endpoint_says_nothing_of_the_grant() {
+fn a_bearer_challenge_at_the_token_endpoint_says_nothing_about_the_grant() {
     let challenge = "Bearer error=\"invalid_token\"";
     let reply = Reply::of(401, r#"{"message":"Unauthorized"}"#).header(WWW_AUTHENTICATE, challenge);
     for step in [Operation::Exchange, Operation::Refresh, Operation::Revoke] {
@@ -410,7 +410,7 @@ fn a_bearer_challenge_at_the_token_endpoint_says_nothing_of_the_grant() {
 
 /// OAuth 2.1 draft §3.2.3.
 #[test]
-fn rfc_6750_3_1_the_profile_call_says_refresh_or_ask_for_more_scopes() {
+fn rfc_6750_3_1_a_refused_profile_call_advises_a_refresh_or_a_new_login() {
     let documented = nested(401, "invalid_token", "Invalid token: access token is invalid");
     let challenge = "Bearer realm=\"r\", error=\"invalid_token\", error_description=\"expired\"";
     let replies = [
@@ -491,7 +491,7 @@ fn rfc_7009_2_2_a_200_means_revoked_whatever_its_body_says() {
 }
 
 #[test]
-fn a_refusal_whose_body_broke_off_is_judged_by_what_arrived() {
+fn a_truncated_error_response_is_judged_by_what_arrived() {
     let whole = nested(400, "invalid_grant", "why");
     for cut in 0..whole.len() {
         let reply = Reply::of(400, &whole[..cut]);

@@ -21,7 +21,7 @@ const CLOSE_THE_ANSWER: [&str; 1] = [
 ];
 
 #[test]
-fn what_every_parser_must_accept_costs_nothing() {
+fn files_that_every_parser_must_accept_do_not_affect_the_token() {
     for (name, bytes) in files("y_") {
         for body in [last(&bytes), first(&bytes)] {
             let tokens = Reply::ok(&body).finish(exchange()).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -34,7 +34,7 @@ fn what_every_parser_must_accept_costs_nothing() {
 }
 
 #[test]
-fn what_every_parser_must_refuse_is_an_error_that_gives_the_access_token_if_it_closed_before() {
+fn files_that_every_parser_must_refuse_are_an_error_that_salvages_an_earlier_token() {
     for (name, bytes) in files("n_") {
         if VALID_AS_MEMBER.contains(&name.as_str()) {
             continue;
@@ -56,7 +56,7 @@ fn what_every_parser_must_refuse_is_an_error_that_gives_the_access_token_if_it_c
 }
 
 #[test]
-fn what_parsers_are_free_to_do_has_an_outcome_that_holds_the_access_token() {
+fn files_that_a_parser_may_accept_or_refuse_do_not_lose_an_earlier_token() {
     for (name, bytes) in files("i_") {
         match Reply::ok(last(&bytes)).finish(refresh()) {
             Ok(tokens) => assert_eq!(pair(&tokens), (ACCESS, Some(SENT_REFRESH)), "{name}"),
@@ -68,7 +68,7 @@ fn what_parsers_are_free_to_do_has_an_outcome_that_holds_the_access_token() {
 }
 
 #[test]
-fn alone_they_are_no_token_answers() {
+fn the_files_alone_are_not_token_responses() {
     for prefix in ["y_", "n_", "i_"] {
         for (name, bytes) in files(prefix) {
             for status in [200, 400] {
@@ -80,7 +80,7 @@ fn alone_they_are_no_token_answers() {
 }
 
 #[test]
-fn the_wrapping_keeps_the_meaning() {
+fn wrapping_a_file_keeps_its_meaning() {
     // A reader that is not ours is the judge: what it makes of the file alone, it makes of the wrapped one.
     let accepts = |bytes: &[u8]| serde_json::from_slice::<serde_core::de::IgnoredAny>(bytes).is_ok();
     for (prefix, accepted) in [("y_", true), ("n_", false)] {

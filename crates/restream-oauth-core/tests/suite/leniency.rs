@@ -15,7 +15,7 @@ const YEAR: Duration = Duration::from_secs(31_536_000);
 
 /// RFC 6749 §6.
 #[test]
-fn the_documented_answer_is_read_whole_and_nothing_about_it_is_odd() {
+fn the_documented_response_is_read_completely_and_without_oddities() {
     for call in [exchange(), refresh()] {
         let tokens = Reply::ok(DOCUMENTED).finish(call).unwrap();
         assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
@@ -33,7 +33,7 @@ fn the_documented_answer_is_read_whole_and_nothing_about_it_is_odd() {
 }
 
 #[test]
-fn either_half_of_the_documented_answer_is_enough() {
+fn either_half_of_the_documented_response_is_enough() {
     let snake = tokens(Json::snake_half().text());
     assert_eq!(pair(&snake), (ACCESS, Some(REFRESH)));
     assert_eq!((snake.lifetime(), snake.refresh_lifetime()), (HOUR, YEAR));
@@ -48,7 +48,7 @@ fn either_half_of_the_documented_answer_is_enough() {
 }
 
 #[test]
-fn a_half_that_lacks_a_member_is_filled_from_the_other() {
+fn a_missing_member_is_taken_from_the_other_half() {
     let whole = tokens(DOCUMENTED);
     let names = [
         "access_token",
@@ -77,7 +77,7 @@ fn a_half_that_lacks_a_member_is_filled_from_the_other() {
 }
 
 #[test]
-fn a_null_or_empty_half_is_filled_from_the_other() {
+fn an_unusable_member_is_taken_from_the_other_half() {
     for (snake, camel) in [("access_token", "accessToken"), ("refresh_token", "refreshToken")] {
         for nothing in ["null", "\"\"", "12", "[\"x\"]", "{}", "true", r#""\ud800""#] {
             for name in [snake, camel] {
@@ -167,7 +167,7 @@ fn scopes_are_a_string_an_array_or_separated_by_commas() {
 }
 
 #[test]
-fn twins_of_scopes_are_compared_by_what_they_say() {
+fn twins_of_scopes_are_compared_by_their_scopes() {
     for (array, same) in [
         (r#"["a","b"]"#, true),
         (r#"[ "a" , "b" ]"#, true),
@@ -185,7 +185,7 @@ fn twins_of_scopes_are_compared_by_what_they_say() {
 }
 
 #[test]
-fn no_more_than_256_scopes_are_taken() {
+fn at_most_256_scopes_are_read() {
     for count in [256, 257, 1000] {
         let names: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
         for raw in [format!("\"{}\"", names.join(" ")), format!("\"{}\"", names.join(",")), format!("{names:?}")] {
@@ -196,7 +196,7 @@ fn no_more_than_256_scopes_are_taken() {
 }
 
 #[test]
-fn a_scope_that_is_an_array_is_an_oddity_beside_its_twin_too() {
+fn a_scope_array_is_an_oddity_even_if_it_equals_its_twin() {
     let array = r#"["profile.read","channels.read","chat.read","stream.read"]"#;
     let read = tokens(Json::documented().set("scope", array).text());
     assert_eq!(read.scopes(), tokens(DOCUMENTED).scopes());
@@ -212,7 +212,7 @@ fn rfc_6749_5_1_an_exchange_without_a_refresh_token_is_not_odd() {
 }
 
 #[test]
-fn rfc_6749_5_1_scopes_that_are_not_said_are_those_that_were_asked_for() {
+fn rfc_6749_5_1_a_response_without_usable_scopes_has_no_scopes() {
     let absent = Json::snake_half().without(&["scope"]);
     for body in [absent, Json::snake_half().set("scope", "null"), Json::snake_half().set("scope", "\"\"")] {
         let read = tokens(body.text());
@@ -229,7 +229,7 @@ fn rfc_6749_5_1_scopes_that_are_not_said_are_those_that_were_asked_for() {
 
 /// gemini-cli #21691.
 #[test]
-fn a_refresh_that_gives_no_refresh_token_keeps_the_one_that_was_sent() {
+fn a_refresh_response_without_a_refresh_token_keeps_the_one_that_was_sent() {
     let names = ["refresh_token", "refreshToken"];
     let mut bodies = vec![Json::documented().without(&names)];
     for nothing in ["null", "\"\"", "[]", "false"] {
@@ -249,7 +249,7 @@ fn a_refresh_that_gives_no_refresh_token_keeps_the_one_that_was_sent() {
 
 /// A server that gives a refresh token has rotated, also if the token cannot be used: the one that was sent is spent.
 #[test]
-fn a_refresh_token_that_is_there_and_unusable_is_never_replaced_by_the_one_that_was_sent() {
+fn an_unusable_refresh_token_is_never_replaced_by_the_one_that_was_sent() {
     for unusable in ["{}", r#"{"value":"r2"}"#, r#""\ud800""#, "7", "0", "true", r#"["r2"]"#] {
         let both = Json::documented().set("refresh_token", unusable).set("refreshToken", unusable).text();
         let one = Json::snake_half().set("refresh_token", unusable).text();
@@ -270,7 +270,7 @@ fn a_refresh_token_that_is_there_and_unusable_is_never_replaced_by_the_one_that_
 }
 
 #[test]
-fn a_token_behind_an_object_that_closed_too_early_is_read() {
+fn a_token_after_an_object_that_closed_too_early_is_read() {
     for body in [
         r#"{"access_token":"A2"},"refresh_token":"R2"}"#,
         r#"{"access_token":"A2"}{"refresh_token":"R2"}"#,
@@ -299,7 +299,7 @@ fn a_token_behind_an_object_that_closed_too_early_is_read() {
 }
 
 #[test]
-fn a_refresh_token_that_is_named_behind_the_object_and_is_not_whole_is_not_replaced_by_the_one_that_was_sent() {
+fn a_truncated_refresh_token_after_the_object_is_not_replaced_by_the_one_that_was_sent() {
     for body in [
         r#"{"access_token":"A2"},"refresh_token":"R"#,
         r#"{"access_token":"A2"},"refresh_token":7}"#,
@@ -323,7 +323,7 @@ fn a_refresh_token_that_is_named_behind_the_object_and_is_not_whole_is_not_repla
 }
 
 #[test]
-fn a_refresh_token_that_did_not_rotate_is_no_oddity() {
+fn a_refresh_token_that_did_not_rotate_is_not_an_oddity() {
     let raw = format!("\"{SENT_REFRESH}\"");
     let read = tokens(Json::documented().set("refresh_token", &raw).set("refreshToken", &raw).text());
     assert_eq!(pair(&read), (ACCESS, Some(SENT_REFRESH)));
@@ -332,7 +332,7 @@ fn a_refresh_token_that_did_not_rotate_is_no_oddity() {
 
 /// RFC 6749 §4.1.4.
 #[test]
-fn only_the_access_token_may_fail_a_success_answer_and_the_refresh_token_is_salvaged() {
+fn a_success_response_without_an_access_token_fails_and_the_refresh_token_is_salvaged() {
     let names = ["access_token", "accessToken"];
     let mut bodies = vec![Json::documented().without(&names)];
     for nothing in ["null", "\"\"", "5", "[]", r#""\ud83d""#] {
@@ -354,7 +354,7 @@ fn only_the_access_token_may_fail_a_success_answer_and_the_refresh_token_is_salv
 }
 
 #[test]
-fn of_a_member_that_comes_twice_the_last_that_holds_something_counts() {
+fn the_last_usable_value_of_a_repeated_member_counts() {
     for (name, raw) in Json::documented().0 {
         for nothing in ["null", "\"\""] {
             let read = tokens(Json::documented().push(&name, nothing).text());

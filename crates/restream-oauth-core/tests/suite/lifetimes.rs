@@ -95,7 +95,7 @@ fn an_unusable_lifetime_is_taken_from_the_relative_twin() {
 }
 
 #[test]
-fn without_a_usable_lifetime_what_restream_documents_is_assumed() {
+fn without_a_usable_lifetime_the_documented_one_is_assumed() {
     let names = ["expires_in", "accessTokenExpiresIn"];
     for raw in UNUSABLE {
         let read = tokens(Json::documented().set(names[0], raw).set(names[1], raw).text());
@@ -118,7 +118,7 @@ fn without_a_usable_lifetime_what_restream_documents_is_assumed() {
 }
 
 #[test]
-fn more_than_ten_years_is_a_mistake() {
+fn a_lifetime_of_more_than_ten_years_is_unusable() {
     // Ten years with every leap day there can be.
     let longer = 10 * 366 * DAY + 1;
     let raw = longer.to_string();
@@ -161,7 +161,7 @@ fn validity_counts_from_the_moment_of_sending() {
 }
 
 #[test]
-fn a_clock_that_jumps_gives_an_answer_and_no_panic() {
+fn a_clock_that_jumps_gives_a_result_and_no_panic() {
     let tokens = tokens(DOCUMENTED);
     for (now, fresh) in [
         // Tokens from the future prove that the clock moved, so nobody knows how old they are. A minute is tolerated.
@@ -181,7 +181,7 @@ fn a_clock_that_jumps_gives_an_answer_and_no_panic() {
 
 /// RUSTSEC-2017-0005.
 #[test]
-fn a_time_of_sending_at_the_edge_of_the_clock_is_expired_and_no_panic() {
+fn a_time_of_sending_at_the_edge_of_the_clock_counts_as_expired_and_does_not_panic() {
     // The latest time that the platform can express.
     let mut latest = SystemTime::UNIX_EPOCH;
     for bit in (0..63).rev() {

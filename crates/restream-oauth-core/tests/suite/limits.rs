@@ -55,7 +55,7 @@ fn too_large(outcome: Result<Tokens, Error>, limit: usize) -> Error {
 }
 
 #[test]
-fn an_answer_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
+fn a_response_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
     for limit in [1000, 65_536, DEFAULT_LIMIT] {
         for size in CHUNKS {
             let call = || refresh_with(&limited(limit)).into_parts(sent_at()).1;
@@ -83,7 +83,7 @@ fn the_default_limit_is_256_kib() {
 }
 
 #[test]
-fn a_pair_that_closed_before_the_limit_is_a_truncated_success() {
+fn a_pair_within_the_limit_is_a_truncated_success() {
     for size in CHUNKS {
         let tokens = Reply::ok(padded(DEFAULT_LIMIT + 1, false))
             .feed(refresh().into_parts(sent_at()).1, size)
@@ -96,7 +96,7 @@ fn a_pair_that_closed_before_the_limit_is_a_truncated_success() {
 }
 
 #[test]
-fn a_token_that_closed_before_the_limit_is_salvaged() {
+fn a_token_within_the_limit_is_salvaged() {
     let at = DOCUMENTED.find("\"expires\"").unwrap();
     let (_, reader) = refresh_with(&limited(at)).into_parts(sent_at());
     let error = too_large(Reply::ok(DOCUMENTED).feed(reader, 10).finish().interpret(), at);
@@ -106,7 +106,7 @@ fn a_token_that_closed_before_the_limit_is_salvaged() {
 
 /// the oauth2 crate's adapters.
 #[test]
-fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
+fn an_endless_response_stops_at_the_limit_for_every_chunk_size() {
     for (limit, client) in [(DEFAULT_LIMIT, builder().secret(SECRET).build().unwrap()), (5000, limited(5000))] {
         for chunk in [&b"x"[..], b"[[[[[[[", &[b' '; 4096], &vec![0; 100_000]] {
             let (_, mut reader) = refresh_with(&client).into_parts(sent_at());
@@ -126,7 +126,7 @@ fn an_endless_answer_stops_at_the_limit_whatever_its_chunks() {
 }
 
 #[test]
-fn an_endless_answer_after_a_whole_pair_keeps_it() {
+fn an_endless_response_keeps_a_pair_that_arrived_whole() {
     let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
     assert!(reader.chunk(DOCUMENTED.as_bytes()).is_continue());
@@ -137,7 +137,7 @@ fn an_endless_answer_after_a_whole_pair_keeps_it() {
 }
 
 #[test]
-fn a_stack_that_fails_after_the_reader_said_stop_changes_nothing() {
+fn a_failure_after_the_reader_returned_break_changes_nothing() {
     let (_, reader) = refresh_with(&limited(1000)).into_parts(sent_at());
     let reader = Reply::ok(padded(2000, true)).feed(reader, 64);
     let error = reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout)).interpret().unwrap_err();
@@ -154,7 +154,7 @@ fn a_content_length_beyond_the_limit_reserves_no_memory_for_it() {
 }
 
 #[test]
-fn a_refusal_beyond_the_limit_is_still_that_refusal() {
+fn an_error_response_beyond_the_limit_is_still_reported() {
     let body = format!(r#"{{"error":"invalid_grant","error_description":"{}"}}"#, "x".repeat(DEFAULT_LIMIT));
     let error = Reply::of(400, body).finish(refresh()).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Refused(restream_oauth_core::error::ErrorCode::InvalidGrant));
@@ -176,7 +176,7 @@ fn two_tokens_of_64_kib_in_both_spellings_are_read_although_the_whole_is_longer_
 }
 
 #[test]
-fn the_smallest_limit_reads_an_empty_answer_only() {
+fn the_smallest_limit_reads_only_an_empty_response() {
     let client = limited(1);
     let error = Reply::ok("").finish(refresh_with(&client)).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::Empty));

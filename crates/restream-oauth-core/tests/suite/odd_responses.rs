@@ -22,7 +22,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn any_status_of_success_may_carry_the_pair() {
+fn any_success_status_may_carry_the_pair() {
     for status in [201, 202, 203, 206, 226, 299] {
         assert_eq!(oddities(&read(&Reply::of(status, DOCUMENTED))), [Oddity::Status], "{status}");
     }
@@ -41,7 +41,7 @@ fn any_content_type_may_carry_the_pair() {
 }
 
 #[test]
-fn a_byte_order_mark_is_taken_off() {
+fn a_byte_order_mark_is_skipped() {
     assert_eq!(oddities(&read(&Reply::ok(format!("\u{FEFF}{DOCUMENTED}")))), [Oddity::Encoding]);
 }
 
@@ -54,7 +54,7 @@ fn utf_16_with_a_byte_order_mark_is_decoded() {
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_cost_only_their_own_scope() {
+fn invalid_utf_8_affects_only_its_own_scope() {
     let body = [br#"{"access_token":"a1","refresh_token":"r1","scope":"a b"#, &b"\xE9 c\"}"[..]].concat();
     let read = tokens(body);
     assert_eq!(read.scopes().unwrap().as_str(), "a c");
@@ -62,7 +62,7 @@ fn bytes_that_are_no_utf_8_cost_only_their_own_scope() {
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_cost_only_their_own_member() {
+fn invalid_utf_8_affects_only_its_own_member() {
     // Latin-1, as a name or a note that nobody reads.
     for place in ["name", "scopeJson"] {
         let text = Json::documented().without(&["scopeJson"]).push_front(place, "\"Zo?\"").text();
@@ -77,7 +77,7 @@ fn bytes_that_are_no_utf_8_cost_only_their_own_member() {
 }
 
 #[test]
-fn rfc_6749_5_1_members_that_nobody_knows_are_ignored_whatever_they_hold() {
+fn rfc_6749_5_1_unknown_members_are_ignored_whatever_their_value() {
     let deep = format!("{}1{}", "[".repeat(200_000), "]".repeat(200_000));
     let deep_object = format!("{}1{}", r#"{"a":"#.repeat(20_000), "}".repeat(20_000));
     let junk =
@@ -110,7 +110,7 @@ fn rfc_6749_5_1_five_hundred_unknown_members_change_nothing() {
 
 /// RUSTSEC-2024-0012.
 #[test]
-fn deep_nesting_in_a_member_that_is_read_costs_only_that_member() {
+fn deep_nesting_in_a_known_member_affects_only_that_member() {
     // A bounded part of the limit for each, so that the whole answer arrives.
     let deep = format!("{}{}", "[".repeat(9_000), "]".repeat(9_000));
     let body = ["expires_in", "scope", "token_type", "expires", "accessTokenExpiresIn", "scopeJson", "tokenType"]
@@ -137,7 +137,7 @@ fn broken_json_after_two_whole_tokens_is_an_oddity() {
 }
 
 #[test]
-fn whitespace_around_the_answer_is_nothing() {
+fn whitespace_around_the_body_is_ignored() {
     for body in [format!("\r\n\t {DOCUMENTED} \r\n"), DOCUMENTED.replace("\n  ", ""), DOCUMENTED.replace('\n', "\r\n")]
     {
         let tokens = Reply::ok(body).finish(refresh()).unwrap();
@@ -147,7 +147,7 @@ fn whitespace_around_the_answer_is_nothing() {
 }
 
 #[test]
-fn rfc_6749_5_2_a_200_that_carries_an_oauth_error_is_that_error() {
+fn rfc_6749_5_2_a_200_with_an_oauth_error_is_that_error() {
     let flat = |code: &str| format!(r#"{{"error":"{code}","error_description":"no"}}"#);
     let nested = |code: &str| {
         format!(r#"{{"error":{{"statusCode":400,"status":400,"code":400,"message":"no","name":"{code}"}}}}"#)
@@ -197,7 +197,7 @@ fn an_error_beside_two_tokens_does_not_lose_them() {
 
 /// OAuth 2.1 draft §7.12.
 #[test]
-fn what_is_not_json_is_never_a_success_and_always_in_doubt() {
+fn a_body_that_is_not_json_is_never_a_success_and_always_in_doubt() {
     let gzip = b"\x1F\x8B\x08\0\0\0\0\0\0\x03\xABV*H,.";
     let bodies: [(&[u8], Malformed); 9] = [
         (b"", Malformed::Empty),
@@ -224,7 +224,7 @@ fn what_is_not_json_is_never_a_success_and_always_in_doubt() {
 }
 
 #[test]
-fn a_stack_that_decoded_the_body_by_itself_is_believed() {
+fn a_body_that_the_stack_has_decoded_is_read() {
     // The header still says gzip, and Content-Length counts the bytes before decoding, whatever that gave.
     for promised in ["300", "99999"] {
         let reply = Reply::ok(DOCUMENTED).header(CONTENT_ENCODING, "gzip").header(CONTENT_LENGTH, promised);
@@ -239,7 +239,7 @@ fn a_stack_that_decoded_the_body_by_itself_is_believed() {
 }
 
 #[test]
-fn of_a_pair_without_an_access_token_the_refresh_token_is_named_and_used_next() {
+fn a_refresh_token_without_an_access_token_is_salvaged_and_used_next() {
     let body = Json::documented().without(&["access_token", "accessToken"]).text();
     for call in [refresh(), exchange()] {
         let error = Reply::ok(&body).finish(call).unwrap_err();

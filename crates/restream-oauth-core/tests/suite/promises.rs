@@ -94,7 +94,7 @@ const _: () = {
 };
 
 #[test]
-fn a_body_becomes_bytes_for_free() {
+fn a_body_becomes_bytes_without_a_copy() {
     for call in [exchange(), refresh()] {
         let body = call.into_parts(sent_at()).0.into_body();
         let (place, length) = (body.as_ref().as_ptr(), body.len());
@@ -130,7 +130,7 @@ fn normal_tree(target: &str) -> BTreeSet<String> {
 
 /// crates of 2025 and 2026 that stole keys.
 #[test]
-fn the_tree_of_dependencies_is_small_and_runs_no_code_of_others_at_compile_time() {
+fn the_dependency_tree_is_small_and_runs_no_foreign_code_at_compile_time() {
     for target in TARGETS {
         let tree = normal_tree(target);
         assert!(tree.iter().any(|line| line.starts_with("restream-oauth-core v")), "{target}: {tree:?}");

@@ -99,7 +99,7 @@ proptest! {
         let mut bytes = body.as_bytes()[..end].to_owned();
         bytes.extend(tail.iter().map(|byte| byte & 0x7F).filter(|byte| !b"\"\\".contains(byte)));
         let reply = Reply::of(status, &bytes);
-        let outcome = if broken { reply.break_off(refresh()) } else { reply.finish(refresh()) };
+        let outcome = if broken { reply.then_fail(refresh()) } else { reply.finish(refresh()) };
         let tokens = outcome.map_err(|error| TestCaseError::fail(format!("{error}")))?;
         prop_assert_eq!(pair(&tokens), (access_token.as_str(), Some(refresh_token.as_str())));
         let printed = format!("{tokens:?}");
@@ -122,7 +122,7 @@ proptest! {
         cuts.sort_unstable();
         let yields = cuts.map(|cut| {
             let reply = Reply::ok(&body.as_bytes()[..cut]);
-            match if broken { reply.break_off(refresh()) } else { reply.finish(refresh()) } {
+            match if broken { reply.then_fail(refresh()) } else { reply.finish(refresh()) } {
                 Ok(tokens) => {
                     assert_eq!(pair(&tokens), (access_token.as_str(), Some(refresh_token.as_str())));
                     2
@@ -145,7 +145,7 @@ proptest! {
 
     /// OAuth 2.1 draft §7.12.
     #[test]
-    fn every_answer_has_one_outcome_that_no_cut_into_pieces_changes_and_that_prints_no_secret(
+    fn every_response_has_one_outcome_that_no_split_into_chunks_changes_and_that_prints_no_secret(
         ((step, secret), body) in step_and_secret().prop_flat_map(|(step, secret)| {
             let body = prop_oneof![4 => generators::body(secret), 1 => Just(DOCUMENTED.as_bytes().to_owned())];
             (Just((step, secret)), body)
@@ -175,7 +175,7 @@ proptest! {
 
     /// RUSTSEC-2017-0005.
     #[test]
-    fn lifetimes_are_total(
+    fn lifetimes_have_a_result_for_every_input(
         raw in prop_oneof![any::<i128>(), -10..10_i128, 315_359_990..316_224_010_i128, any::<u64>().prop_map(i128::from)],
         sent_at in generators::time(),
         now in generators::time(),

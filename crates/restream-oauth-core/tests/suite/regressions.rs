@@ -13,14 +13,14 @@ use restream_oauth_core::token::{Oddity, TokenType};
 use restream_oauth_core::{Advice, Client, Delivery, Endpoints, SavedError, Scope, Tokens};
 
 #[test]
-fn a_challenge_that_repeats_a_secret_of_the_call_is_not_repeated() {
+fn a_secret_repeated_in_a_challenge_is_not_printed() {
     let echo = format!("Bearer error=\"unknown token {SENT_REFRESH}\"");
     let error = error_of(Operation::Refresh, &Reply::of(401, "").header(WWW_AUTHENTICATE, &echo));
     assert!(!format!("{error} {error:?}").contains(SENT_REFRESH), "{error:?}");
 }
 
 #[test]
-fn a_secret_is_cut_out_however_it_is_percent_encoded() {
+fn a_secret_is_redacted_in_every_percent_encoding() {
     let client =
         Client::builder("id").secret("s3cret /~é").redirect_uri("https://app.example/callback").build().unwrap();
     for echo in ["s3cret%20%2f~%c3%a9", "s3cret+%2F%7E%C3%A9", "s3cret%20%2f%7e%c3%a9"] {
@@ -32,7 +32,7 @@ fn a_secret_is_cut_out_however_it_is_percent_encoded() {
 
 /// xagent #1988.
 #[test]
-fn a_gateway_that_borrows_an_error_code_kills_no_grant() {
+fn a_5xx_status_with_an_error_code_does_not_mean_a_dead_grant() {
     for status in [500, 502, 503, 504] {
         for code in ["invalid_grant", "invalid_client", "invalid_request"] {
             let error = error_of(Operation::Refresh, &Reply::of(status, format!(r#"{{"error":"{code}"}}"#)));
@@ -42,7 +42,7 @@ fn a_gateway_that_borrows_an_error_code_kills_no_grant() {
 }
 
 #[test]
-fn a_status_that_no_rfc_knows_kills_no_grant() {
+fn an_unknown_status_does_not_mean_a_dead_grant() {
     for status in [600, 999] {
         let error = error_of(Operation::Refresh, &Reply::of(status, r#"{"error":"invalid_grant"}"#));
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{status}");
@@ -50,10 +50,10 @@ fn a_status_that_no_rfc_knows_kills_no_grant() {
 }
 
 #[test]
-fn an_error_at_the_front_of_an_answer_that_breaks_off_is_no_refusal() {
+fn an_error_in_a_truncated_success_response_leaves_the_refresh_in_doubt() {
     for front in [r#"{"error":"invalid_grant","access_token":"aaa"#, r#"{"error":"invalid_request","x":NaN}"#] {
         // Some stacks take any end for the end.
-        for outcome in [Reply::ok(front).break_off(refresh()), Reply::ok(front).finish(refresh())] {
+        for outcome in [Reply::ok(front).then_fail(refresh()), Reply::ok(front).finish(refresh())] {
             let error = outcome.unwrap_err();
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{front}");
         }
@@ -63,7 +63,7 @@ fn an_error_at_the_front_of_an_answer_that_breaks_off_is_no_refusal() {
 }
 
 #[test]
-fn a_member_of_an_error_that_holds_nothing_never_replaces_one_that_does() {
+fn an_empty_member_of_an_error_never_replaces_one_with_a_value() {
     for body in [
         r#"{"error":"invalid_grant","error":null}"#,
         r#"{"error":{"name":"invalid_grant","name":null}}"#,
@@ -80,7 +80,7 @@ fn a_member_of_an_error_that_holds_nothing_never_replaces_one_that_does() {
 }
 
 #[test]
-fn a_profile_without_an_id_is_refused_only_by_an_error_that_is_one() {
+fn a_profile_without_an_id_is_refused_only_if_it_holds_an_error() {
     for (body, refused) in
         [(r#"{"error":"invalid_token"}"#, true), (r#"{"error":false}"#, false), (r#"{"message":"hello"}"#, false)]
     {
@@ -99,7 +99,7 @@ fn a_profile_without_an_id_is_refused_only_by_an_error_that_is_one() {
 }
 
 #[test]
-fn a_number_in_the_place_of_an_error_code_is_its_status() {
+fn a_number_instead_of_an_error_code_is_the_status() {
     for (body, status) in [
         (r#"{"error":{"code":401}}"#, 401),
         (r#"{"error":{"code":"x","statusCode":401}}"#, 401),
@@ -117,14 +117,14 @@ fn a_number_in_the_place_of_an_error_code_is_its_status() {
 }
 
 #[test]
-fn a_200_that_carries_an_error_may_say_when_to_come_back() {
+fn a_200_with_an_error_may_have_retry_after() {
     let reply = Reply::ok(r#"{"error":{"statusCode":429}}"#).header(RETRY_AFTER, "17");
     let error = error_of(Operation::Refresh, &reply);
     assert_eq!(error.advice(), Advice::Retry { after: Some(std::time::Duration::from_secs(17)) });
 }
 
 #[test]
-fn a_value_that_is_no_json_before_the_tokens_does_not_lose_them() {
+fn an_invalid_json_value_before_the_tokens_does_not_lose_them() {
     for strange in ["NaN", "03600", "", "+1", "1 h", "\"a\tb\"", "'3600'"] {
         let body = Json::documented().without(&["accessTokenExpiresIn"]).set("expires_in", strange).text();
         let read = tokens(body);
@@ -134,13 +134,13 @@ fn a_value_that_is_no_json_before_the_tokens_does_not_lose_them() {
 }
 
 #[test]
-fn a_twin_that_is_not_even_text_is_noticed() {
+fn a_twin_that_is_not_text_is_an_oddity() {
     let read = tokens(Json::documented().set("token_type", "5").text());
     assert_eq!((read.token_type(), oddities(&read)), (&TokenType::Bearer, vec![Oddity::TwinsDiffer]));
 }
 
 #[test]
-fn what_was_fed_before_a_whole_answer_belongs_to_it() {
+fn chunks_that_were_fed_before_read_belong_to_the_response() {
     let (_, mut reader) = refresh().into_parts(sent_at());
     let (front, rest) = support::DOCUMENTED.split_at(100);
     let answer = http::Response::new(rest);
@@ -150,7 +150,7 @@ fn what_was_fed_before_a_whole_answer_belongs_to_it() {
 }
 
 #[test]
-fn a_saved_login_has_one_state() {
+fn a_saved_login_with_two_states_is_damaged() {
     let login = client().login(entropy(1));
     let other = client().login(entropy(2)).state();
     let saved = login.to_saved().expose_secret().replacen(
@@ -162,7 +162,7 @@ fn a_saved_login_has_one_state() {
 }
 
 #[test]
-fn what_comes_along_with_copied_text_and_cannot_be_seen_is_refused() {
+fn invisible_characters_in_copied_text_are_refused() {
     for invisible in ['\u{FEFF}', '\u{200B}', '\u{202E}', '\u{AD}', '\u{2060}'] {
         let text = format!("abc{invisible}");
         let error = Client::builder(text.as_str()).redirect_uri(support::REDIRECT_URI).build().unwrap_err();
@@ -173,7 +173,7 @@ fn what_comes_along_with_copied_text_and_cannot_be_seen_is_refused() {
 }
 
 #[test]
-fn identifiers_and_secrets_that_no_header_holds_are_refused() {
+fn identifiers_and_secrets_too_long_for_a_header_are_refused() {
     for (length, fits) in [(4096, true), (4097, false)] {
         let text = "x".repeat(length);
         let identifier = Client::builder(text.as_str()).redirect_uri(support::REDIRECT_URI).build();
@@ -192,7 +192,7 @@ fn a_profile_that_repeats_the_token_does_not_print_it() {
 }
 
 #[test]
-fn the_status_of_an_error_is_that_of_the_answer() {
+fn the_status_of_an_error_is_that_of_the_response() {
     let body = r#"{"error":{"statusCode":401,"name":"invalid_client"}}"#;
     let error = error_of(Operation::Refresh, &Reply::ok(body));
     assert_eq!(error.status().unwrap(), 200);
@@ -200,7 +200,7 @@ fn the_status_of_an_error_is_that_of_the_answer() {
 }
 
 #[test]
-fn an_error_code_may_stand_in_code_instead_of_name() {
+fn an_error_code_may_be_in_code_instead_of_name() {
     let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":{"code":"invalid_grant"}}"#));
     assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant));
 }
@@ -232,7 +232,7 @@ fn a_redirect_uri_may_have_an_equals_sign_in_its_path() {
 }
 
 #[test]
-fn rfc_6749_3_1_no_parameter_can_come_twice() {
+fn rfc_6749_3_1_no_parameter_can_be_repeated() {
     for query in ["state=1", "code=x", "error=1", "st%61te=1"] {
         let refused = Client::builder("id").redirect_uri(format!("https://app.example/cb?{query}")).build();
         assert_eq!(refused.unwrap_err(), ConfigError::RedirectUri(UriProblem::ReservedParameter), "{query}");
@@ -253,14 +253,14 @@ fn no_parameter_of_another_request_gets_into_the_url() {
 }
 
 #[test]
-fn scopes_that_are_asked_for_in_two_calls_are_all_asked_for() {
+fn scopes_added_in_two_calls_are_all_sent() {
     let options = LoginOptions::new().scopes([Scope::CHAT_READ]).scopes([Scope::PROFILE_READ]);
     let login = client().login_with(entropy(1), &options).unwrap();
     assert!(login.url().as_str().ends_with("&scope=chat.read%20profile.read"));
 }
 
 #[test]
-fn a_member_that_holds_nothing_never_replaces_one_that_does_however_it_is_spelled() {
+fn a_member_without_a_usable_value_never_replaces_one_with_a_value() {
     for nothing in ["[ ]", "{}", "\" \"", "[\"\"]", "[null]", "5"] {
         let read = tokens(Json::documented().push("scope", nothing).text());
         assert!(read.scopes().is_some(), "{nothing}");
@@ -275,12 +275,12 @@ fn a_member_that_holds_nothing_never_replaces_one_that_does_however_it_is_spelle
 }
 
 #[test]
-fn token_types_differ_in_more_than_case() {
+fn token_types_that_differ_only_in_case_are_the_same() {
     assert_eq!(oddities(&tokens(Json::documented().set("tokenType", "\"bearer\"").text())), []);
 }
 
 #[test]
-fn a_token_that_is_repeated_elsewhere_is_not_printed_there() {
+fn a_token_repeated_in_another_member_is_not_printed() {
     for name in ["token_type", "scope"] {
         let read = tokens(Json::documented().set(name, &format!("\"{ACCESS} {REFRESH}\"")).text());
         let shown = format!("{read:?}");
@@ -289,7 +289,7 @@ fn a_token_that_is_repeated_elsewhere_is_not_printed_there() {
 }
 
 #[test]
-fn text_beyond_ascii_in_a_token_survives_a_cut_within_a_later_character() {
+fn non_ascii_text_in_a_token_survives_truncation_within_a_later_character() {
     let body = "{\"access_token\":\"a\u{FFFD}\",\"refresh_token\":\"r\",\"x\":\"€";
     for end in [body.len(), body.len() - 1, body.len() - 2, body.len() - 3] {
         let read = Reply::ok(&body.as_bytes()[..end]).finish(refresh()).unwrap();
@@ -298,7 +298,7 @@ fn text_beyond_ascii_in_a_token_survives_a_cut_within_a_later_character() {
 }
 
 #[test]
-fn what_follows_a_whole_answer_takes_nothing_from_it() {
+fn text_after_a_whole_response_does_not_affect_it() {
     for rest in ["", "\0", "}", " x"] {
         let body = format!(r#"{{"access_token":"a","expires_in":3600}}{rest}"#);
         for call in [refresh(), exchange()] {
@@ -308,7 +308,7 @@ fn what_follows_a_whole_answer_takes_nothing_from_it() {
 }
 
 #[test]
-fn saved_tokens_keep_a_strange_type_as_it_is() {
+fn saved_tokens_keep_a_strange_type_unchanged() {
     for token_type in [r#""ma\"c""#, r#""m\\c""#, "\"é\"", "\"x\\n\"", "5"] {
         let read = tokens(Json::snake_half().set("token_type", token_type).text());
         assert_ne!(read.token_type(), &TokenType::Bearer);
@@ -333,7 +333,7 @@ fn saved_tokens_are_never_empty() {
 }
 
 #[test]
-fn saved_scopes_take_no_more_time_than_scopes_of_an_answer() {
+fn saved_scopes_take_no_more_time_than_scopes_of_a_response() {
     let saved = tokens(Json::documented().text()).to_saved();
     let many = (0..100_000).map(|n| format!(" s{n}")).collect::<Vec<_>>().concat();
     let flooded = saved.expose_secret().replace("profile.read channels", &format!("profile.read{many} channels"));
@@ -341,7 +341,7 @@ fn saved_scopes_take_no_more_time_than_scopes_of_an_answer() {
 }
 
 #[test]
-fn rfc_9700_4_2_4_a_login_that_accepted_stays_closed_when_it_is_saved() {
+fn rfc_9700_4_2_4_a_login_that_accepted_a_callback_stays_closed_when_it_is_saved() {
     let mut login = client().login(entropy(1));
     let callback = format!("/callback?code=c&state={}", login.state().expose_secret());
     login.read_callback(&callback).unwrap();
@@ -351,7 +351,7 @@ fn rfc_9700_4_2_4_a_login_that_accepted_stays_closed_when_it_is_saved() {
 
 /// CVE-2023-27490.
 #[test]
-fn a_saved_login_sends_nobody_elsewhere() {
+fn a_saved_login_with_another_url_is_refused() {
     let login = client().login(entropy(1));
     let saved = login.to_saved().expose_secret().replace("https://api.restream.io/login", "javascript:alert(1)//");
     assert_eq!(client().restore_login(&saved).unwrap_err(), SavedError::OtherClient("url"));

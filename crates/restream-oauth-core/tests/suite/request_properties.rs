@@ -39,7 +39,7 @@ proptest! {
 
     /// RFC 6749 §2.3, RFC 6749 §2.3.1, RFC 6749 §3.2.1, RFC 6750 §2.3, RFC 9700 §4.3.2.
     #[test]
-    fn every_credential_comes_through_once_and_never_in_a_uri(
+    fn every_credential_is_sent_once_and_never_in_a_uri(
         id in client_id(), secret in secret(), token in secret(), verifier in proptest::option::of("[A-Za-z0-9._~-]{43,128}"),
         way in 0..3,
     ) {
@@ -96,7 +96,7 @@ proptest! {
 
     /// RFC 6749 §3.1.2, RFC 6749 §3.1.2.3, openpubkey #375.
     #[test]
-    fn a_redirect_uri_is_the_same_in_both_steps_and_what_is_no_such_uri_is_refused(
+    fn a_redirect_uri_is_the_same_in_both_steps_and_an_invalid_one_is_refused(
         uri in redirect_uri(), refused in generators::refused_uri(), name in select(vec!["authorization", "token", "revocation", "profile"]),
     ) {
         let client = Client::builder(CLIENT_ID).redirect_uri(uri.as_str()).build();
@@ -127,7 +127,7 @@ proptest! {
 
     /// RFC 6749 §3.3.
     #[test]
-    fn scopes_come_through_once_each_in_order_and_what_is_no_scope_is_refused(
+    fn scopes_are_sent_once_each_in_order_and_an_invalid_scope_is_refused(
         scopes in generators::scopes(), one in "[!#-\\[\\]-~]{1,12}", refused in generators::refused_scope(),
     ) {
         prop_assert_eq!(Scope::new(one.as_str()).map(|scope| scope.as_str() == one), Ok(true));
@@ -183,7 +183,7 @@ proptest! {
 
     /// RFC 7636 §4.5, RFC 9700 §2.1.1, RFC 9700 §4.5.
     #[test]
-    fn a_saved_login_is_the_login(entropy in any::<[u8; 32]>(), value in text(0..8), pkce in any::<bool>()) {
+    fn a_restored_login_behaves_like_the_saved_one(entropy in any::<[u8; 32]>(), value in text(0..8), pkce in any::<bool>()) {
         let options = LoginOptions::new().parameter("x", &value).unwrap();
         let options = if pkce { options } else { options.without_pkce() };
         let bytes: [u8; 64] = std::array::from_fn(|n| entropy[n / 2].wrapping_add(u8::try_from(n).unwrap()));

@@ -57,7 +57,7 @@ fn the_documented_tokens_come_back() {
 }
 
 #[test]
-fn a_pair_with_everything_odd_in_it_comes_back() {
+fn a_pair_with_oddities_comes_back() {
     let body = format!(
         "\u{FEFF}{}",
         Json::documented()
@@ -74,13 +74,13 @@ fn a_pair_with_everything_odd_in_it_comes_back() {
             .text()
     );
     let reply = Reply::of(203, body).header(CONTENT_TYPE, "text/html");
-    let tokens = reply.break_off(refresh()).unwrap();
+    let tokens = reply.then_fail(refresh()).unwrap();
     assert!(oddities(&tokens).len() > 8, "{:?}", oddities(&tokens));
     round_trip(&tokens);
 }
 
 #[test]
-fn what_an_answer_did_not_say_is_not_said_by_the_saved_form_either() {
+fn the_saved_form_adds_nothing_to_the_response() {
     // No refresh token and no scopes: `None`, not empty.
     let read = Reply::ok(r#"{"access_token":"a"}"#).finish(exchange()).unwrap();
     assert_eq!((read.refresh_token(), read.scopes(), read.server_expires_at()), (None, None, None));
@@ -121,7 +121,7 @@ fn any_time_that_a_clock_shows_comes_back() {
 }
 
 #[test]
-fn a_saved_form_that_is_cut_is_refused_at_every_byte() {
+fn a_saved_form_truncated_at_any_byte_is_refused() {
     let saved = tokens(DOCUMENTED).to_saved();
     let text = saved.expose_secret();
     for cut in 0..text.len() {
@@ -146,7 +146,7 @@ fn another_kind_of_document_is_named() {
 }
 
 #[test]
-fn another_version_is_refused_and_not_guessed_at() {
+fn an_unknown_version_is_refused() {
     for version in ["3", "10", "18446744073709551616"] {
         assert_eq!(load(&with("version", version)).unwrap_err(), SavedError::UnknownVersion, "{version}");
     }
@@ -175,7 +175,7 @@ fn a_missing_or_damaged_member_is_named() {
 }
 
 #[test]
-fn values_that_no_saved_form_has_are_damage() {
+fn values_that_this_library_never_writes_are_damage() {
     let cases = [
         ("sent_at", "1e400"),
         ("sent_at", "99999999999999999999999.000000000"),
@@ -200,7 +200,7 @@ fn values_that_no_saved_form_has_are_damage() {
 }
 
 #[test]
-fn the_longest_lifetime_that_can_be_written_has_an_answer_for_every_question() {
+fn the_longest_lifetime_that_can_be_written_counts_as_expired_and_does_not_panic() {
     let longest = load(&with("expires_in", "18446744073709551615")).unwrap();
     assert_eq!(longest.expires_at(), longest.sent_at());
     assert!(!longest.is_fresh(longest.sent_at(), Duration::from_nanos(1)));
@@ -215,7 +215,7 @@ fn other_client(client_id: &str, endpoints: Endpoints) -> Client {
 
 /// spec-kitty #4755.
 #[test]
-fn tokens_are_restored_by_their_own_client_at_their_own_server_only() {
+fn only_their_own_client_restores_tokens_at_their_own_server() {
     let saved = tokens(DOCUMENTED).to_saved();
     let text = saved.expose_secret();
     let own = client();
@@ -244,7 +244,7 @@ fn tokens_are_restored_by_their_own_client_at_their_own_server_only() {
 }
 
 #[test]
-fn what_a_saved_document_says_of_its_server_is_printed_without_its_query() {
+fn the_server_of_a_saved_document_is_printed_without_its_query() {
     let document = with("token_endpoint", r#""https://user:hunter2@a.example/token?secret=hunter2""#);
     let error = client().restore_tokens(serde_json::to_string(&document).unwrap()).unwrap_err();
     assert!(error.to_string().contains("a.example/token") && !error.to_string().contains("hunter2"), "{error}");
@@ -254,7 +254,7 @@ fn what_a_saved_document_says_of_its_server_is_printed_without_its_query() {
 }
 
 #[test]
-fn tokens_of_version_1_are_restored_by_anyone_and_stay_unbound() {
+fn any_client_restores_tokens_of_version_1_and_they_stay_unbound() {
     let mut document = with("version", "1");
     for name in ["client_id", "token_endpoint"] {
         assert!(document.remove(name).is_some(), "{name}");
@@ -285,7 +285,7 @@ fn a_byte_order_mark_before_a_saved_document_is_skipped() {
 }
 
 #[test]
-fn a_saved_document_in_utf_16_is_named_as_what_it_is() {
+fn a_saved_document_in_utf_16_is_reported_as_utf_16() {
     let saved = tokens(DOCUMENTED).to_saved();
     let units = || saved.expose_secret().encode_utf16();
     let [little, big] = [u16::to_le_bytes, u16::to_be_bytes].map(|bytes| units().flat_map(bytes).collect::<Vec<u8>>());
@@ -300,7 +300,7 @@ fn a_saved_document_in_utf_16_is_named_as_what_it_is() {
 }
 
 #[test]
-fn members_that_a_later_writer_adds_are_ignored() {
+fn members_that_a_later_version_adds_are_ignored() {
     let loaded = load(&with("note", r#"{"a": [1, "x"]}"#)).unwrap();
     assert_eq!(loaded, tokens(DOCUMENTED));
     let loaded = load(&with("oddities", "\"encoding an_oddity_of_tomorrow\"")).unwrap();
@@ -314,7 +314,7 @@ fn errors_of_a_saved_form_print_nothing_of_it() {
 }
 
 #[test]
-fn a_saved_login_that_is_damaged_is_refused_and_the_reason_is_named() {
+fn a_damaged_saved_login_is_refused_with_the_reason() {
     let saved = client().login(entropy(1)).to_saved();
     let text = saved.expose_secret();
     for cut in 0..text.len() {
@@ -343,7 +343,7 @@ fn a_saved_login_that_is_damaged_is_refused_and_the_reason_is_named() {
 }
 
 /// An answer to a refresh that broke off after both tokens, with all that a head can say.
-fn answer_that_broke_off() -> Answer<Tokens> {
+fn truncated_answer() -> Answer<Tokens> {
     let cut = &DOCUMENTED[..DOCUMENTED.len() - 20];
     let reply = Reply::ok(cut)
         .header(RETRY_AFTER, "Thu, 01 Jan 2015 00:00:50 GMT")
@@ -355,8 +355,8 @@ fn answer_that_broke_off() -> Answer<Tokens> {
 }
 
 #[test]
-fn a_saved_answer_is_read_by_a_call_that_is_built_later() {
-    let answer = answer_that_broke_off();
+fn a_call_that_is_built_later_restores_a_saved_answer() {
+    let answer = truncated_answer();
     let saved = answer.to_saved();
     let restore = || {
         let (_, reader) = refresh().into_parts(sent_at() + Duration::from_secs(86_400));
@@ -377,7 +377,7 @@ fn a_saved_answer_is_read_by_a_call_that_is_built_later() {
 
 #[test]
 fn restoring_an_answer_drops_what_was_fed_to_the_reader() {
-    let answer = answer_that_broke_off();
+    let answer = truncated_answer();
     let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(StatusCode::BAD_REQUEST, &HeaderMap::new()).is_continue());
     assert!(reader.chunk(br#"{"error":"invalid_grant"}"#).is_continue());
@@ -387,8 +387,8 @@ fn restoring_an_answer_drops_what_was_fed_to_the_reader() {
 }
 
 #[test]
-fn a_saved_answer_is_read_by_no_other_call() {
-    let saved = answer_that_broke_off().to_saved();
+fn no_other_call_restores_a_saved_answer() {
+    let saved = truncated_answer().to_saved();
     let refused = |call: Call<Unread>| call.into_parts(sent_at()).1.restore_answer(saved.expose_secret()).unwrap_err();
     let other_token = client().refresh(&RefreshToken::new("another-refresh-token")).unread().0;
     // The same text, in another step.
@@ -403,8 +403,8 @@ fn a_saved_answer_is_read_by_no_other_call() {
 }
 
 #[test]
-fn a_saved_answer_that_is_damaged_is_refused_and_the_reason_is_named() {
-    let saved = answer_that_broke_off().to_saved();
+fn a_damaged_saved_answer_is_refused_with_the_reason() {
+    let saved = truncated_answer().to_saved();
     let text = saved.expose_secret();
     let restore = |text: &str| refresh().into_parts(sent_at()).1.restore_answer(text).map(|_| ());
     for cut in 0..text.len() {

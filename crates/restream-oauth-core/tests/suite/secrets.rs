@@ -128,7 +128,7 @@ fn json(text: &str) -> String {
 }
 
 #[test]
-fn a_server_that_repeats_a_secret_in_its_error_is_not_repeated() {
+fn a_secret_that_the_server_repeats_in_its_error_is_not_printed() {
     type Body = fn(&str) -> String;
     let bodies: [Body; 7] = [
         |echo| format!(r#"{{"error":"invalid_grant","error_description":{}}}"#, json(echo)),
@@ -147,7 +147,7 @@ fn a_server_that_repeats_a_secret_in_its_error_is_not_repeated() {
 }
 
 #[test]
-fn of_a_secret_that_holds_another_no_part_is_left() {
+fn a_secret_that_contains_another_is_redacted_completely() {
     let (short, long) = ("c4nary-abc", "c4nary-abc-and-the-rest");
     for (secret, token) in [(short, long), (long, short)] {
         let client = Client::builder(CLIENT_ID).secret(secret).redirect_uri(REDIRECT_URI).build().unwrap();
@@ -160,7 +160,7 @@ fn of_a_secret_that_holds_another_no_part_is_left() {
 }
 
 #[test]
-fn a_server_that_repeats_a_secret_in_its_headers_is_not_repeated() {
+fn a_secret_that_the_server_repeats_in_its_headers_is_not_printed() {
     for_every_echo(|echo| {
         let text: String = echo.chars().filter(|character| !character.is_control()).collect();
         Reply::of(302, "").header(LOCATION, &format!("https://evil.example/?{text}"))
@@ -173,11 +173,11 @@ fn a_server_that_repeats_a_secret_in_its_headers_is_not_repeated() {
 
 /// the oauth2 crate's parse error.
 #[test]
-fn an_answer_that_breaks_within_its_tokens_prints_none_of_them() {
+fn a_response_truncated_within_its_tokens_prints_none_of_them() {
     let body = format!(r#"{{"access_token":"{CANARY}-a","refresh_token":"{CANARY}-r","scope":"x"}}"#);
     for cut in 0..=body.len() {
         for status in [200, 400] {
-            match Reply::of(status, &body[..cut]).break_off(support::refresh()) {
+            match Reply::of(status, &body[..cut]).then_fail(support::refresh()) {
                 Ok(tokens) => assert_clean(&debug(&tokens), "tokens"),
                 Err(error) => assert_error_is_clean(&error, &body[..cut]),
             }
@@ -190,7 +190,7 @@ fn an_answer_that_breaks_within_its_tokens_prints_none_of_them() {
 
 /// OAuth 2.1 draft §4.3, RUSTSEC-2023-0125.
 #[test]
-fn what_holds_a_secret_prints_none() {
+fn values_that_hold_a_secret_do_not_print_it() {
     for client in clients() {
         assert_clean(&debug(&client), "client");
         let mut login = client.login(entropy(0));
@@ -257,7 +257,7 @@ fn rfc_6749_10_14_a_callback_that_repeats_state_or_code_prints_neither() {
 
 /// OAuth 2.1 draft appendix A, terminal escapes.
 #[test]
-fn rfc_6749_5_2_what_the_server_says_is_escaped_and_cut() {
+fn rfc_6749_5_2_the_message_of_the_server_is_escaped_and_truncated() {
     let hostile = "\u{1B}]8;;http://evil\u{7}click\u{202E}\u{0}\r\n<script>é🦀";
     for body in [
         format!(r#"{{"error":"x","error_description":{}}}"#, json(hostile)),

@@ -53,7 +53,7 @@ fn from_the_first_byte_of_the_body_on_everything_is_in_doubt_whatever_the_error_
 }
 
 #[test]
-fn a_body_that_breaks_off_after_a_head_of_success_is_in_doubt() {
+fn a_body_truncated_after_a_success_status_is_in_doubt() {
     for kind in KINDS {
         for (step, advice) in STEPS.into_iter().zip(IN_DOUBT) {
             for body in ["", "{", "{\"acc", "<html>"] {
@@ -68,10 +68,10 @@ fn a_body_that_breaks_off_after_a_head_of_success_is_in_doubt() {
 
 /// toolhive #6559.
 #[test]
-fn a_stack_that_fails_after_the_whole_answer_does_not_lose_it() {
+fn a_failure_after_the_whole_response_does_not_lose_it() {
     // Such as a TLS connection that is closed without saying so.
     for call in [exchange(), refresh()] {
-        let tokens = Reply::ok(DOCUMENTED).break_off(call).unwrap();
+        let tokens = Reply::ok(DOCUMENTED).then_fail(call).unwrap();
         assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
         assert_eq!(oddities(&tokens), [Oddity::Truncated]);
     }

@@ -39,7 +39,7 @@ const TEXT_PROBLEMS: [TextProblem; 7] = [
 ];
 
 /// Each says something, and something of its own.
-fn are_told_apart(all: &[&dyn Display]) -> Vec<String> {
+fn are_all_different(all: &[&dyn Display]) -> Vec<String> {
     let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
     for text in &texts {
         assert!(text.len() >= "refresh".len() && !text.ends_with(['.', ' ', ':']), "{text:?}");
@@ -53,9 +53,9 @@ fn displays<T: Display>(all: &[T]) -> Vec<&dyn Display> {
 }
 
 #[test]
-fn what_is_wrong_with_a_configuration_is_told_with_the_value_and_the_reason() {
-    are_told_apart(&displays(&URI_PROBLEMS));
-    are_told_apart(&displays(&TEXT_PROBLEMS));
+fn a_configuration_error_names_the_value_and_the_reason() {
+    are_all_different(&displays(&URI_PROBLEMS));
+    are_all_different(&displays(&TEXT_PROBLEMS));
     let problem = UriProblem::Port;
     let all = [
         ConfigError::ClientId(TextProblem::Quote),
@@ -67,7 +67,7 @@ fn what_is_wrong_with_a_configuration_is_told_with_the_value_and_the_reason() {
         ConfigError::Parameter { name: "state".to_owned() },
     ];
     let said = ["identifier", "secret", "redirect URI", "token URL", "16 MiB", "1,024", "\"state\""];
-    for (text, said) in are_told_apart(&displays(&all)).iter().zip(said) {
+    for (text, said) in are_all_different(&displays(&all)).iter().zip(said) {
         assert!(text.contains(said), "{text}");
     }
     assert!(all[2].to_string().contains(&problem.to_string()));
@@ -75,12 +75,12 @@ fn what_is_wrong_with_a_configuration_is_told_with_the_value_and_the_reason() {
 }
 
 #[test]
-fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
+fn errors_of_callbacks_saved_forms_and_tokens_say_what_is_wrong() {
     let refused = |message: Option<&str>| CallbackError::Refused {
         code: ErrorCode::AccessDenied,
         message: message.map(Into::into),
     };
-    let texts = are_told_apart(&displays(&[
+    let texts = are_all_different(&displays(&[
         CallbackError::WrongPlace { part: None },
         CallbackError::WrongPlace { part: Some(UriPart::Port) },
         CallbackError::NoParameters,
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
     // The server's own words are asked for apart.
     assert!(!refused(Some("words")).to_string().contains("words"));
 
-    let texts = are_told_apart(&displays(&[
+    let texts = are_all_different(&displays(&[
         SavedError::NotJson,
         SavedError::OtherKind { expected: "login" },
         SavedError::UnknownVersion,
@@ -115,11 +115,11 @@ fn what_is_wrong_with_a_callback_a_saved_form_or_a_token_is_told() {
         SavedError::TokensOfOtherServer { token_endpoint: "https://a.example/token".into() },
     ]));
     assert!(texts[1].contains("login") && texts[3].contains("sent_at") && texts[4].contains("sent_at"), "{texts:?}");
-    are_told_apart(&displays(&[BearerError::UnsupportedTokenType, BearerError::InvalidCharacter]));
+    are_all_different(&displays(&[BearerError::UnsupportedTokenType, BearerError::InvalidCharacter]));
 }
 
 #[test]
-fn what_happened_whether_it_took_effect_and_what_now_are_told() {
+fn an_error_says_what_happened_whether_the_server_acted_and_what_to_do_next() {
     let status = StatusCode::BAD_GATEWAY;
     let kinds = [
         ErrorKind::Refused(ErrorCode::InvalidGrant),
@@ -130,11 +130,11 @@ fn what_happened_whether_it_took_effect_and_what_now_are_told() {
         ErrorKind::Transport(FailureKind::Timeout),
     ];
     for (text, said) in
-        are_told_apart(&displays(&kinds)).iter().zip(["invalid_grant", "502", "502", "empty", "4711", "time"])
+        are_all_different(&displays(&kinds)).iter().zip(["invalid_grant", "502", "502", "empty", "4711", "time"])
     {
         assert!(text.contains(said), "{text}");
     }
-    are_told_apart(&displays(&[
+    are_all_different(&displays(&[
         Malformed::Empty,
         Malformed::NotJson,
         Malformed::Compressed,
@@ -143,7 +143,7 @@ fn what_happened_whether_it_took_effect_and_what_now_are_told() {
         Malformed::Page,
         Malformed::UnusableRefreshToken,
     ]));
-    are_told_apart(&displays(&[
+    are_all_different(&displays(&[
         FailureKind::Connect,
         FailureKind::Tls,
         FailureKind::Timeout,
@@ -151,9 +151,9 @@ fn what_happened_whether_it_took_effect_and_what_now_are_told() {
         FailureKind::Protocol,
         FailureKind::Other,
     ]));
-    are_told_apart(&displays(&[Delivery::NotSent, Delivery::Unknown, Delivery::Refused, Delivery::Completed]));
-    are_told_apart(&displays(&[Operation::Exchange, Operation::Refresh, Operation::Revoke, Operation::Profile]));
-    let texts = are_told_apart(&displays(&[
+    are_all_different(&displays(&[Delivery::NotSent, Delivery::Unknown, Delivery::Refused, Delivery::Completed]));
+    are_all_different(&displays(&[Operation::Exchange, Operation::Refresh, Operation::Revoke, Operation::Profile]));
+    let texts = are_all_different(&displays(&[
         Advice::Retry { after: None },
         Advice::Retry { after: Some(Duration::from_secs(90)) },
         Advice::Replay,
@@ -181,7 +181,7 @@ fn what_happened_whether_it_took_effect_and_what_now_are_told() {
 }
 
 #[test]
-fn debug_names_the_type_and_what_is_no_secret() {
+fn debug_shows_the_type_and_no_secret() {
     fn shows(value: &dyn Debug, parts: &[&str]) {
         let text = format!("{value:?}");
         for part in parts {
@@ -207,7 +207,7 @@ fn debug_names_the_type_and_what_is_no_secret() {
 }
 
 #[test]
-fn a_client_tells_what_it_was_built_from() {
+fn the_debug_of_a_client_shows_its_configuration() {
     let client = client();
     assert_eq!((client.client_id(), client.redirect_uri()), ("client-id", "https://app.example/callback"));
     assert_eq!(client.endpoints(), &restream_oauth_core::Endpoints::restream());

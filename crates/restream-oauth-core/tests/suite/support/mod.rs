@@ -191,7 +191,7 @@ impl Reply {
     }
 
     /// The stack fails after the last byte.
-    pub(crate) fn break_off<T>(&self, call: Call<T>) -> Result<T, Error> {
+    pub(crate) fn then_fail<T>(&self, call: Call<T>) -> Result<T, Error> {
         let failure = Failure::new(FailureKind::Interrupted);
         self.feed(call.into_parts(sent_at()).1, usize::MAX).fail(Stage::ReadingBody, failure).interpret()
     }
