@@ -360,7 +360,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "classification",
         "An error response without an OAuth code says in words that the grant is dead, and is retried without end.",
-        Tests(&["core::a_refusal_in_a_servers_own_words_is_read"]),
+        Tests(&["core::a_dead_grant_is_recognised_in_the_servers_own_words"]),
     ),
     Row(
         "rclone #6656",
@@ -378,7 +378,7 @@ pub(crate) const ROWS: &[Row] = &[
         "mix-up",
         "Refresh and revocation send the tokens of one server to another.",
         Tests(&[
-            "core::tokens_are_restored_by_their_own_client_at_their_own_server_only",
+            "core::only_their_own_client_restores_tokens_at_their_own_server",
             "cli::tokens_of_one_server_are_not_sent_to_another",
             "cli::tokens_of_one_client_are_not_refreshed_by_another",
         ]),
