@@ -2,7 +2,7 @@
 # django-oauth-toolkit: a refresh within the grace period can answer 200 with an access token that has expired.
 #
 # Software (PyPI): django-oauth-toolkit 3.4.1 on Django 5.2.19.
-# What is run: the server's own token endpoint and its own protected_resource check. Access tokens live 3 s and
+# What is run: the server's own token endpoint and its own protected_resource check. Access tokens live 6 s and
 #   REFRESH_TOKEN_GRACE_PERIOD_SECONDS is 30 (small values, so that the script is short).
 #   A client refreshes with R0 and loses the answer. It asks again with R0 at once, again after the new access
 #   token's life, and once more after the successor R1 was used.
@@ -10,7 +10,7 @@
 #   usable access token, and expires_in says how long it is good for.
 # What happens: the repeat hands back the SAME two tokens as the lost answer, but expires_in is always the full
 #   lifetime, counted from now and not from the token's issue. After the token's life the answer is still
-#   200, expires_in 3, for a token that the server itself refuses with 403. Asking with R0 once
+#   200, expires_in 6, for a token that the server itself refuses with 403. Asking with R0 once
 #   more gives the same. And the grace period has a second end: once R1 was used, R0 is invalid_grant at once.
 # What follows: a client that trusts expires_in calls with a dead or dying token; a client that "refreshes on
 #   refusal" with its old refresh token goes round in a circle. Two workers with R0 are safe only as long as neither goes on to R1.
@@ -27,7 +27,7 @@ from django.conf import settings
 settings.configure(SECRET_KEY="x" * 50, ALLOWED_HOSTS=["*"], USE_TZ=True, ROOT_URLCONF=__name__, MIDDLEWARE=[],
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db"}},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
-    OAUTH2_PROVIDER={"ACCESS_TOKEN_EXPIRE_SECONDS": 3, "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 30})
+    OAUTH2_PROVIDER={"ACCESS_TOKEN_EXPIRE_SECONDS": 6, "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 30})
 django.setup()
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -44,7 +44,7 @@ call_command("migrate", verbosity=0)
 user = User.objects.create(username="u")
 app = Application.objects.create(client_id="c", client_secret="s", client_type="confidential",
     authorization_grant_type="authorization-code", redirect_uris="http://localhost/", user=user)
-access = AccessToken.objects.create(user=user, application=app, token="A0", scope="read", expires=timezone.now() + dt.timedelta(seconds=3))
+access = AccessToken.objects.create(user=user, application=app, token="A0", scope="read", expires=timezone.now() + dt.timedelta(seconds=6))
 RefreshToken.objects.create(user=user, application=app, token="R0", access_token=access)
 http = Client(); names = {}
 def show(token): return names.setdefault(token, f"#{len(names) + 1}") if token else None
@@ -58,7 +58,7 @@ def refresh(label, token):
     print(line, flush=True); return body
 first = refresh("R0", "R0")
 time.sleep(1); refresh("R0 after 1 s", "R0")
-time.sleep(3); refresh("R0 after 4 s", "R0"); refresh("R0 once more", "R0")
+time.sleep(6); refresh("R0 after 7 s", "R0"); refresh("R0 once more", "R0")
 refresh("R1", first["refresh_token"]); refresh("R0 when R1 was used", "R0")
 X
 echo "guess: a repeat within the 30 s of grace gives a usable access token and a true expires_in"
@@ -66,11 +66,11 @@ echo "version: django-oauth-toolkit $(v/bin/pip --disable-pip-version-check show
 timeout 100 v/bin/python probe.py 2>err > out || { cat out; tail -3 err; echo "the probe failed"; exit 1; }
 sed 's/^/  /' out
 cat > want <<'X'
-R0: 200 access token #1, expires_in 3, refresh token #2; a call with it: 200
-R0 after 1 s: 200 access token #1, expires_in 3, refresh token #2; a call with it: 200
-R0 after 4 s: 200 access token #1, expires_in 3, refresh token #2; a call with it: 403
-R0 once more: 200 access token #1, expires_in 3, refresh token #2; a call with it: 403
-R1: 200 access token #3, expires_in 3, refresh token #4; a call with it: 200
+R0: 200 access token #1, expires_in 6, refresh token #2; a call with it: 200
+R0 after 1 s: 200 access token #1, expires_in 6, refresh token #2; a call with it: 200
+R0 after 7 s: 200 access token #1, expires_in 6, refresh token #2; a call with it: 403
+R0 once more: 200 access token #1, expires_in 6, refresh token #2; a call with it: 403
+R1: 200 access token #3, expires_in 6, refresh token #4; a call with it: 200
 R0 when R1 was used: 400 invalid_grant
 X
 diff want out >/dev/null || { echo "CHANGED: the behaviour is no longer seen; it was:"; cat want; exit 1; }

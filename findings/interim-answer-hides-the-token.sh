@@ -19,9 +19,10 @@ set -euo pipefail
 T=$(mktemp -d); chmod 755 "$T"; PIDS=
 trap 'for p in $PIDS; do kill "$p" 2>/dev/null || true; done; rm -rf "$T"' EXIT
 cd "$T"; mkdir debs root
-for p in nginx=1.22.1-9+deb12u11 libwww-perl=6.68-1 libnet-http-perl=6.22-1 libhttp-message-perl libhttp-date-perl liburi-perl \
-  liblwp-mediatypes-perl libfile-listing-perl libhtml-parser-perl libhtml-tagset-perl libencode-locale-perl libtry-tiny-perl \
-  libio-html-perl libhttp-cookies-perl libtimedate-perl libclone-perl; do
+for p in nginx=1.22.1-9+deb12u11 libwww-perl=6.68-1 libnet-http-perl=6.22-1 libhttp-message-perl=6.44-1 \
+  libhttp-date-perl=6.05-2 liburi-perl=5.17-1 liblwp-mediatypes-perl=6.04-2 libfile-listing-perl=6.15-1 \
+  libhtml-parser-perl=3.81-1+deb12u1 libhtml-tagset-perl=3.20-6 libencode-locale-perl=1.05-3 libtry-tiny-perl=0.31-2 \
+  libio-html-perl=1.004-3 libhttp-cookies-perl=6.10-1 libtimedate-perl=2.3300-2 libclone-perl=0.46-1; do
   (cd debs && apt-get download -q "$p" >/dev/null 2>&1) || { echo "cannot get the Debian package $p (try apt-get update)"; exit 2; }
 done
 for d in debs/*.deb; do dpkg -x "$d" root; done

@@ -19,7 +19,8 @@ T=$(mktemp -d); chmod 755 "$T"; PIDS=; SERVICE=
 stop() { for p in $PIDS; do kill "$p" 2>/dev/null || true; wait "$p" 2>/dev/null || true; done; PIDS=; }
 trap 'stop; [ -z "$SERVICE" ] || kill "$SERVICE" 2>/dev/null || true; rm -rf "$T"' EXIT
 cd "$T"; mkdir debs root h
-for p in caddy=2.6.2-5 h2o=2.2.5+dfsg2-7 lighttpd=1.4.69-1 nginx=1.22.1-9+deb12u11 haproxy=2.6.12-1+deb12u4 liblua5.3-0 libopentracing1 libopentracing-c-wrapper0 libnghttp2-14; do
+for p in caddy=2.6.2-5 h2o=2.2.5+dfsg2-7 lighttpd=1.4.69-1 nginx=1.22.1-9+deb12u11 haproxy=2.6.12-1+deb12u4 \
+  liblua5.3-0=5.3.6-2 libopentracing1=1.6.0-4 libopentracing-c-wrapper0=1.1.3-3+b1 libnghttp2-14=1.52.0-1+deb12u3; do
   (cd debs && apt-get download -q "$p" >/dev/null 2>&1) || { echo "cannot get the Debian package $p (try apt-get update)"; exit 2; }
 done
 for d in debs/*.deb; do dpkg -x "$d" root; done

@@ -22,7 +22,8 @@ stop() { for p in $PIDS; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/nul
 trap 'stop; rm -rf "$T"' EXIT
 cd "$T"; mkdir debs root
 for p in haproxy=2.6.12-1+deb12u4 apache2-bin=2.4.71-1~deb12u1 nginx=1.22.1-9+deb12u11 curl=7.88.1-10+deb12u15 \
-  libcurl4=7.88.1-10+deb12u15 liblua5.3-0 libopentracing1 libopentracing-c-wrapper0 libapr1 libaprutil1; do
+  libcurl4=7.88.1-10+deb12u15 liblua5.3-0=5.3.6-2 libopentracing1=1.6.0-4 libopentracing-c-wrapper0=1.1.3-3+b1 \
+  libapr1=1.7.2-3+deb12u1 libaprutil1=1.6.3-1+deb12u1; do
   (cd debs && apt-get download -q "$p" >/dev/null 2>&1) || { echo "cannot get the Debian package $p (try apt-get update)"; exit 2; }
 done
 for d in debs/*.deb; do dpkg -x "$d" root; done

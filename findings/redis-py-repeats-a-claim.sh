@@ -16,7 +16,7 @@
 #   back after a None and compare the name in it with one's own.
 set -euo pipefail
 T=$(mktemp -d); chmod 755 "$T"; trap 'rm -rf "$T"' EXIT; cd "$T"; mkdir debs root
-for p in redis-server=5:7.0.15-1~deb12u10 redis-tools=5:7.0.15-1~deb12u10 libjemalloc2 liblzf1; do
+for p in redis-server=5:7.0.15-1~deb12u10 redis-tools=5:7.0.15-1~deb12u10 libjemalloc2=5.3.0-1 liblzf1=3.6-3; do
   (cd debs && apt-get download -q "$p" >/dev/null 2>&1) || { echo "cannot get the Debian package $p (try apt-get update)"; exit 2; }
 done
 for d in debs/*.deb; do dpkg -x "$d" root; done
@@ -66,7 +66,7 @@ for v in 8.1.0 5.2.1; do echo "redis-py $v:"; timeout 60 "v$v/bin/python" probe.
 has() { grep -qF "$2" "out$1" || { echo "  not seen with $1: $2"; bad=1; }; }
 bad=0
 has 8.1.0 "GETDEL: None; sent: GETDEL,GETDEL"; has 8.1.0 "SET NX: None; sent: SET,SET"; has 8.1.0 "the lease holds: worker-1 ; the token: None"
-has 8.1.0 "INCR: 2; sent: INCRBY,INCRBY"; has 8.1.0 "Lock: True"; has 8.1.0 "took 3 s"
+has 8.1.0 "INCR: 2; sent: INCRBY,INCRBY"; grep -Eq "^Lock: True; sent: SET,SET; took [3-7] s" out8.1.0 || bad=1
 for c in "GETDEL: ConnectionError; sent: GETDEL;" "SET NX: ConnectionError; sent: SET;" "INCR: ConnectionError; sent: INCRBY;"; do has 5.2.1 "$c"; done
 [ $bad = 0 ] || { echo "CHANGED: the behaviour is no longer seen"; exit 1; }
 echo "SEEN: redis-py 8.1.0 repeats commands that are not safe to repeat; a won claim reads as lost"
