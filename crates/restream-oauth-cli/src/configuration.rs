@@ -39,7 +39,7 @@ pub(crate) fn anonymous_client(options: &ClientOptions) -> Result<Client, Failur
 }
 
 pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
-    let limits = Limits::new(options.timeout.min(LONGEST_CONNECT), options.timeout);
+    let limits = Limits::default().connect(options.timeout.min(LONGEST_CONNECT)).total(options.timeout);
     let mut builder = Transport::builder().limits(limits).proxy_from_environment();
     if let Some(path) = &options.ca_file {
         let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);

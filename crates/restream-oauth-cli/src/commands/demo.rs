@@ -18,7 +18,7 @@ use crate::login::callback_listener::{CallbackListener, LastPage};
 use crate::terminal::print;
 
 /// A local server answers at once or not at all.
-const LIMITS: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What Restream documents for what works, for dead refresh tokens, and for dead access tokens.
 const OK: StatusCode = StatusCode::OK;
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
         .endpoints(Endpoints::at(sandbox.base_url()))
         .build()?;
     let transport = Transport::builder()
-        .limits(Limits::new(LIMITS, LIMITS))
+        .limits(Limits::default().connect(LIMIT).total(LIMIT))
         .build()
         .map_err(|error| Failure::other(error.to_string()))?;
     let demo = Run { sandbox, client, transport };

@@ -1,5 +1,6 @@
 //! `exchange`: step 3, with what came back from the browser on standard input.
 
+use restream_oauth_core::login::redirect_uri_of;
 use restream_oauth_core::{Advice, AuthorizationCode, Client};
 
 use crate::arguments::{ClientOptions, Exchange};
@@ -42,13 +43,11 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A saved login knows its redirect URI, so it need not be given again.
+/// Takes the redirect URI of the saved login, unless one is given. A login that is damaged is reported when it is restored.
 fn with_redirect_uri_of(saved: Option<&str>, options: &ClientOptions) -> ClientOptions {
     let mut options = options.clone();
     if options.redirect_uri.is_none() {
-        let login: Option<serde_json::Value> = saved.and_then(|saved| serde_json::from_str(saved).ok());
-        let redirect_uri = login.as_ref().and_then(|login| login.get("redirect_uri")?.as_str());
-        options.redirect_uri = redirect_uri.map(str::to_owned);
+        options.redirect_uri = saved.and_then(|saved| redirect_uri_of(saved).ok());
     }
     options
 }
