@@ -145,6 +145,24 @@ fn a_callback_of_another_login_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_damaged_login_is_reported_as_damaged_and_nothing_is_sent() {
+    let setup = Setup::new();
+    setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", &setup.redirect_uri]).expect(0);
+    let login = std::fs::read_to_string(setup.folder.0.join("login.json")).unwrap();
+    for (damaged, words) in [
+        (login[..login.len() / 2].to_owned(), "not whole JSON"),
+        (login.replace("redirect_uri", "redirect"), "its redirect_uri cannot be used"),
+        (login.replace("\"kind\":\"login\"", "\"kind\":\"tokens\""), "another kind of document"),
+    ] {
+        std::fs::write(setup.folder.0.join("login.json"), &damaged).unwrap();
+        let outcome =
+            setup.run_with_input(&["exchange", "--login", "login.json"], "/callback?code=c&state=s").expect(1);
+        assert!(outcome.stderr.contains(words), "{words}: {}", outcome.stderr);
+    }
+    assert_eq!(setup.token_requests(), 0);
+}
+
+#[test]
 fn a_bare_code_needs_the_redirect_uri_and_is_told_what_it_skips() {
     let setup = Setup::new();
     let redirect_uri = setup.redirect_uri.clone();
