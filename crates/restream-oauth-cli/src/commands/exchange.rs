@@ -38,7 +38,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     }
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
     let Some(path) = file else { return print_tokens(&tokens) };
-    store_through(path, tokens, &mut interruptions).await?;
+    store_through(path, tokens, &client, &mut interruptions).await?;
     say(&format!("the tokens are in {}", path.display()));
     Ok(())
 }

@@ -46,7 +46,7 @@ async fn exchange(
     let outcome = interruptions.put_off(transport.send(client.exchange(code))).await;
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
     let Some(path) = file else { return print_tokens(&tokens) };
-    store_through(path, tokens, &mut interruptions).await?;
+    store_through(path, tokens, client, &mut interruptions).await?;
     say(&format!("logged in; the tokens are in {}", path.display()));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use restream_oauth_core::{Delivery, Tokens};
+use restream_oauth_core::{Client, Delivery, Tokens};
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Replacement};
@@ -16,7 +16,7 @@ use crate::terminal::say;
 use crate::tokens::document::{fingerprint, successor_line};
 use crate::tokens::elsewhere::{keep_answer_elsewhere, rescue, save_elsewhere, words_of};
 use crate::tokens::leftover::{Present, recover, set_aside_what_is_torn};
-use crate::tokens::owner::Owner;
+use crate::tokens::owner::{Owner, other_owner};
 
 /// Room that is claimed on the disk before a pair is asked for, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -86,11 +86,11 @@ impl TokenFile {
         set_aside_what_is_torn(&self.path)?;
         let room =
             Replacement::prepare(&self.path, ROOM).map_err(|error| Failure::cannot("write", &self.path, &error))?;
-        let replaces = match Present::of(&self.path) {
-            Present::Tokens(tokens) => Some(fingerprint(&tokens)),
+        let present = match Present::of(&self.path) {
+            Present::Tokens(tokens) => Some(tokens),
             Present::Nothing | Present::Unreadable => None,
         };
-        Ok(Place { room, replaces })
+        Ok(Place { room, present })
     }
 
     /// Keeps an answer that gave no pair, raw, in the room that was taken for one, and tells where. One that may hold
@@ -125,10 +125,10 @@ impl TokenFile {
     }
 }
 
-/// Where the next pair goes: a replacement of the file, and the fingerprint of the pair in it.
+/// Where the next pair goes: a prepared replacement of the file, and the pair that the file holds now.
 pub(crate) struct Place {
     room: Replacement,
-    replaces: Option<String>,
+    present: Option<Tokens>,
 }
 
 /// Proves, before a person or a server is asked for tokens, that there is a place for them. What lies there must be
@@ -147,7 +147,7 @@ pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Fail
 /// Replaces the file by the tokens of a login, whatever it held. If the file cannot be replaced, the tokens are saved
 /// elsewhere. A copy is saved elsewhere before the lock is waited for, so that a user who stops waiting loses nothing:
 /// `safe` becomes true then.
-fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure> {
+fn store(path: &Path, tokens: &Tokens, client: &Client, safe: &AtomicBool) -> Result<(), Failure> {
     let mut copy = None;
     let wait = || {
         let saved = save_elsewhere(tokens);
@@ -161,7 +161,12 @@ fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure>
     };
     let stored = TokenFile::lock_or_wait(path, LOCK_PATIENCE, wait).and_then(|file| {
         let place = file.prepare()?;
-        replace(&file, place, tokens)
+        let other = place.present.as_ref().and_then(|present| other_owner(present, client));
+        replace(&file, place, tokens)?;
+        if let Some(other) = other {
+            say(&format!("warning: {} held tokens of {other}: they are replaced, and not revoked", path.display()));
+        }
+        Ok(())
     });
     match (stored, copy) {
         (Ok(()), None) => Ok(()),
@@ -180,12 +185,13 @@ fn store(path: &Path, tokens: &Tokens, safe: &AtomicBool) -> Result<(), Failure>
 pub(crate) async fn store_through(
     path: &Path,
     tokens: Tokens,
+    client: &Client,
     interruptions: &mut Interruptions,
 ) -> Result<(), Failure> {
     let safe = Arc::new(AtomicBool::new(false));
-    let (path, told) = (path.to_owned(), Arc::clone(&safe));
+    let (path, client, told) = (path.to_owned(), client.clone(), Arc::clone(&safe));
     // On a thread of its own, because it may wait for a lock while the browser waits for its page.
-    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &told));
+    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &client, &told));
     loop {
         let again = tokio::select! {
             stored = &mut storing => {
@@ -206,7 +212,7 @@ pub(crate) fn put_in_place(file: &TokenFile, place: Place, tokens: &Tokens) -> R
 }
 
 fn replace(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
-    let line = successor_line(&tokens.to_saved(), place.replaces.as_deref());
+    let line = successor_line(&tokens.to_saved(), place.present.as_ref().map(fingerprint).as_deref());
     place.room.commit(line.as_bytes()).map_err(|error| Failure::cannot("write", &file.path, &error))
 }
 

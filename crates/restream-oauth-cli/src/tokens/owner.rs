@@ -1,6 +1,7 @@
 //! Whose tokens they are.
 
-use restream_oauth_core::{Client, Endpoints, Tokens};
+use http::Uri;
+use restream_oauth_core::{Client, Endpoints, SavedError, Tokens};
 
 use crate::failure::Failure;
 use crate::terminal::say;
@@ -29,5 +30,45 @@ impl Owner<'_> {
             say("warning: the saved tokens do not say which client and server they belong to; a new pair will");
         }
         Ok(tokens)
+    }
+}
+
+/// Names the owner of tokens that belong to another client or another server than `client` and its own.
+pub(crate) fn other_owner(tokens: &Tokens, client: &Client) -> Option<String> {
+    match client.restore_tokens(tokens.to_saved().expose_secret()) {
+        Err(SavedError::TokensOfOtherClient { .. } | SavedError::TokensOfOtherServer { .. }) => {}
+        _ => return None,
+    }
+    let binding = tokens.binding()?;
+    let client_id = binding.client_id().escape_default();
+    Some(format!("client \"{client_id}\" at {}", server_of(binding.token_endpoint())))
+}
+
+/// Scheme, host and port of a URL: the rest may hold a secret, or characters that a terminal acts on.
+fn server_of(url: &str) -> String {
+    let uri: Option<Uri> = url.parse().ok();
+    let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?.as_str())));
+    parts.map_or_else(
+        || "another server".to_owned(),
+        |(scheme, authority)| format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or_default()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_without_what_may_hold_a_secret() {
+        for (url, server) in [
+            ("https://api.restream.io/oauth/token", "https://api.restream.io"),
+            ("http://127.0.0.1:8975/oauth/token?key=s3cret", "http://127.0.0.1:8975"),
+            ("https://user:s3cret@api.example/token", "https://api.example"),
+            ("https://api.example/\u{202E}", "https://api.example"),
+            ("\u{1B}[31m", "another server"),
+            ("", "another server"),
+        ] {
+            assert_eq!(server_of(url), server, "{url:?}");
+        }
     }
 }

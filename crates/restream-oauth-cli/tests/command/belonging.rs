@@ -4,7 +4,7 @@ use std::path::Path;
 
 use restream_oauth_core::Tokens;
 
-use crate::support::{Outcome, Setup, sandbox};
+use crate::support::{Outcome, RunningLogin, Setup, come_back, sandbox};
 
 /// A copy of a saved document in its first version, which said neither client nor server.
 fn unbound(document: &str) -> String {
@@ -79,4 +79,36 @@ fn tokens_that_an_older_version_saved_are_taken_and_bound_by_the_next_refresh() 
     assert_eq!(tokens.binding().unwrap().client_id(), setup.sandbox.client_id());
     let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
     assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_login_names_the_client_and_the_server_whose_tokens_it_replaced() {
+    let other = Setup::new();
+    let theirs = other.token_file();
+    let setup = Setup::new();
+    let path = setup.folder.0.join("tokens.json");
+    for command in ["login", "exchange"] {
+        std::fs::copy(&theirs, &path).unwrap();
+        let outcome = match command {
+            "login" => {
+                let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+                come_back(&setup.sandbox.approve(&login.url).unwrap());
+                login.finish().expect(0)
+            }
+            _ => setup.log_in(),
+        };
+        let server = other.sandbox.base_url();
+        let words = format!("tokens.json held tokens of client \"{}\" at {server}", other.sandbox.client_id());
+        assert!(outcome.stderr.contains(&words), "{command}: {}", outcome.stderr);
+        let tokens = Tokens::from_saved(std::fs::read(&path).unwrap()).unwrap();
+        assert!(tokens.binding().unwrap().token_endpoint().starts_with(setup.sandbox.base_url()));
+    }
+
+    // Another client of the same server, and the same client again.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(setup.sandbox.client_id(), r"other\u001bclient")).unwrap();
+    let outcome = setup.log_in();
+    assert!(outcome.stderr.contains(r#"tokens of client "other\u{1b}client""#), "{}", outcome.stderr);
+    let outcome = setup.log_in();
+    assert!(!outcome.stderr.contains("held tokens"), "{}", outcome.stderr);
 }

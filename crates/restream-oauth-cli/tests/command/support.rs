@@ -88,13 +88,18 @@ impl Setup {
 
     /// A file with tokens that the sandbox has just issued.
     pub(crate) fn token_file(&self) -> PathBuf {
+        self.log_in();
+        self.folder.0.join("tokens.json")
+    }
+
+    /// Fills `tokens.json` by `authorize-url` and `exchange`; returns how `exchange` ended.
+    pub(crate) fn log_in(&self) -> Outcome {
         let redirect_uri = self.redirect_uri.clone();
         let url = self.run(&["authorize-url", "--save", "login.json", "--redirect-uri", &redirect_uri]).json();
         let callback = self.sandbox.approve(url["url"].as_str().unwrap()).unwrap();
         let arguments =
             ["exchange", "--login", "login.json", "--tokens", "tokens.json", "--redirect-uri", &redirect_uri];
-        self.run_with_input(&arguments, &callback).expect(0);
-        self.folder.0.join("tokens.json")
+        self.run_with_input(&arguments, &callback).expect(0)
     }
 
     pub(crate) fn token_requests(&self) -> usize {
