@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The arguments, and the help text for them.
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which is no Markdown")]
 

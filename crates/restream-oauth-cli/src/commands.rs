@@ -1,4 +1,4 @@
-//! The commands, one file each; none imports another.
+//! The commands, one file each. No command imports another.
 
 mod authorize_url;
 mod completions;

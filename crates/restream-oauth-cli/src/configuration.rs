@@ -1,4 +1,4 @@
-//! From options and environment to a client and a transport.
+//! Builds a client and a transport from the options and the environment.
 
 use std::error::Error as _;
 use std::fs::File;
@@ -17,22 +17,22 @@ use crate::failure::Failure;
 use crate::files;
 use crate::terminal::say;
 
-/// Where `login` listens unless told otherwise.
+/// Where `login` listens by default.
 pub(crate) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
 pub(crate) const SECRET_VARIABLE: &str = "RESTREAM_CLIENT_SECRET";
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// A client that can authenticate: for exchange and refresh, and for a revocation that is to carry authentication.
+/// Builds a client that can authenticate: for exchange and refresh, and for a revocation with client authentication.
 pub(crate) fn client(options: &ClientOptions) -> Result<Client, Failure> {
     build(options, client_id(options)?, options.client_auth.unwrap_or(ClientAuthentication::Basic))
 }
 
-/// A client that need not authenticate: for the authorization URL.
+/// Builds a client that does not authenticate: for the authorization URL.
 pub(crate) fn client_without_secret(options: &ClientOptions) -> Result<Client, Failure> {
     build(options, client_id(options)?, ClientAuthentication::None)
 }
 
-/// A client for calls that say nothing of the client: revocation and profile.
+/// Builds a client for requests that do not name the client: revocation and profile.
 pub(crate) fn anonymous_client(options: &ClientOptions) -> Result<Client, Failure> {
     let client_id = options.client_id.as_deref().filter(|id| !id.is_empty()).unwrap_or("restream-oauth");
     build(options, client_id, ClientAuthentication::None)
@@ -45,7 +45,7 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
         let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
         let roots = roots.map_err(|error| {
             let reason = match error {
-                // These would be shown as lists of numbers.
+                // The library prints these two as lists of numbers.
                 pem::Error::MissingSectionEnd { .. } => "a section has no END line".to_owned(),
                 pem::Error::IllegalSectionStart { .. } => "a BEGIN line is broken".to_owned(),
                 error => error.to_string(),
@@ -60,7 +60,7 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
     builder.build().map_err(|error| {
         let failure = Failure::usage(error.to_string()).because_of(&error);
         match &options.ca_file {
-            // What is wrong with TLS can only be what the file holds; a proxy is named by its variable.
+            // An error with a source is about TLS, so the file is the cause. An error about a proxy names its variable.
             Some(path) if error.source().is_some() => failure.about(&path.display()),
             _ => failure,
         }
@@ -77,7 +77,7 @@ pub(crate) fn login_options(options: &AuthorizationOptions) -> Result<LoginOptio
     Ok(login)
 }
 
-/// Random bytes of the operating system; there is no other source.
+/// Draws random bytes from the operating system, which is the only source.
 pub(crate) fn entropy() -> Result<Entropy, Failure> {
     let mut bytes = [0; 64];
     getrandom::fill(&mut bytes)
@@ -85,10 +85,10 @@ pub(crate) fn entropy() -> Result<Entropy, Failure> {
     Ok(Entropy::from(bytes))
 }
 
-/// The client secret, from a file or the environment.
+/// Reads the client secret from a file or the environment.
 pub(crate) fn secret(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
     if let Some(path) = file {
-        // A pipe is welcome here: a password manager may be at its other end.
+        // A pipe is allowed here: a password manager may write to it.
         let text = File::open(path).and_then(files::read_text);
         let text = text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
         if files::others_can_read(path) {
@@ -129,9 +129,9 @@ fn build(options: &ClientOptions, client_id: &str, authentication: ClientAuthent
 }
 
 fn endpoints(options: &ClientOptions) -> Result<Endpoints, Failure> {
-    // An empty variable counts as none.
+    // An empty variable counts as unset.
     let base = Some(options.base_url.as_str()).filter(|base| !base.is_empty());
-    // A path would be added to the end of it.
+    // `Endpoints::at` appends paths to the base URL, and would append them to its query or fragment.
     if base.is_some_and(|base| base.contains(['?', '#'])) {
         return Err(Failure::usage(
             "the base URL (--base-url or RESTREAM_BASE_URL) cannot be used: expected none with a query or a fragment",

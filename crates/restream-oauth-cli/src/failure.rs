@@ -1,4 +1,4 @@
-//! Why a command ends without having done what it was asked, and with which exit code.
+//! Why a command failed, and the exit code for it.
 
 use std::fmt::{Display, Write as _};
 use std::io;
@@ -45,27 +45,27 @@ impl Failure {
         Self::new(Exit::Other, message)
     }
 
-    /// What could not be done with which file.
+    /// Says what could not be done with a file, and why.
     pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> Self {
         let missing = error.kind() == io::ErrorKind::NotFound && files::folder_is_missing(path);
         let hint = if missing { " (its folder does not exist)" } else { "" };
         Self::other(format!("cannot {what} {}: {error}{hint}", path.display()))
     }
 
-    /// Says first what it is about.
+    /// Puts the subject before the message.
     pub(crate) fn about(mut self, what: &dyn Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    /// Adds a sentence.
+    /// Adds a sentence on a line of its own.
     pub(crate) fn and(mut self, sentence: &str) -> Self {
         self.message.push('\n');
         self.message.push_str(sentence);
         self
     }
 
-    /// Adds what caused `error`, down to the first cause.
+    /// Adds the chain of causes of `error`, a line each.
     pub(crate) fn because_of(mut self, error: &dyn std::error::Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {
@@ -76,23 +76,23 @@ impl Failure {
         self
     }
 
-    /// True if nobody waited for the end.
+    /// True if a signal ended the command before it was done.
     pub(crate) fn is_interruption(&self) -> bool {
         self.exit == Exit::Interrupted
     }
 
-    /// Another exit code.
+    /// Replaces the exit code.
     pub(crate) fn ending_with(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }
 
-    /// What is said to people.
+    /// Returns the message for people.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    /// What is said to scripts.
+    /// Returns the exit code for scripts.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit as u8)
     }

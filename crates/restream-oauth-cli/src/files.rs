@@ -1,4 +1,5 @@
-//! Files with secrets: readable by their user only from their first instant, and replaced whole or not at all.
+//! Files with secrets. Only their user can read them, from the moment they exist. They are replaced whole or not at
+//! all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -7,16 +8,17 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-/// Far more than any file of ours holds, in bytes.
+/// The longest file that is read, in bytes: far more than any of our files holds.
 const LONGEST: u64 = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Reads a small regular file of text. A pipe or a device could keep us waiting for ever.
+/// Reads a small regular file of text. A pipe or a device is an error, because reading it might never end.
 pub(crate) fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     open(path, OpenOptions::new().read(true)).and_then(read_text)
 }
 
-/// Opens a regular file that is to be read and locked. Some network file systems lock only what can be written.
+/// Opens a regular file for reading and locking. It is opened for writing too, because some network file systems lock
+/// only such a file.
 pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().read(true).write(true))
 }
@@ -28,20 +30,20 @@ fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     options.open(path)
 }
 
-/// True if a file that is open was removed or replaced meanwhile.
+/// True if an open file has been removed or replaced since it was opened.
 #[cfg(unix)]
 pub(crate) fn is_gone(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
 }
 
-/// Only Unix tells.
+/// Only Unix can say so.
 #[cfg(not(unix))]
 pub(crate) fn is_gone(_: &File) -> bool {
     false
 }
 
-/// Reads small text from anywhere, without the byte order mark that some editors and shells put before it.
+/// Reads a small text from any source, and drops the byte order mark that some editors and shells write.
 pub(crate) fn read_text(source: impl io::Read) -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::new());
     source.take(LONGEST).read_to_end(&mut bytes)?;
@@ -62,7 +64,7 @@ fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, "longer than a megabyte")
 }
 
-/// True if others than its user can read the file.
+/// True if the mode lets other users read the file.
 #[cfg(unix)]
 pub(crate) fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -74,15 +76,15 @@ pub(crate) fn others_can_read(_: &Path) -> bool {
     false
 }
 
-/// Creates a file that did not exist, with mode 0600. A link of that name is not followed.
+/// Creates a new file with mode 0600. Fails if the name exists, even as a symbolic link.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     private(&mut options).open(path)
 }
 
-/// Opens a lock file, or creates it with mode 0600 for the user of `target`. Another user's file would be locked for
-/// its own user from then on, so none is left behind.
+/// Opens a lock file, or creates it with mode 0600. Fails if `target` belongs to another user. Then no lock file is
+/// left behind: that user could not open it, and would be locked out.
 pub(crate) fn open_lock(path: &Path, target: &Path) -> io::Result<File> {
     refuse_what_must_not_be_replaced(path)?;
     match create_private(path) {
@@ -107,7 +109,8 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Another user's file would change hands when it is replaced, and another user's link may lead elsewhere tomorrow.
+/// Fails if `target` belongs to another user, or if the path to it has another user's symbolic link. Replacing the file
+/// would change its owner, and the link may point elsewhere tomorrow.
 #[cfg(unix)]
 fn same_owner(ours: &File, target: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -130,13 +133,14 @@ fn same_owner(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where the replacement of a file is written: one at a time, so that a crash leaves one place to look at.
+/// Returns where the replacement of a file is written. There is one name only, so a crash leaves one place to look at.
 pub(crate) fn replacement_path(target: &Path) -> PathBuf {
     beside(target, ".new")
 }
 
-/// A replacement of a file, prepared so that putting it in place can hardly fail: a temporary file beside it that
-/// already takes its room on the disk, in a folder that can be synced. Removed unless it was written to.
+/// A prepared replacement of a file, which can hardly fail later: a temporary file in the same folder that already
+/// takes its room on the disk, and the folder, open for syncing. The temporary file is removed on drop, unless it was
+/// written to.
 pub(crate) struct Replacement {
     file: File,
     folder: Folder,
@@ -146,11 +150,12 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Proves that `target` can be replaced by up to `room` bytes: replaces it by a copy of itself. Where a file can be
-    /// made, it cannot always be renamed, and not every file can be replaced: it may be a mount point, or immutable.
+    /// Proves that `target` can be replaced by up to `room` bytes: replaces the target by a copy of itself. Creating a
+    /// file in the folder proves too little: the folder may forbid renaming, and the target may be a mount point or
+    /// immutable.
     pub(crate) fn prepare(target: &Path, room: usize) -> io::Result<Self> {
         refuse_what_must_not_be_replaced(target)?;
-        // A leftover of a process that died.
+        // A process that died may have left one.
         if let Err(error) = fs::remove_file(replacement_path(target))
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -174,8 +179,8 @@ impl Replacement {
         Ok(replacement)
     }
 
-    /// Renames the temporary file there and back while it is empty: an append-only folder would keep for ever what was
-    /// made in it.
+    /// Renames the temporary file to another name and back, while it is empty: an append-only folder never lets go of a
+    /// file that was created in it, so that file must not hold a secret.
     fn prove_renaming(&self) -> io::Result<()> {
         let elsewhere = beside(&self.target, ".probe");
         if fs::symlink_metadata(&elsewhere).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0) {
@@ -187,7 +192,7 @@ impl Replacement {
             .map_err(|error| not_replaceable(&error))
     }
 
-    /// Puts a copy of the target in its place. A target that is not there yet has nothing to lose.
+    /// Replaces the target by a copy of itself. Does nothing if there is no target yet.
     fn prove_replacing(mut self) -> io::Result<Self> {
         let target = self.target.clone();
         let original = match File::open(&target) {
@@ -200,21 +205,21 @@ impl Replacement {
         }
         self.file.sync_all()?;
         fs::rename(&self.temporary, &target).map_err(|error| not_replaceable(&error))?;
-        // It has nothing to remove any more, and the next one has its name.
+        // The temporary file has been renamed, so this drop removes nothing. The next one gets the same name.
         drop(self);
         Self::create(&target)
     }
 
-    /// Puts `bytes` in place: write, fsync, rename, fsync of the folder. What was written stays, even if it cannot be
-    /// put in place.
+    /// Replaces the target by `bytes`: write, fsync, rename, fsync of the folder. If a later step fails, the temporary
+    /// file stays.
     pub(crate) fn commit(mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)?;
         fs::rename(&self.temporary, &self.target)?;
         self.folder.sync()
     }
 
-    /// Uses the room for something else, which gets the name `path` in the same folder. What was written stays here,
-    /// too.
+    /// Uses the room for another file, `path` in the same folder. Here too the temporary file stays if a later step
+    /// fails.
     pub(crate) fn commit_as(mut self, bytes: &[u8], path: &Path) -> io::Result<()> {
         self.write(bytes)?;
         refuse_what_must_not_be_replaced(path)?;
@@ -245,8 +250,8 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Folder::of(to)?.sync()
 }
 
-/// Writes a new private file that survives a crash. Of one that cannot be written whole, a part is left, but no empty
-/// file.
+/// Writes a new private file that survives a crash. If the disk takes a part of it only, that part is left. An empty
+/// file is removed.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_private(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
@@ -263,19 +268,19 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     Folder::of(path)?.sync()
 }
 
-/// `path` with something added to its name.
+/// Returns `path` with `suffix` added to its name.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// True if nothing can be made at this path.
+/// True if the folder of `path` does not exist.
 pub(crate) fn folder_is_missing(path: &Path) -> bool {
     path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists())
 }
 
-/// `path` with something added to its name that makes it one which is not taken. Under a lock it stays free.
+/// Returns `path` with a suffix that makes it a name nobody uses. It stays free as long as the caller holds the lock.
 pub(crate) fn unused(path: &Path, what: &str) -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     unused_at(path, what, now.as_millis())
@@ -285,12 +290,12 @@ fn unused_at(path: &Path, what: &str, milliseconds: u128) -> PathBuf {
     let named = |more: &str| beside(path, &format!("{what}-{milliseconds}{more}"));
     let numbered = (2_u32..).map(|number| named(&format!("-{number}")));
     let mut paths = std::iter::once(named("")).chain(numbered);
-    // A name that is too long is nobody's, so this ends.
+    // A name that is too long does not exist, so the search ends.
     paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| named(""))
 }
 
-/// A link would be replaced by a file, and what it points at would stay as it was; folders, pipes and devices are
-/// nothing to be replaced at all.
+/// Fails if `path` is a symbolic link, a folder, a pipe or a device. Renaming a file over a link would replace the link
+/// and leave its target unchanged.
 pub(crate) fn refuse_what_must_not_be_replaced(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -302,7 +307,7 @@ pub(crate) fn refuse_what_must_not_be_replaced(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Says what stands behind the error of a rename or a removal, and what to do about it.
+/// Says why a rename or a removal failed, and what to do about it.
 fn not_replaceable(error: &io::Error) -> io::Error {
     let reason = match error.kind() {
         io::ErrorKind::ResourceBusy => {
@@ -316,7 +321,7 @@ fn not_replaceable(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{reason} ({error})"))
 }
 
-/// A folder that is open, so that what happens in it can be made to last.
+/// An open folder, so that a rename in it can be synced to the disk.
 struct Folder(Option<File>);
 
 impl Folder {
@@ -326,7 +331,7 @@ impl Folder {
         File::open(folder).map(|folder| Self(Some(folder)))
     }
 
-    /// Only Unix lets a folder be opened.
+    /// Only Unix can open a folder.
     #[cfg(not(unix))]
     fn of(_: &Path) -> io::Result<Self> {
         Ok(Self(None))

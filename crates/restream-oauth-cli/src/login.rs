@@ -10,12 +10,12 @@ use restream_oauth_core::Client;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{say, show_url};
 
-/// What is said when nobody waits for the answer to an exchange any longer.
+/// The failure of an exchange that a second signal ended before the response came.
 pub(crate) fn code_in_doubt() -> Failure {
     Failure::new(Exit::Interrupted, "given up before the answer came: the code is used up; log in again")
 }
 
-/// Opens the browser, and shows the URL alone on a line: an opener that starts may still open nothing.
+/// Opens the browser, and prints the URL alone on a line: the program that opens it may start and still open nothing.
 pub(crate) fn show(client: &Client, url: &str, no_browser: bool) {
     if !no_browser {
         let host = host_of(&client.endpoints().authorization);
@@ -28,7 +28,7 @@ pub(crate) fn show(client: &Client, url: &str, no_browser: bool) {
     show_url(url);
 }
 
-/// So that people see where they are being sent (RFC 8252 §8.7).
+/// Returns the host of a URL, so that people see where the browser goes (RFC 8252 §8.7).
 fn host_of(url: &str) -> String {
     let uri: Option<http::Uri> = url.parse().ok();
     uri.and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default()

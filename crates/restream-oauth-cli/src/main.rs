@@ -1,7 +1,7 @@
 //! `restream-oauth`: Restream's OAuth 2.0 flow on the command line.
 //!
-//! One subcommand for each step and one for the whole. Results go to standard output as JSON, words for people to
-//! standard error, and the exit code says what to do next. No secret is ever taken from an argument.
+//! Each step has a subcommand, and `demo` runs the whole flow. Results go to standard output as JSON, words for people
+//! go to standard error, and the exit code says what to do next. No secret is ever taken from an argument.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -32,10 +32,11 @@ use clap::Parser as _;
 use crate::failure::Failure;
 use crate::terminal::say;
 
-/// More than any command has open at a time.
+/// More file descriptors than any command has open at a time.
 const MOST_DESCRIPTORS: usize = 16;
 
-/// The runtime panics where it cannot open a pipe for signals, and an answer needs a file to be kept in.
+/// Fails if too few file descriptors are free. With too few, the runtime panics when it opens its pipe for signals,
+/// and a response cannot be saved.
 #[cfg(unix)]
 fn prove_descriptors() -> std::io::Result<()> {
     let open: Result<Vec<_>, _> = (0..MOST_DESCRIPTORS).map(|_| std::fs::File::open("/dev/null")).collect();
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         Err(error) => return report(&Failure::other(format!("cannot start: {error}"))),
     };
     let outcome = runtime.block_on(commands::run(arguments.command));
-    // A thread that still resolves a name would put off the end for as long as it likes.
+    // Waiting for a thread that still resolves a name could take for ever.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says how it ended.
+/// Prints why the command failed, and returns its exit code.
 fn report(failure: &Failure) -> ExitCode {
     say(failure.message());
     failure.exit_code()

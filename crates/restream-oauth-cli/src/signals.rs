@@ -4,7 +4,7 @@ use crate::terminal::say;
 use std::future::Future;
 use std::pin::pin;
 
-/// Ctrl-C; on Unix also what `kill`, a service manager and a closing terminal send.
+/// SIGINT (Ctrl-C), and on Unix SIGTERM and SIGHUP, which `kill`, service managers and closing terminals send.
 pub(crate) struct Interruptions {
     signals: Signals,
     put_off: bool,
@@ -14,19 +14,19 @@ pub(crate) struct Interruptions {
 pub(crate) struct GivenUp;
 
 impl Interruptions {
-    /// From now on these signals no longer end the program.
+    /// Starts to watch these signals. From now on they do not end the program by themselves.
     pub(crate) fn watch() -> Self {
         Self { signals: Signals::watch(), put_off: false }
     }
 
-    /// Waits for one of them; true if it is not the first.
+    /// Waits for a signal. Returns true if it is not the first.
     pub(crate) async fn next(&mut self) -> bool {
         self.signals.next().await;
         std::mem::replace(&mut self.put_off, true)
     }
 
-    /// Waits for the answer to a request that spends a code or a token. The first signal is put off, because giving up may
-    /// lose the login.
+    /// Waits for the response to a request that spends a code or a token. Puts off the first signal, because giving up
+    /// may lose the login.
     pub(crate) async fn put_off<T>(&mut self, answer: impl Future<Output = T>) -> Result<T, GivenUp> {
         let mut answer = pin!(answer);
         loop {
@@ -50,7 +50,7 @@ impl Signals {
     fn watch() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        // One that cannot be watched keeps its effect.
+        // A signal that cannot be watched still ends the program.
         Self(kinds.map(|kind| signal(kind).ok()))
     }
 
