@@ -1,18 +1,18 @@
-//! Opening the user's browser: an external one (RFC 8252 §8.12), with a URL that we built, as one argument, never
-//! through a shell.
+//! Opens the user's browser: an external one (RFC 8252 §8.12). The URL is one that we built. It is one argument, and no
+//! shell is used.
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::configuration::SECRET_VARIABLE;
 
-/// Opens `url`; false if that cannot be done, so that the caller shows the URL instead.
+/// Opens `url`. Returns false if no browser could be started.
 pub(crate) fn open(url: &str) -> bool {
     is_harmless(url) && openers().into_iter().any(|opener| start(opener, url))
 }
 
-/// What the URLs that we build never hold, and what means something to a shell, should an opener use one. `&` and `?`
-/// stay: no URL with a query lacks them.
+/// True if `url` is a web address without characters that our URLs never hold, or that a shell would act on: the
+/// program that opens it may use a shell. `&` and `?` are allowed, because a URL with a query needs them.
 fn is_harmless(url: &str) -> bool {
     let web = url.starts_with("https://") || url.starts_with("http://");
     web && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`$\\<>|;(){}!".contains(&byte))
@@ -23,14 +23,14 @@ struct Opener {
     arguments: &'static [&'static str],
 }
 
-/// `$BROWSER` if it is the plain name or path of a program; then the system's way.
+/// Returns the programs to try: `$BROWSER` if it is a plain name or path, then the system's own.
 fn openers() -> Vec<Opener> {
     let named = std::env::var("BROWSER").ok().filter(|name| is_plain_program(name));
     let named = named.map(|program| Opener { program: program.into(), arguments: &[] });
     named.into_iter().chain(system_openers()).collect()
 }
 
-/// One word: no template, no list, no option. Anything else would have to be taken apart as a shell does.
+/// True if `name` is one word, and no template, list or option. Anything else would have to be parsed as a shell does.
 fn is_plain_program(name: &str) -> bool {
     let plain = |character: char| character.is_alphanumeric() || "/-_.+".contains(character);
     !name.is_empty() && !name.starts_with('-') && name.chars().all(plain)
@@ -52,7 +52,7 @@ fn start(opener: Opener, url: &str) -> bool {
         .args(opener.arguments)
         .arg(url)
         .env_remove(SECRET_VARIABLE)
-        // xdg-open would expand it as a template.
+        // xdg-open would expand this variable as a template.
         .env_remove("BROWSER")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -67,7 +67,7 @@ mod tests {
 
     /// CVE-2025-6514.
     #[test]
-    fn only_plain_urls_are_handed_over() {
+    fn only_plain_urls_are_opened() {
         assert!(is_harmless("https://api.restream.io/login?response_type=code&state=a_b-c%20d"));
         for url in [
             "file:///etc/passwd",
@@ -87,7 +87,7 @@ mod tests {
 
     /// RUSTSEC-2026-0257.
     #[test]
-    fn a_browser_variable_that_is_a_template_or_a_list_is_not_used() {
+    fn a_browser_variable_with_a_template_or_a_list_is_ignored() {
         for name in ["firefox", "/usr/bin/google-chrome-stable", "w3m"] {
             assert!(is_plain_program(name), "{name}");
         }

@@ -1,10 +1,10 @@
-//! Waiting for the browser on the loopback redirect URI (RFC 8252 §7.3).
+//! Waits for the browser on the loopback redirect URI (RFC 8252 §7.3).
 //!
-//! Whoever can reach the port can send anything, so a request counts only if it is what a browser sends when it
-//! follows the redirect: GET, our own Host (no DNS rebinding), the exact path, a navigation of its own that nobody
-//! fetched ahead. What it says is judged by the login; the pages are constants, and nothing of a request is ever echoed.
+//! Anyone who reaches the port can send anything. A request counts only if it looks like a browser that follows the
+//! redirect: GET, our own Host (against DNS rebinding), the exact path, a top-level navigation, no prefetch. The login
+//! then checks the parameters. The pages are constants, and echo nothing of a request.
 //!
-//! An accepted code sends the browser on, to a page that waits for how the exchange ends.
+//! Once a code is accepted, the browser is redirected to a page that waits for the end of the exchange.
 
 use std::convert::Infallible;
 use std::io;
@@ -30,32 +30,33 @@ use crate::failure::{Exit, Failure};
 use crate::login::pages::{DONE_PATH, Page};
 use crate::terminal::say;
 
-/// More connections than a browser and its extensions open; those beyond wait for a place.
+/// More connections than a browser and its extensions open. Further connections wait for a free place.
 const MOST_CONNECTIONS: usize = 512;
-/// How long a connection may take to say what it wants.
+/// How long a connection may take to send its request.
 const HEADER_TIME: Duration = Duration::from_secs(10);
-/// How long the last page waits for how the login ends. Then it says that the terminal will tell.
+/// How long the last page waits for the end of the login. After that it refers to the terminal.
 const OUTCOME_TIME: Duration = Duration::from_secs(5);
-/// How long the port stays open for the last page, so that the code does not stay in the address bar.
+/// How long the port stays open for the last page, which removes the code from the address bar.
 const LAST_PAGE_TIME: Duration = Duration::from_millis(800);
-/// How long a small page takes to be written, before the port closes.
+/// How long the port stays open so that a small page can be written.
 const WRITING_TIME: Duration = Duration::from_millis(100);
-/// A forger must not fill the terminal; the first denial is told all the same.
+/// The most messages about callbacks, so that forged callbacks cannot flood the terminal. The first denial is always
+/// reported.
 const MOST_REMARKS: usize = 20;
 
-/// The open port. Bound before the browser leaves, so that a port in use is found out first.
+/// The open port. It is bound before the browser opens, so that a port in use is found first.
 pub(crate) struct CallbackListener {
     sockets: Vec<TcpListener>,
     place: Arc<Place>,
 }
 
-/// What the redirect URI says, as a browser repeats it.
+/// The redirect URI as a browser writes it into a request, and how far the login is.
 struct Place {
-    /// The values of a Host header that name this port.
+    /// The values of the Host header that name this port.
     hosts: Vec<String>,
     path: String,
     progress: watch::Sender<Progress>,
-    /// The browser has the last page.
+    /// Notified when the browser gets the last page.
     done: Notify,
 }
 
@@ -63,7 +64,7 @@ struct Place {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Waiting,
-    /// A code was accepted, and is being exchanged.
+    /// A code was accepted, and the exchange runs.
     Accepted,
     Ended {
         logged_in: bool,
@@ -71,7 +72,7 @@ enum Progress {
 }
 
 impl Place {
-    /// Browsers write an address in its shortest form, and leave out port 80.
+    /// Normalizes the host: browsers write an address in its shortest form, and leave out port 80.
     fn new(host: &str, port: u16, path: &str) -> Arc<Self> {
         let host = match host.parse::<IpAddr>() {
             Ok(IpAddr::V6(address)) => format!("[{address}]"),
@@ -84,7 +85,7 @@ impl Place {
         Arc::new(Self { hosts, path: path.to_owned(), progress, done: Notify::new() })
     }
 
-    /// The last page, once the login has ended.
+    /// Waits for the end of the login, and returns the last page.
     async fn last_page(&self) -> Page {
         let mut progress = self.progress.subscribe();
         let ended = progress.wait_for(|progress| matches!(progress, Progress::Ended { .. }));
@@ -99,7 +100,7 @@ impl Place {
 }
 
 impl CallbackListener {
-    /// Listens where `redirect_uri` points: an address of loopback, or `localhost`, which is both of them.
+    /// Listens on the host and port of `redirect_uri`: a loopback address, or `localhost`, which means both of them.
     pub(crate) async fn bind(redirect_uri: &str) -> Result<Self, Failure> {
         let unusable = |reason: &str| Failure::usage(format!("cannot listen on the redirect URI: {reason}"));
         let uri: Uri = redirect_uri.parse().map_err(|_| unusable("it cannot be read"))?;
@@ -110,22 +111,22 @@ impl CallbackListener {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let addresses = loopback_addresses(host).ok_or_else(|| unusable("its host is not loopback"))?;
         let mut sockets = Vec::new();
-        let mut refusal = None;
+        let mut failed = None;
         for address in addresses {
             match TcpListener::bind(SocketAddr::new(address, port)).await {
                 Ok(socket) => sockets.push(socket),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(cannot_bind(port, &error)),
-                // `localhost` on a machine without one of the two protocols.
-                Err(error) => refusal = Some(error),
+                // The machine may lack one of the two protocols of `localhost`.
+                Err(error) => failed = Some(error),
             }
         }
-        match (sockets.is_empty(), refusal) {
+        match (sockets.is_empty(), failed) {
             (true, Some(error)) => Err(cannot_bind(port, &error)),
             _ => Ok(Self { sockets, place: Place::new(host, port, uri.path()) }),
         }
     }
 
-    /// Listens on a free port of 127.0.0.1, and tells its redirect URI.
+    /// Listens on a free port of 127.0.0.1, and returns its redirect URI.
     pub(crate) async fn bind_free() -> Result<(Self, String), Failure> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| cannot_bind(0, &error))?;
         let address = socket.local_addr().map_err(|error| cannot_bind(0, &error))?;
@@ -134,8 +135,8 @@ impl CallbackListener {
         Ok((Self { sockets: vec![socket], place }, redirect_uri))
     }
 
-    /// Waits until a callback is accepted. Denials without parameters and all that is not trusted are told and waited
-    /// over; a refusal with the right state ends it.
+    /// Waits until a callback is accepted. Reports denials and untrusted requests on standard error and keeps waiting.
+    /// An OAuth error with the right `state` ends the wait.
     pub(crate) async fn wait(
         self,
         login: &mut Login,
@@ -186,18 +187,18 @@ impl CallbackListener {
     }
 }
 
-/// The port after a code was accepted: open until the login has ended and the browser has the last page, or for less than
-/// a second after the end.
+/// The open port after a code was accepted. It closes when the login has ended and the browser has the last page, but
+/// less than a second after the end in any case.
 pub(crate) struct LastPage {
     server: JoinSet<()>,
     place: Arc<Place>,
 }
 
 impl LastPage {
-    /// Says how the login ended, waits for the browser to have the page, and closes the port.
+    /// Passes on how the login ended, waits until the browser has the page, and closes the port.
     pub(crate) async fn show(mut self, logged_in: bool) {
         self.place.progress.send_replace(Progress::Ended { logged_in });
-        // A browser that does not follow the redirect has what it needs all the same.
+        // A browser that does not follow the redirect loses only this page.
         let _ = timeout(LAST_PAGE_TIME, self.place.done.notified()).await;
         sleep(WRITING_TIME).await;
         self.server.shutdown().await;
@@ -226,7 +227,7 @@ fn in_vain(denied: bool, limit: Duration) -> Failure {
     Failure::new(Exit::Denied, message)
 }
 
-/// A request for the redirect URI, waiting for its page.
+/// A request for the redirect URI, which waits for its page.
 struct Callback {
     uri: String,
     page: oneshot::Sender<Page>,
@@ -234,7 +235,7 @@ struct Callback {
 
 impl Callback {
     fn answer(self, page: Page) {
-        // A browser that has gone away needs no page.
+        // If this fails, the browser has closed its connection and needs no page.
         let _ = self.page.send(page);
     }
 }
@@ -246,7 +247,7 @@ async fn serve(socket: TcpListener, place: Arc<Place>, callbacks: mpsc::Sender<C
         while connections.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = socket.accept().await else {
-            // Out of descriptors, or a connection that was gone again.
+            // Either no file descriptor is free, or the connection was closed before it was accepted.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -263,7 +264,7 @@ async fn serve_connection(stream: TcpStream, place: Arc<Place>, callbacks: mpsc:
         let (place, callbacks) = (Arc::clone(&place), callbacks.clone());
         async move { Ok::<_, Infallible>(respond(&request, &place, callbacks).await) }
     });
-    // Whatever a connection does wrong is its own matter.
+    // An error of one connection affects no other.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
@@ -281,7 +282,7 @@ async fn respond(
         Ok(Target::Callback) => {
             let (page, answered) = oneshot::channel();
             let uri = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-            // Both fail only when the waiting is over.
+            // Both fail only after the wait has ended.
             let sent = callbacks.send(Callback { uri, page }).await.is_ok();
             let page = if sent { answered.await.ok() } else { None };
             page.unwrap_or(Page::NotTrusted).into_response(StatusCode::OK)
@@ -296,7 +297,7 @@ enum Target {
     Done,
 }
 
-/// Is this a browser that follows our redirect, in a window of its own?
+/// Checks that a request looks like a browser that follows our redirect, in a window of its own.
 fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCode> {
     let headers = request.headers();
     let is = |name: &str, expected: &[u8]| headers.get(name).is_none_or(|value| value.as_bytes() == expected);
@@ -324,7 +325,8 @@ fn judge(request: &Request<Incoming>, place: &Place) -> Result<Target, StatusCod
     }
 }
 
-/// A browser that guesses where its user goes next says so. It throws an error away, and comes again when the user does.
+/// True if a browser prefetches the page, which it says in a header. It discards an error response, and sends the
+/// request again when the user really goes there.
 fn is_fetched_ahead(headers: &HeaderMap) -> bool {
     let ahead = |part: &[u8]| {
         let part = part.trim_ascii();
@@ -353,14 +355,14 @@ mod tests {
 
     /// RFC 8252 §7.3, cleared-cli 0.2.1.
     #[tokio::test]
-    async fn a_port_in_use_is_found_out_before_the_browser_leaves() {
+    async fn a_port_in_use_is_found_before_the_browser_opens() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let redirect_uri = format!("http://{}/callback", taken.local_addr().unwrap());
         assert!(CallbackListener::bind(&redirect_uri).await.is_err());
     }
 
     #[tokio::test]
-    async fn redirect_uris_that_cannot_be_listened_on_are_refused() {
+    async fn a_redirect_uri_that_cannot_be_listened_on_is_an_error() {
         for uri in
             ["https://127.0.0.1:8976/callback", "http://10.0.0.1:8976/", "http://127.0.0.1/callback", "/callback"]
         {

@@ -1,4 +1,4 @@
-//! The file that keeps a login while the browser is away.
+//! The file with a saved login, between `authorize-url` and `exchange`.
 
 use std::fmt::Display;
 use std::fs::{File, TryLockError};
@@ -10,8 +10,8 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::terminal::say;
 
-/// A saved login under a lock, from reading to removing: its code is sent by one process only. The lock is on the file
-/// itself, because it is not replaced but removed.
+/// A saved login under a lock. The lock is held from reading to removing, so that only one process sends the code. It
+/// is on the file itself, because the file is never replaced, only removed.
 pub(crate) struct LoginFile<'path> {
     path: &'path Path,
     text: Zeroizing<String>,
@@ -30,7 +30,7 @@ impl<'path> LoginFile<'path> {
             }
             Err(TryLockError::Error(error)) => return Err(cannot(&error)),
         }
-        // Whoever had the lock until now has perhaps used it up.
+        // The process that held the lock may have used the login.
         if files::is_gone(&file) {
             return Err(cannot(&"another process has just used it"));
         }
@@ -38,12 +38,12 @@ impl<'path> LoginFile<'path> {
         Ok(Self { path, text, _lock: file })
     }
 
-    /// What was saved.
+    /// Returns the saved document.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Removes it: its code is used up.
+    /// Removes the file, because the code is used up.
     pub(crate) fn remove(self) {
         if let Err(error) = files::remove(self.path) {
             say(&format!("warning: {} is used up, but cannot be removed: {error}", self.path.display()));

@@ -1,16 +1,16 @@
-//! The pages of the callback listener: constants all of them, and nothing of a request is ever echoed.
+//! The pages of the callback listener. All of them are constants, and echo nothing of a request.
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 
-/// Where the browser is sent once a code was accepted.
+/// Where the browser is redirected once a code is accepted.
 pub(crate) const DONE_PATH: &str = "/restream-oauth/done";
 
-/// What the browser is shown.
+/// A page for the browser.
 pub(crate) enum Page {
-    /// Sends the browser on, to an address without the code (RFC 6749 §3.1.2.5).
+    /// Redirects the browser to an address without the code (RFC 6749 §3.1.2.5).
     Accepted,
     LoggedIn,
     NotLoggedIn,
@@ -21,7 +21,7 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    /// The page as a response, with this status unless the page has one of its own.
+    /// Turns the page into a response with `status`, unless the page has a status of its own.
     pub(crate) fn into_response(self, status: StatusCode) -> Response<Full<Bytes>> {
         let (status, title, text) = match self {
             Self::Accepted => (StatusCode::SEE_OTHER, "One moment", "The terminal says how the login ends."),
@@ -54,7 +54,7 @@ impl Page {
 
 const NOT_TRUSTED: &str = "This is not the answer that the terminal is waiting for.";
 
-/// No scripts, nothing from elsewhere, no trace of the address (RFC 6749 §3.1.2.5, RFC 9700 §4.2.4).
+/// Forbid scripts and resources from other hosts, and send no referrer (RFC 6749 §3.1.2.5, RFC 9700 §4.2.4).
 const PAGE_HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (header::CACHE_CONTROL, "no-store"),

@@ -94,7 +94,7 @@ pub(crate) const ROWS: &[Row] = &[
         "browser",
         "A URL that an attacker wrote is handed to a shell, or to an opener that runs programs.",
         Tests(&[
-            "cli::only_plain_urls_are_handed_over",
+            "cli::only_plain_urls_are_opened",
             "cli::the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret",
         ]),
     ),
@@ -103,7 +103,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "browser",
         "A template in BROWSER is filled in before it is split into words.",
-        Tests(&["cli::a_browser_variable_that_is_a_template_or_a_list_is_not_used"]),
+        Tests(&["cli::a_browser_variable_with_a_template_or_a_list_is_ignored"]),
     ),
     Row("CVE-2026-104850", "", "mix-up", "Credentials go to a server that the resource names.", NotYet(NO_DISCOVERY)),
     Row(
@@ -139,7 +139,7 @@ pub(crate) const ROWS: &[Row] = &[
         "loopback",
         "A port that is taken, or a connection that says nothing, breaks the login.",
         Tests(&[
-            "cli::a_port_in_use_is_found_out_before_the_browser_leaves",
+            "cli::a_port_in_use_is_found_before_the_browser_opens",
             "cli::strays_forgeries_and_idle_connections_do_not_disturb",
         ]),
     ),

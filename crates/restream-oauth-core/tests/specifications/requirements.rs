@@ -501,7 +501,7 @@ pub(crate) const ROWS: &[Row] = &[
         "note",
         "Restream registers whole redirect URIs: a port that is taken is found out before the browser leaves.",
         Tests(&[
-            "cli::a_port_in_use_is_found_out_before_the_browser_leaves",
+            "cli::a_port_in_use_is_found_before_the_browser_opens",
             "cli::a_port_in_use_is_found_out_before_anyone_is_asked",
         ]),
     ),
