@@ -1,4 +1,4 @@
-//! Where tokens come from and where they go.
+//! Reading, checking, storing and rescuing tokens.
 
 pub(crate) mod document;
 pub(crate) mod elsewhere;

@@ -1,4 +1,4 @@
-//! The folder for temporary files: what has no place beside the file of tokens is kept there.
+//! Saves tokens and responses to the folder for temporary files, when they have no place beside the token file.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use crate::files;
 use crate::terminal::say;
 use crate::tokens::document::line;
 
-/// Saves tokens that have no place, so that the grant is not lost, and says where.
+/// Saves tokens that could not be stored, so that the grant is not lost. Adds to `failure` where they are.
 pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
     failure.and(&words_of(&save_elsewhere(tokens)))
 }
 
-/// Saves tokens there.
+/// Saves tokens to the folder for temporary files. The error names the path that failed.
 pub(crate) fn save_elsewhere(tokens: &Tokens) -> Result<PathBuf, (PathBuf, io::Error)> {
     let path = elsewhere("tokens");
     match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
@@ -24,7 +24,7 @@ pub(crate) fn save_elsewhere(tokens: &Tokens) -> Result<PathBuf, (PathBuf, io::E
     }
 }
 
-/// What is said of tokens that were saved there, or could not be.
+/// Says where the tokens were saved, or why they were not.
 pub(crate) fn words_of(saved: &Result<PathBuf, (PathBuf, io::Error)>) -> String {
     match saved {
         Ok(path) => format!("the new tokens are in {}: move them to a safe place", path.display()),
@@ -32,7 +32,7 @@ pub(crate) fn words_of(saved: &Result<PathBuf, (PathBuf, io::Error)>) -> String 
     }
 }
 
-/// Keeps an answer that has no place beside a file of tokens, and tells where.
+/// Keeps a response that has no place beside a token file, and says where.
 pub(crate) fn keep_answer_elsewhere(body: &[u8]) -> Option<PathBuf> {
     let path = elsewhere("answer");
     match files::write_private(&path, body) {
@@ -47,10 +47,10 @@ pub(crate) fn keep_answer_elsewhere(body: &[u8]) -> Option<PathBuf> {
     }
 }
 
-/// A name in the folder for temporary files.
+/// Returns a new path in the folder for temporary files.
 fn elsewhere(what: &str) -> PathBuf {
     let mut random = [0; 8];
-    // Without randomness the name is less of a surprise; it is never followed or overwritten either way.
+    // Without randomness the name can be guessed. That is harmless: an existing file or link is never written to.
     let _ = getrandom::fill(&mut random);
     std::env::temp_dir().join(format!("restream-oauth-{what}-{:016x}.json", u64::from_le_bytes(random)))
 }

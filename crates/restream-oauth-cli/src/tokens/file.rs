@@ -1,4 +1,4 @@
-//! The file that holds the tokens: locked, proven writable before anything is spent, and never worse than before.
+//! The token file. It is locked, proven writable before a token is spent, and never left worse than it was.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -18,27 +18,27 @@ use crate::tokens::elsewhere::{keep_answer_elsewhere, rescue, save_elsewhere, wo
 use crate::tokens::leftover::{Present, recover, set_aside_what_is_torn};
 use crate::tokens::owner::{Owner, other_owner};
 
-/// Room that is claimed on the disk before a pair is asked for, in bytes.
+/// How many bytes are claimed on the disk before a request for a pair is sent.
 const ROOM: usize = 64 * 1024;
-/// How long a login waits for the file: a refresh may hold its lock for as long as a request takes.
+/// How long a login waits for the lock: a refresh holds it for as long as its request takes.
 const LOCK_PATIENCE: Duration = Duration::from_secs(100);
-/// How often a held lock is tried again.
+/// The pause between two attempts to take the lock.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// A file of tokens under its lock. The lock is `FILE.lock`: it is never removed, because a lock on a file that is
-/// replaced or removed keeps nobody out.
+/// A token file under its lock. The lock is on `FILE.lock`, which is never replaced or removed: a process that opens
+/// the new file would not see a lock on the old one.
 pub(crate) struct TokenFile {
     path: PathBuf,
     _lock: File,
 }
 
 impl TokenFile {
-    /// Waits for the lock, for `patience` at most: its holder may be waiting for an answer.
+    /// Takes the lock. Waits for it up to `patience`, because its holder may be waiting for a response.
     pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Self, Failure> {
         Self::lock_or_wait(path, patience, || {})
     }
 
-    /// As [`lock`](Self::lock), for tokens that are there: where none are, no lock is left behind.
+    /// Like [`lock`](Self::lock), but fails if there are no tokens. Then no lock file is left behind.
     pub(crate) fn lock_existing(path: &Path, patience: Duration) -> Result<Self, Failure> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !files::replacement_path(path).exists() => {
@@ -48,7 +48,7 @@ impl TokenFile {
         }
     }
 
-    /// As [`lock`](Self::lock); if the lock is held, `before_waiting` comes first.
+    /// Like [`lock`](Self::lock), but calls `before_waiting` first if another process holds the lock.
     fn lock_or_wait(path: &Path, patience: Duration, before_waiting: impl FnOnce()) -> Result<Self, Failure> {
         files::refuse_what_must_not_be_replaced(path).map_err(|error| Failure::cannot("use", path, &error))?;
         let lock_path = files::beside(path, ".lock");
@@ -76,12 +76,12 @@ impl TokenFile {
         }
     }
 
-    /// The saved tokens, if they are their owner's.
+    /// Reads the saved tokens, if they belong to `owner`.
     pub(crate) fn read(&self, owner: Owner<'_>) -> Result<Tokens, Failure> {
         read(&self.path, owner)
     }
 
-    /// Proves that the file can be replaced, before anything is spent.
+    /// Proves that the file can be replaced, before a token is spent.
     pub(crate) fn prepare(&self) -> Result<Place, Failure> {
         set_aside_what_is_torn(&self.path)?;
         let room =
@@ -93,8 +93,8 @@ impl TokenFile {
         Ok(Place { room, present })
     }
 
-    /// Keeps an answer that gave no pair, raw, in the room that was taken for one, and tells where. One that may hold
-    /// the only copy of a grant gets a name of its own; a plain refusal replaces the one before it.
+    /// Keeps the raw body of a response that gave no pair, in the room that was claimed for a pair, and says where. A
+    /// body that may hold the only copy of a grant gets a new name. A plain error response replaces the previous one.
     pub(crate) fn keep_answer(&self, place: Place, body: &[u8], delivery: Delivery) -> PathBuf {
         let path = if delivery == Delivery::Refused {
             files::beside(&self.path, ".refused")
@@ -119,7 +119,7 @@ impl TokenFile {
         }
     }
 
-    /// Removes the tokens: they are dead.
+    /// Removes the file, because its tokens are dead.
     pub(crate) fn remove(&self) -> io::Result<()> {
         files::remove(&self.path)
     }
@@ -131,22 +131,22 @@ pub(crate) struct Place {
     present: Option<Tokens>,
 }
 
-/// Proves, before a person or a server is asked for tokens, that there is a place for them. What lies there must be
-/// tokens, too: no other file is overwritten by a slip of the keyboard.
+/// Proves that tokens can be stored, before a person or a server is asked for them. Fails if the file holds anything
+/// but tokens, so that a typing error overwrites no other file.
 pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Failure> {
     let file = TokenFile::lock(path, patience)?;
     if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
         file.read(Owner::Anyone)?;
     }
-    // Let go of in this order: what was prepared is removed under the lock.
+    // The order matters: the prepared replacement is removed while the lock is held.
     drop(file.prepare()?);
     drop(file);
     Ok(())
 }
 
-/// Replaces the file by the tokens of a login, whatever it held. If the file cannot be replaced, the tokens are saved
-/// elsewhere. A copy is saved elsewhere before the lock is waited for, so that a user who stops waiting loses nothing:
-/// `safe` becomes true then.
+/// Replaces the file by the tokens of a login, and says so if it held tokens of another owner. If the file cannot be
+/// replaced, the tokens are saved elsewhere. Before it waits for a lock it saves a copy elsewhere and sets `safe`, so
+/// that a user who stops waiting loses nothing.
 fn store(path: &Path, tokens: &Tokens, client: &Client, safe: &AtomicBool) -> Result<(), Failure> {
     let mut copy = None;
     let wait = || {
@@ -181,7 +181,7 @@ fn store(path: &Path, tokens: &Tokens, client: &Client, safe: &AtomicBool) -> Re
     }
 }
 
-/// Stores the tokens of a login. Puts off the first signal to end until nothing can be lost any more.
+/// Stores the tokens of a login. Puts off the first signal until the tokens are safe.
 pub(crate) async fn store_through(
     path: &Path,
     tokens: Tokens,
@@ -189,9 +189,9 @@ pub(crate) async fn store_through(
     interruptions: &mut Interruptions,
 ) -> Result<(), Failure> {
     let safe = Arc::new(AtomicBool::new(false));
-    let (path, client, told) = (path.to_owned(), client.clone(), Arc::clone(&safe));
-    // On a thread of its own, because it may wait for a lock while the browser waits for its page.
-    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &client, &told));
+    let (path, client, safe_already) = (path.to_owned(), client.clone(), Arc::clone(&safe));
+    // On a thread of its own: it may wait for a lock, and meanwhile the browser needs its page.
+    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &client, &safe_already));
     loop {
         let again = tokio::select! {
             stored = &mut storing => {
@@ -206,7 +206,7 @@ pub(crate) async fn store_through(
     }
 }
 
-/// Puts the tokens of a refresh in place. If that cannot be, they are saved elsewhere.
+/// Replaces the file by the tokens of a refresh. If that fails, the tokens are saved elsewhere.
 pub(crate) fn put_in_place(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
     replace(file, place, tokens).map_err(|failure| rescue(failure, tokens))
 }
@@ -216,7 +216,7 @@ fn replace(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failur
     place.room.commit(line.as_bytes()).map_err(|error| Failure::cannot("write", &file.path, &error))
 }
 
-/// Reads saved tokens without a lock: the file is only ever replaced whole.
+/// Reads saved tokens without a lock, which is safe because the file is only ever replaced whole.
 pub(crate) fn read(path: &Path, owner: Owner<'_>) -> Result<Tokens, Failure> {
     let text = files::read(path).map_err(|error| no_tokens(path, &error))?;
     if files::others_can_read(path) {
@@ -225,7 +225,7 @@ pub(crate) fn read(path: &Path, owner: Owner<'_>) -> Result<Tokens, Failure> {
     owner.restore(&text).map_err(|failure| failure.about(&path.display()))
 }
 
-/// Why tokens cannot be read. Where there is no file in a folder that exists, nobody has logged in yet.
+/// Says why tokens cannot be read. If the folder exists and the file does not, nobody has logged in yet.
 fn no_tokens(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::cannot("read", path, error);
     if error.kind() != io::ErrorKind::NotFound || files::folder_is_missing(path) {

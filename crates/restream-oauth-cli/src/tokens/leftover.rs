@@ -1,4 +1,4 @@
-//! `FILE.new`: what a process that died between writing and renaming has left.
+//! `FILE.new`, which a process leaves behind if it dies between writing and renaming.
 
 use std::fs;
 use std::io;
@@ -11,12 +11,12 @@ use crate::files;
 use crate::terminal::say;
 use crate::tokens::document::{fingerprint, replaced_by};
 
-/// What stands in the file.
+/// The content of the token file.
 pub(crate) enum Present {
     /// There is no file, or an empty one.
     Nothing,
     Tokens(Tokens),
-    /// A file that is damaged or cannot be read.
+    /// The file is damaged, or cannot be read.
     Unreadable,
 }
 
@@ -31,15 +31,16 @@ impl Present {
     }
 }
 
-/// What a process that died may have left in the place of the replacement.
+/// The content of `FILE.new`.
 enum Leftover {
-    /// Nothing, or nothing that is worth keeping. `prepare` removes a link, and refuses what it cannot remove.
+    /// There is no file, or a file that is not worth keeping. `prepare` removes a link, and fails if it cannot remove
+    /// the name.
     Nothing,
-    /// Others could have written it.
+    /// Other users can read the file, and perhaps wrote it.
     Untrusted,
-    /// A whole pair that was not renamed, and the fingerprint of the pair that it replaces.
+    /// A whole pair, and the fingerprint of the pair that it replaces.
     Tokens(Box<Tokens>, Option<String>),
-    /// Something torn: a pair or an answer, perhaps with whole tokens inside.
+    /// A part of a pair or of a response. It may hold whole tokens.
     Torn,
 }
 
@@ -66,8 +67,8 @@ impl Leftover {
     }
 }
 
-/// Puts in place what a process that died had written and not renamed, if it follows on what stands in the file: it may
-/// be the only copy of a rotated pair. The file may have been replaced since, so any other pair is set aside.
+/// Renames `FILE.new` to the token file, if its pair replaces the pair in that file: it may be the only copy of a
+/// rotated pair. Sets any other pair aside, because the file may have been replaced since.
 pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     let (tokens, replaces) = match Leftover::of(&left)? {
@@ -80,7 +81,7 @@ pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
             return files::remove(&left).map_err(|error| Failure::cannot("remove", &left, &error));
         }
         Present::Tokens(present) => replaces.is_some_and(|replaces| replaces == fingerprint(&present)),
-        // A login is the only one that writes where there is nothing.
+        // Only a login writes a pair where there was none.
         Present::Nothing => replaces.is_none(),
         Present::Unreadable => false,
     };
@@ -93,7 +94,7 @@ pub(crate) fn recover(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keeps a leftover of an interrupted run under another name, and says why it is not used.
+/// Keeps `FILE.new` under another name, and says why it is not used.
 fn set_aside(path: &Path, why: &str) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     let aside = files::unused(path, ".leftover");
@@ -102,7 +103,7 @@ fn set_aside(path: &Path, why: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keeps what is torn under another name, before its place is needed.
+/// Keeps a torn `FILE.new` under another name, before that name is needed again.
 pub(crate) fn set_aside_what_is_torn(path: &Path) -> Result<(), Failure> {
     let left = files::replacement_path(path);
     if let Leftover::Torn = Leftover::of(&left)? {

@@ -1,4 +1,4 @@
-//! Whose tokens they are.
+//! Which client and which server tokens belong to.
 
 use http::Uri;
 use restream_oauth_core::{Client, Endpoints, SavedError, Tokens};
@@ -6,20 +6,20 @@ use restream_oauth_core::{Client, Endpoints, SavedError, Tokens};
 use crate::failure::Failure;
 use crate::terminal::say;
 
-/// Whose tokens a command takes. A token that is sent to another server than its own is lost to the operator of that
-/// server.
+/// Which tokens a command accepts. A token must not be sent to another server than its own: the operator of that server
+/// could use it.
 #[derive(Clone, Copy)]
 pub(crate) enum Owner<'a> {
-    /// Those of one client.
+    /// The tokens of one client.
     Client(&'a Client),
-    /// Those of one server, for calls that say nothing of the client.
+    /// The tokens of one server, for requests that do not name the client.
     Server(&'a Endpoints),
-    /// For what is not sent anywhere.
+    /// All tokens, because they are not sent anywhere.
     Anyone,
 }
 
 impl Owner<'_> {
-    /// Reads a saved document.
+    /// Reads saved tokens, and fails if they belong to another owner.
     pub(crate) fn restore(self, document: &str) -> Result<Tokens, Failure> {
         let tokens = match self {
             Self::Client(client) => client.restore_tokens(document),
@@ -33,7 +33,7 @@ impl Owner<'_> {
     }
 }
 
-/// Names the owner of tokens that belong to another client or another server than `client` and its own.
+/// Returns the owner of `tokens`, if they belong to another client than `client` or to another server than its server.
 pub(crate) fn other_owner(tokens: &Tokens, client: &Client) -> Option<String> {
     match client.restore_tokens(tokens.to_saved().expose_secret()) {
         Err(SavedError::TokensOfOtherClient { .. } | SavedError::TokensOfOtherServer { .. }) => {}
@@ -44,7 +44,7 @@ pub(crate) fn other_owner(tokens: &Tokens, client: &Client) -> Option<String> {
     Some(format!("client \"{client_id}\" at {}", server_of(binding.token_endpoint())))
 }
 
-/// Scheme, host and port of a URL: the rest may hold a secret, or characters that a terminal acts on.
+/// Returns scheme, host and port of a URL. The rest may hold a secret, or characters that a terminal acts on.
 fn server_of(url: &str) -> String {
     let uri: Option<Uri> = url.parse().ok();
     let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?.as_str())));

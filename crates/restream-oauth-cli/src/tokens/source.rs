@@ -1,4 +1,4 @@
-//! Tokens from a file or standard input, tokens to a file or standard output.
+//! Reads tokens from a file or standard input, and writes them to standard output.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -14,16 +14,16 @@ use crate::tokens::elsewhere::rescue;
 use crate::tokens::file::read;
 use crate::tokens::owner::Owner;
 
-/// What standard input or a file holds.
+/// The content of a token file or of standard input.
 pub(crate) enum Given {
     /// Tokens in the saved form.
     Saved(Tokens),
-    /// One token and nothing else.
+    /// One token alone.
     Bare(Zeroizing<String>),
 }
 
 impl Given {
-    /// From the file, or else from standard input.
+    /// Reads the file if there is one, else standard input.
     pub(crate) fn read(file: Option<&Path>, owner: Owner<'_>) -> Result<Self, Failure> {
         if let Some(path) = file {
             return read(path, owner).map(Self::Saved);
@@ -59,16 +59,16 @@ pub(crate) fn saved_refresh_token(tokens: &Tokens) -> Result<RefreshToken, Failu
     tokens.refresh_token().cloned().ok_or_else(missing)
 }
 
-/// What is said of text that could be a code or a token with something else around it.
+/// The hint for input that may hold a code or a token among other characters.
 pub(crate) const NO_CREDENTIAL: &str =
     "a code or a token is one line of visible ASCII without quotes, braces or spaces";
 
-/// True for one code or token alone. Anything else would be sent whole, with all the tokens that it may hold.
+/// True if `text` can be one code or one token alone. Other text must not be sent: it may hold several tokens.
 pub(crate) fn is_one_credential(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`{}".contains(&byte))
 }
 
-/// One piece of text from standard input, without white space around it.
+/// Reads text from standard input, and trims white space. Empty input is an error.
 pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failure> {
     if io::stdin().is_terminal() {
         say(&format!("{expected} on standard input; end it with Ctrl-D"));
@@ -82,13 +82,13 @@ pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failur
     Ok(Zeroizing::new(trimmed.to_owned()))
 }
 
-/// Tokens in the saved form on standard output. If nobody takes them, they are saved elsewhere.
+/// Writes tokens in the saved form to standard output. If that fails, they are saved elsewhere.
 pub(crate) fn print_tokens(tokens: &Tokens) -> Result<(), Failure> {
     print(&line(&tokens.to_saved())).map_err(|failure| rescue(failure, tokens))
 }
 
-/// Proves, before tokens are asked for, that standard output does not throw them away: the standard library opens the
-/// null device in the place of a closed one.
+/// Fails if standard output discards what is written to it, before a request for tokens is sent. The standard library
+/// opens the null device if standard output is closed.
 pub(crate) fn prove_output() -> Result<(), Failure> {
     if goes_nowhere() {
         return Err(Failure::usage("standard output leads nowhere: the tokens would be lost; give --tokens FILE"));
