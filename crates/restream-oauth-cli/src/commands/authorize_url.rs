@@ -21,7 +21,7 @@ pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
     }
     let client = configuration::client_without_secret(&options.client)?;
     let login_options = configuration::login_options(&options.authorization)?;
-    // Nobody could send the verifier, so a challenge would make the exchange fail.
+    // Without --save the verifier is lost, so the exchange would fail if the URL had a challenge.
     let login_options = if options.save.is_some() { login_options } else { login_options.without_pkce() };
     let login = client.login_with(configuration::entropy()?, &login_options)?;
     if let Some(path) = &options.save {
@@ -36,7 +36,8 @@ pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
     print_json(&json!({ "url": login.url().as_str(), "state": login.state().expose_secret() }))
 }
 
-/// No other file than a saved login, of whichever client, is overwritten by a slip of the keyboard.
+/// Fails if `path` holds anything but a saved login, so that a typing error overwrites no other file. The login may be
+/// of any client.
 fn refuse_other_files(client: &Client, path: &Path) -> Result<(), Failure> {
     let replaceable = match files::read(path) {
         Ok(text) => {

@@ -17,9 +17,9 @@ pub(crate) fn run(shell: Shell) -> Result<(), Failure> {
     }
 }
 
-/// The script for bash keeps a state whose text is made of the names of program and subcommand. Where it sets the state,
-/// a hyphen in the name of the program becomes `__`; where it compares, `__subcmd__`. So nothing matched after a
-/// subcommand (clap issue 6421). Both are spelled alike here; on a script that is right already that changes nothing.
+/// Repairs the script for bash, which completes nothing after a subcommand (clap issue 6421). The script builds a state
+/// from the names of program and subcommand. Where it sets the state, a hyphen in the name of the program becomes `__`;
+/// where it compares the state, `__subcmd__`. This function spells both alike, and does not change a correct script.
 fn one_spelling(script: &str) -> String {
     script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__"))
 }

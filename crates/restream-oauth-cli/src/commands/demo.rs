@@ -17,10 +17,10 @@ use crate::login;
 use crate::login::callback_listener::{CallbackListener, LastPage};
 use crate::terminal::print;
 
-/// A local server answers at once or not at all.
+/// The time limit of each request: a local server responds at once, or never.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What Restream documents for what works, for dead refresh tokens, and for dead access tokens.
+/// The documented status of a success, of a dead refresh token, and of a dead access token.
 const OK: StatusCode = StatusCode::OK;
 const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
 const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
@@ -75,7 +75,7 @@ impl Run {
         Ok((code, last_page))
     }
 
-    /// Presses the button, and follows the redirect as a browser does.
+    /// Approves the login, and follows the redirect as a browser does.
     async fn approve(
         &self,
         listener: CallbackListener,
@@ -95,7 +95,7 @@ impl Run {
         Ok(self.send("3. Exchange the code for tokens", self.client.exchange(code), OK).await??)
     }
 
-    /// Steps 4 and 5 and the profile, and that dead tokens are dead.
+    /// The profile, steps 4 and 5, and proofs that dead tokens are dead.
     async fn use_tokens(&self, first: &Tokens) -> Result<(), Failure> {
         let Self { client, .. } = self;
         let refresh_token = whole(first)?;
@@ -134,8 +134,8 @@ impl Run {
         self.client.profile(tokens.access_token()).map_err(|error| Failure::other(error.to_string()))
     }
 
-    /// Shows the request, sends it, and shows the answer. The outer error is that of standard output, and of an answer
-    /// that is not whole or has another status than the documented one.
+    /// Shows the request, sends it, and shows the response. The outer error means that standard output failed, or that
+    /// the response is incomplete or has another status than `status`.
     async fn send<T>(&self, title: &str, call: Call<T>, status: StatusCode) -> Result<Result<T, Error>, Failure> {
         tell(&format!("\n{title}\n{}", transcript::request(call.request())))?;
         let answer = self.transport.receive(call).await;
@@ -149,7 +149,7 @@ impl Run {
     }
 }
 
-/// The refresh token of a pair in which nothing is odd.
+/// Returns the refresh token of a pair without oddities.
 fn whole(tokens: &Tokens) -> Result<&RefreshToken, Failure> {
     if let Some(oddity) = tokens.oddities().next() {
         return Err(not_documented(&format!("a pair without oddities, and this one is odd: {}", oddity.as_str())));
@@ -169,7 +169,7 @@ fn not_documented(promise: &str) -> Failure {
     Failure::other(format!("not as documented: {promise}"))
 }
 
-/// The demo is for people, so its story is the result.
+/// Writes a part of the story to standard output: the story is the result of the demo.
 fn tell(words: &str) -> Result<(), Failure> {
     print(&format!("{words}\n"))
 }

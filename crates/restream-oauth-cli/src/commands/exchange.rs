@@ -1,4 +1,4 @@
-//! `exchange`: step 3, with what came back from the browser on standard input.
+//! `exchange`: step 3. Reads the URL that the browser came back with, or a code, from standard input.
 
 use restream_oauth_core::login::redirect_uri_of;
 use restream_oauth_core::{Advice, AuthorizationCode, Client};
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
 
     let mut interruptions = Interruptions::watch();
     let outcome = interruptions.put_off(transport.send(client.exchange(&code))).await;
-    // Whatever happened, the code is used up, unless the server did not act.
+    // The code is used up, unless the server certainly did not act.
     let open = matches!(&outcome, Ok(Err(error))
         if matches!(error.advice(), Advice::Retry { .. } | Advice::FixConfiguration));
     if let Some(login) = login.filter(|_| !open) {
@@ -43,7 +43,8 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes the redirect URI of the saved login, unless one is given. A login that is damaged is reported when it is restored.
+/// Takes the redirect URI of the saved login, unless one is given. Damage is reported when the login is
+/// restored.
 fn with_redirect_uri_of(saved: Option<&str>, options: &ClientOptions) -> ClientOptions {
     let mut options = options.clone();
     if options.redirect_uri.is_none() {

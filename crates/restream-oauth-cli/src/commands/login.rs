@@ -20,7 +20,7 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let transport = configuration::transport(&options.client)?;
     let login_options = configuration::login_options(&options.authorization)?;
     let file = options.tokens.file.as_deref();
-    // All that can fail does so before a person is asked anything.
+    // Everything that can fail is tried before a person is asked to log in.
     match file {
         Some(path) => prove_writable(path, options.client.timeout)?,
         None => prove_output()?,
@@ -35,7 +35,7 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     outcome
 }
 
-/// Step 3. From here on the login can be lost, so signals to end are put off.
+/// Step 3. From here on a signal could lose the login, so it is put off.
 async fn exchange(
     client: &Client,
     transport: &Transport,

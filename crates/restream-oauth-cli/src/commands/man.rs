@@ -8,7 +8,7 @@ use crate::terminal::print;
 
 pub(crate) fn run(subcommand: Option<&str>) -> Result<(), Failure> {
     let mut whole = Arguments::command();
-    // Gives the subcommands their full names.
+    // `build` gives the subcommands their full names.
     whole.build();
     let described = match subcommand {
         None => whole,

@@ -1,4 +1,4 @@
-//! `profile`: whose access token is this, and is it alive?
+//! `profile`: asks whose access token it is, and whether it is alive.
 
 use serde_json::json;
 

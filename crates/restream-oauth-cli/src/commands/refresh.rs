@@ -1,5 +1,5 @@
-//! `refresh`: step 4. The refresh token is spent when the server has seen it, so all that can fail on this side is
-//! tried before, and nothing that arrives is lost.
+//! `refresh`: step 4. The refresh token is spent as soon as the server sees it. So everything that can fail on this
+//! side is tried before, and every response that arrives is kept.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::tokens::file::{Place, TokenFile, put_in_place};
 use crate::tokens::owner::Owner;
 use crate::tokens::source::{Given, print_tokens, prove_output, saved_refresh_token};
 
-/// How much longer than a request another refresh may hold the lock.
+/// How much longer than its request another refresh may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(options: &Refresh) -> Result<(), Failure> {
@@ -39,7 +39,7 @@ pub(crate) async fn run(options: &Refresh) -> Result<(), Failure> {
     Run { client, transport, file }.refresh(&refresh_token).await
 }
 
-/// An answer that gave no pair, and where it is kept.
+/// The error of a response that gave no pair, and where the response is kept.
 struct NoPair {
     error: Error,
     kept: Option<PathBuf>,
@@ -48,12 +48,13 @@ struct NoPair {
 struct Run {
     client: Client,
     transport: Transport,
-    /// Under its lock; else the pair goes to standard output.
+    /// The locked token file. Without one, the pair goes to standard output.
     file: Option<TokenFile>,
 }
 
 impl Run {
-    /// One refresh; and one more, at once, if its answer held the newest refresh token and nothing else.
+    /// Refreshes once. If the response holds a new refresh token and no access token, refreshes again at once with that
+    /// token.
     async fn refresh(&self, refresh_token: &RefreshToken) -> Result<(), Failure> {
         let first = match self.refresh_once(refresh_token, self.prepare()?).await? {
             Ok(()) => return Ok(()),
@@ -69,21 +70,22 @@ impl Run {
             Err(failure) if failure.is_interruption() => return Err(naming_newest(failure, first.kept.as_deref())),
             Err(failure) => return Err(failure),
         };
-        let newest_stands_in = match second.error.salvaged() {
+        let newest_is_in = match second.error.salvaged() {
             Some(Salvaged::RefreshToken(_)) => second.kept,
-            // Both are dead.
+            // Both refresh tokens are dead.
             _ if second.error.advice() == Advice::Reauthorize => return Err(second.error.into()),
             _ => first.kept,
         };
-        Err(superseded(second.error.into(), newest_stands_in.as_deref()))
+        Err(superseded(second.error.into(), newest_is_in.as_deref()))
     }
 
-    /// Proves that the file can be replaced, before anything is sent.
+    /// Proves that the file can be replaced, before a request is sent.
     fn prepare(&self) -> Result<Option<Place>, Failure> {
         self.file.as_ref().map(TokenFile::prepare).transpose()
     }
 
-    /// Sends, and puts what arrives in place. The outer error is that of a pair which has no place.
+    /// Sends one request, and stores the pair that arrives. The outer error means that the pair could not be stored, or
+    /// that a second signal ended the wait.
     async fn refresh_once(
         &self,
         refresh_token: &RefreshToken,
@@ -112,12 +114,12 @@ impl Run {
     }
 }
 
-/// Trying again with the token that this run began with would use a dead one, so no exit code may ask for that.
+/// Replaces the exit code by one that does not ask to try again: the refresh token that this run began with is dead.
 fn superseded(failure: Failure, kept: Option<&Path>) -> Failure {
     naming_newest(failure.ending_with(Exit::Other), kept)
 }
 
-/// Says where the refresh token is that took the place of the one which this run began with.
+/// Says where the new refresh token is, which replaced the one that this run began with.
 fn naming_newest(failure: Failure, kept: Option<&Path>) -> Failure {
     let Some(kept) = kept else {
         return failure.and("the refresh token is spent, and the newer one that came could not be kept: log in again");
@@ -129,7 +131,8 @@ fn naming_newest(failure: Failure, kept: Option<&Path>) -> Failure {
     ))
 }
 
-/// Keeps an answer, and tells where. An empty one holds nothing, and a refusal nothing that is not said anyway.
+/// Keeps the body of a response, and says where. Does not keep an empty body, nor an error response that has no token
+/// file: its content is in the error message.
 fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Place)>) -> Option<PathBuf> {
     match place {
         _ if body.is_empty() => None,

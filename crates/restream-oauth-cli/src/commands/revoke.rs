@@ -1,4 +1,4 @@
-//! `revoke`: step 5. Revoking either token kills both.
+//! `revoke`: step 5. Revoking either token kills the pair.
 
 use restream_oauth_core::config::RevocationOptions;
 use restream_oauth_core::{Call, Client, Revoked};
@@ -33,7 +33,8 @@ pub(crate) async fn run(options: &Revoke) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Restream documents no client authentication here; other servers ask for it (RFC 7009 §2.1).
+/// True if the request authenticates the client. Restream does not document that; other servers ask for it (RFC 7009
+/// §2.1).
 fn authenticates(options: &Revoke) -> bool {
     options.client.client_auth.is_some()
 }
@@ -43,7 +44,7 @@ fn call(options: &Revoke, client: &Client, given: Given) -> Result<Call<Revoked>
         Given::Saved(tokens) if tokens.refresh_token().is_none() => TokenKind::Access,
         _ => TokenKind::Refresh,
     });
-    // Which of both a bare token is, only its owner knows.
+    // Only the user knows which kind a bare token is, so it gets no hint unless the user says.
     let hint = !options.no_hint && (options.token.is_some() || matches!(given, Given::Saved(_)));
     let mut request = RevocationOptions::new();
     if !hint {

@@ -1,4 +1,4 @@
-//! `sandbox`: a local Restream as a server.
+//! `sandbox`: runs a local Restream as a server.
 
 use restream_oauth_sandbox::{Sandbox, StartError};
 

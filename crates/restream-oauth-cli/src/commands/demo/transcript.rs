@@ -1,4 +1,4 @@
-//! Requests and answers as people read them, with secrets cut to their first characters.
+//! Requests and responses for people to read. Secrets are cut to their first characters.
 
 use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::failure::Failure;
 
-/// What may be shown whole of a form, a query or an answer.
+/// The members of a form, a query or a response that are shown whole.
 const PUBLIC: [&str; 22] = [
     "grant_type",
     "redirect_uri",
@@ -35,10 +35,10 @@ const PUBLIC: [&str; 22] = [
     "username",
     "email",
 ];
-/// How much of a secret is shown, in characters.
+/// How many characters of a secret are shown.
 const SHOWN: usize = 4;
 
-/// A request: its line, its headers, its form.
+/// Formats a request: method and URL, headers, form.
 pub(super) fn request(request: &Request<Body>) -> String {
     let mut lines = vec![format!("   → {} {}", request.method(), request.uri())];
     lines.extend(request.headers().iter().map(|(name, value)| {
@@ -55,7 +55,7 @@ pub(super) fn request(request: &Request<Body>) -> String {
     lines.join("\n")
 }
 
-/// An answer: its status and body.
+/// Formats a response: status and body.
 pub(super) fn answer(status: Option<StatusCode>, body: &[u8]) -> String {
     let status = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     let body = match serde_json::from_slice::<Value>(body) {
@@ -69,7 +69,7 @@ pub(super) fn answer(status: Option<StatusCode>, body: &[u8]) -> String {
     format!("   ← {status}\n     {body}")
 }
 
-/// A URL with the secrets of its query cut.
+/// Formats a URL, with the secrets of its query cut.
 pub(super) fn url(url: &str) -> String {
     match url.split_once('?') {
         Some((place, query)) => format!("   → GET {place}?{}", pairs(query)),
@@ -77,7 +77,7 @@ pub(super) fn url(url: &str) -> String {
     }
 }
 
-/// Opens a page as a browser does, over a connection of its own.
+/// Requests a page as a browser does, over a connection of its own.
 pub(super) async fn visit(url: &str) -> Result<(), Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::other(format!("the callback could not be delivered: {error}"));
