@@ -131,8 +131,8 @@ fn naming_newest(failure: Failure, kept: Option<&Path>) -> Failure {
     ))
 }
 
-/// Keeps the body of a response, and says where. Does not keep an empty body, nor an error response that has no token
-/// file: its content is in the error message.
+/// Keeps the body of a response, and says where. Does not keep an empty body. Without a token file it does not keep an
+/// error response either: the error message says what it holds.
 fn keep(body: &[u8], delivery: Delivery, place: Option<(&TokenFile, Place)>) -> Option<PathBuf> {
     match place {
         _ if body.is_empty() => None,

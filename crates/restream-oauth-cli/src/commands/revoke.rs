@@ -44,7 +44,7 @@ fn call(options: &Revoke, client: &Client, given: Given) -> Result<Call<Revoked>
         Given::Saved(tokens) if tokens.refresh_token().is_none() => TokenKind::Access,
         _ => TokenKind::Refresh,
     });
-    // Only the user knows which kind a bare token is, so it gets no hint unless the user says.
+    // Only the user knows which kind a bare token is, so it is sent without a hint unless the user names the kind.
     let hint = !options.no_hint && (options.token.is_some() || matches!(given, Given::Saved(_)));
     let mut request = RevocationOptions::new();
     if !hint {
