@@ -1,4 +1,4 @@
-//! Answers to a refresh that gave no pair: each is kept, because it may hold the only copy of a grant.
+//! Responses to a refresh that hold no pair. Each is kept, because it may hold the only copy of a grant.
 
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
@@ -6,14 +6,14 @@ use crate::support::{Folder, Outcome, Setup, mode};
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
-/// An answer of which nothing can be made.
+/// A response that is cut within its first member.
 const TORN: &str = r#"{"access_tok"#;
 
 fn torn() -> Fault {
     Fault::new(What::body("application/json", TORN)).on(Endpoint::Token)
 }
 
-/// The name and content of the only file in `folder` whose name begins with `start`.
+/// Returns name and content of the only file in `folder` whose name begins with `start`.
 #[track_caller]
 fn only(folder: &Folder, start: &str) -> (String, String) {
     let names: Vec<_> = folder.names().into_iter().filter(|name| name.starts_with(start)).collect();
@@ -24,11 +24,11 @@ fn only(folder: &Folder, start: &str) -> (String, String) {
 }
 
 #[test]
-fn an_answer_is_kept_on_a_disk_that_is_full_otherwise() {
+fn an_answer_is_kept_on_a_full_disk_in_the_room_that_was_claimed() {
     let setup = Setup::new();
     let path = setup.token_file();
     setup.sandbox.inject(torn());
-    // A disk of its own: tokens, lock, room for one replacement, and not a page more.
+    // The disk has room for the tokens, the lock and one replacement, and not a page more.
     let script = format!(
         "mkdir disk && mount -t tmpfs -o size=160k,mode=700 none disk && cp -p tokens.json disk && : > disk/tokens.json.lock \
          && head -c 94208 /dev/zero > disk/filler || exit 99; \
@@ -38,7 +38,7 @@ fn an_answer_is_kept_on_a_disk_that_is_full_otherwise() {
     let Some(outcome) = setup.run_with_mounts(&script) else { return };
     let outcome = outcome.expect(4);
     let mut out = std::fs::read_dir(setup.folder.0.join("out")).unwrap().map(|entry| entry.unwrap().path());
-    let kept = out.find(|path| path.to_string_lossy().contains(".answer-")).expect("kept on the disk");
+    let kept = out.find(|path| path.to_string_lossy().contains(".answer-")).expect("the answer is kept on the disk");
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), TORN, "{}", outcome.stderr);
     assert!(!setup.folder.0.join("out/tokens.json.new").exists());
     assert!(path.exists());
@@ -87,13 +87,13 @@ fn an_answer_that_can_be_kept_nowhere_else_stays_where_it_was_written() {
     let left = setup.folder.0.join(format!("{name}.new"));
     assert_eq!(std::fs::read_to_string(left).unwrap(), r#"{"refresh_token":"r2"}"#);
     assert!(outcome.stderr.contains(&format!("the refresh_token in {name}.new")), "{}", outcome.stderr);
-    // Nothing is sent whose answer would need the place.
+    // The file is still in the way of the next response, so no request is sent.
     setup.run(&refresh).expect(1);
     assert_eq!(setup.token_requests(), sent + 1);
 }
 
 #[test]
-fn what_a_crash_tore_is_set_aside_before_its_place_is_needed() {
+fn a_file_that_a_crash_tore_is_set_aside_before_its_name_is_needed() {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let pair = br#"{"access_token":"a2","refresh_token":"r2","expi"#;
@@ -105,41 +105,41 @@ fn what_a_crash_tore_is_set_aside_before_its_place_is_needed() {
         options.write(true).create_new(true).mode(0o600).open(&left).unwrap().write_all(torn).unwrap();
         let outcome = setup.run(&REFRESH).expect(0);
         let names = setup.folder.names();
-        let kept = names.iter().find(|name| name.starts_with("tokens.json.answer-")).expect("it is kept");
+        let kept = names.iter().find(|name| name.starts_with("tokens.json.answer-")).expect("the torn file is kept");
         assert_eq!(std::fs::read(setup.folder.0.join(kept)).unwrap(), torn);
         assert!(outcome.stderr.contains(kept.as_str()), "{}", outcome.stderr);
         assert_eq!(names.len(), 3, "{names:?}");
     }
 }
 
-/// An answer with the newest refresh token and nothing else.
+/// A response with a refresh token and no access token.
 fn newest(token: &str) -> Fault {
     let body = format!(r#"{{"refresh_token":"{token}"}}"#);
     Fault::new(What::body("application/json", body)).on(Endpoint::Token)
 }
 
 #[test]
-fn when_the_newest_refresh_token_fails_too_the_words_lead_to_it_and_not_to_the_dead_one() {
+fn when_the_newest_refresh_token_fails_too_the_message_names_its_file() {
     let setup = Setup::new();
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
     for then in [What::retry_after(429, "1"), What::lost_answer(), What::status(404), What::html(502)] {
         setup.sandbox.inject(newest("r2"));
         setup.sandbox.inject(Fault::new(then).on(Endpoint::Token).before_acting());
-        // No code that asks for the same once more: that would use the dead one.
+        // Exit code 4 would ask to send the dead token again.
         let outcome = setup.run(&REFRESH).expect(1);
         assert_eq!(std::fs::read(&path).unwrap(), before);
-        let stands_in = outcome.stderr.split_once("the refresh_token in ").expect("it is named").1;
-        let stands_in = setup.folder.0.join(stands_in.split_once(';').unwrap().0);
-        assert_eq!(std::fs::read_to_string(stands_in).unwrap(), r#"{"refresh_token":"r2"}"#);
+        let named = outcome.stderr.split_once("the refresh_token in ").expect("the file is named").1;
+        let named = setup.folder.0.join(named.split_once(';').unwrap().0);
+        assert_eq!(std::fs::read_to_string(named).unwrap(), r#"{"refresh_token":"r2"}"#);
     }
-    // A newer one yet.
+    // The second response holds a still newer refresh token.
     setup.sandbox.inject(newest("r2"));
     setup.sandbox.inject(newest("r3"));
     let outcome = setup.run_with_input(&["refresh"], "r1").expect(1);
-    let stands_in = outcome.stderr.split_once("the refresh_token in ").unwrap().1.split_once(';').unwrap().0;
-    assert_eq!(std::fs::read_to_string(stands_in).unwrap(), r#"{"refresh_token":"r3"}"#);
-    // Dead, all of them.
+    let named = outcome.stderr.split_once("the refresh_token in ").unwrap().1.split_once(';').unwrap().0;
+    assert_eq!(std::fs::read_to_string(named).unwrap(), r#"{"refresh_token":"r3"}"#);
+    // All refresh tokens are dead.
     setup.sandbox.inject(newest("r2"));
     let outcome = setup.run(&REFRESH).expect(3);
     assert!(!outcome.stderr.contains("the refresh_token in"), "{}", outcome.stderr);
@@ -154,7 +154,7 @@ fn an_answer_to_a_token_from_standard_input_is_kept_elsewhere() {
     assert_eq!(answer, TORN);
     assert!(outcome.stderr.contains(&kept), "{}", outcome.stderr);
 
-    // A refusal holds nothing that is not said.
+    // An error response is not kept: the error message says what it holds.
     let setup = Setup::new();
     setup.run_with_input(&["refresh"], "r0").expect(3);
     assert!(setup.elsewhere.names().is_empty(), "{:?}", setup.elsewhere.names());

@@ -1,4 +1,4 @@
-//! Tokens are sent to the server that issued them, and to no other.
+//! Tokens are sent only to the server that issued them, and only by the client that they belong to.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use restream_oauth_core::Tokens;
 
 use crate::support::{Outcome, RunningLogin, Setup, come_back, sandbox};
 
-/// A copy of a saved document in its first version, which said neither client nor server.
+/// Returns a saved document in its first version, which named neither client nor server.
 fn unbound(document: &str) -> String {
     let mut document: serde_json::Value = serde_json::from_str(document).unwrap();
     let members = document.as_object_mut().unwrap();
@@ -59,14 +59,14 @@ fn tokens_of_one_client_are_not_refreshed_by_another() {
     assert!(outcome.stderr.contains(setup.sandbox.client_id()), "{}", outcome.stderr);
     run_with(&setup, "RESTREAM_CLIENT_ID", "other", &["refresh"], Some(&path)).expect(2);
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
-    // These two say nothing of the client.
+    // These two requests do not name the client.
     for command in ["profile", "revoke"] {
         run_with(&setup, "RESTREAM_CLIENT_ID", "other", &[command, "--tokens", "tokens.json"], None).expect(0);
     }
 }
 
 #[test]
-fn tokens_that_an_older_version_saved_are_taken_and_bound_by_the_next_refresh() {
+fn tokens_saved_by_an_older_version_work_and_the_next_refresh_binds_them() {
     let setup = Setup::new();
     let path = setup.token_file();
     let text = unbound(&std::fs::read_to_string(&path).unwrap());

@@ -1,10 +1,10 @@
-//! Completion scripts, as the shells themselves run them.
+//! Completion scripts, run by the shells themselves.
 
 use std::process::Command;
 
 use crate::support::{Setup, skipped};
 
-/// What stands on the line before the cursor, and what it is completed to. Nothing else begins with it.
+/// The line before the cursor, and its only completion.
 const CASES: [(&str, &str); 7] = [
     ("ref", "refresh"),
     ("auth", "authorize-url"),
@@ -15,8 +15,8 @@ const CASES: [(&str, &str); 7] = [
     ("login --client-auth bas", "basic"),
 ];
 
-/// Writes the script of a shell down, and runs `program` with the shell once for each case: its arguments are the path of
-/// the script, the line, and what is expected.
+/// Saves the completion script of a shell, and runs `program` in that shell once for each case. The arguments of the
+/// program are the path of the script, the line, and the expected completion.
 fn try_all(shell: &[&str], script_name: &str, program: &[&str]) {
     let setup = Setup::new();
     let script = setup.folder.0.join(script_name);
@@ -71,7 +71,8 @@ fn fish_completes_before_and_after_a_subcommand() {
     try_all(&["fish", "--no-config"], "restream-oauth.fish", &["source $argv[1]; complete --do-complete $argv[2]"]);
 }
 
-/// Only a shell with a terminal completes, so one runs in the other. What it echoes holds no completion yet.
+/// zsh completes only in a terminal, so one zsh runs another in a pseudo-terminal. The echo of the line does not hold
+/// the completion yet.
 #[test]
 fn zsh_completes_before_and_after_a_subcommand() {
     try_all(

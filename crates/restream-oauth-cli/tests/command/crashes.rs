@@ -1,4 +1,4 @@
-//! `refresh --tokens FILE`, killed at each of its system calls that touch a file or a lock.
+//! Kills `refresh --tokens FILE` at each system call that touches a file or a lock.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
@@ -47,7 +47,8 @@ fn a_refresh_killed_anywhere_leaves_a_whole_pair_and_a_free_lock() {
         }
     }
     assert!(kills >= CALLS.len(), "each call was met at least once: {kills}");
-    // Whoever dies with the answer in hand and not a byte of it written has lost it; there is one such call.
+    // A process that dies after it received the response and before it wrote a byte loses the pair. There is one such
+    // call.
     assert_eq!(lost.len(), 1, "{lost:?}");
     assert!(lost[0].contains("write"), "{lost:?}");
 }
@@ -65,14 +66,14 @@ fn a_refresh_killed_while_it_keeps_an_answer_leaves_the_answer() {
             let setup = Setup::new();
             setup.token_file();
             setup.sandbox.inject(Fault::new(What::body("application/json", ANSWER)).on(Endpoint::Token));
-            // A refresh that gives no pair fails by itself, but is not killed.
+            // Without an injected kill the refresh ends by itself, with an error.
             if !refresh_killed_at(&setup, call, occurrence) {
                 break;
             }
             let place = format!("killed at {call} number {occurrence}");
             let answered = setup.token_requests() == 2;
             setup.sandbox.clear_faults();
-            // The fault came in the place of a rotation, so the pair is alive; what is torn is set aside.
+            // The fault replaced the rotation, so the pair is alive. A torn file is set aside.
             setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
             let names = setup.folder.names();
             let answers: Vec<_> = names.iter().filter(|name| name.starts_with("tokens.json.answer-")).collect();
@@ -91,7 +92,7 @@ fn a_refresh_killed_while_it_keeps_an_answer_leaves_the_answer() {
         }
     }
     assert!(kept > 2, "writing, syncing and renaming were met: {kept}");
-    // Whoever dies with the answer in hand and not a byte of it written has lost it.
+    // A process that dies after it received the response and before it wrote a byte loses the response.
     assert_eq!(lost.len(), 1, "{lost:?}");
     assert!(lost[0].contains("write"), "{lost:?}");
 }
@@ -104,7 +105,7 @@ fn strace_is_there() -> bool {
     there
 }
 
-/// False if there was no such call left to be killed at.
+/// Kills a refresh at the given occurrence of a system call. Returns false if the refresh ended before that occurrence.
 fn refresh_killed_at(setup: &Setup, call: &str, occurrence: u32) -> bool {
     let refresh = setup.command(&["refresh", "--tokens", "tokens.json"]);
     let status = Command::new("strace")
@@ -119,6 +120,6 @@ fn refresh_killed_at(setup: &Setup, call: &str, occurrence: u32) -> bool {
         .output()
         .unwrap()
         .status;
-    // strace ends as what it traces did.
+    // strace ends with the signal that killed the traced process.
     status.signal().is_some()
 }

@@ -1,14 +1,14 @@
-//! `demo`: it says that all is as documented only when all is.
+//! `demo` says that all is as documented only if it is.
 
 use std::io::{BufRead, BufReader, Read as _};
 use std::process::Child;
 
 use crate::support::{Setup, come_back, raw};
 
-/// Where the browser is sent on to; the demo waits for that.
+/// Where the browser is redirected. The demo waits until the browser has been there.
 const DONE: &str = "/restream-oauth/done";
 
-/// A demo with a browser, before its click.
+/// A running `demo --browser` that waits for the click.
 struct RunningDemo {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
@@ -30,7 +30,7 @@ impl RunningDemo {
         Self { child, stdout, stderr, base_url, login_url }
     }
 
-    /// Whatever the sandbox can do is there over HTTP, too.
+    /// Controls the sandbox over HTTP.
     fn control(&self, path: &str, body: &str) -> String {
         let address = self.base_url.strip_prefix("http://").unwrap();
         let length = body.len();
@@ -40,7 +40,7 @@ impl RunningDemo {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    /// Clicks approve; the exit code and all that was said.
+    /// Clicks approve. Returns the exit code and the whole output.
     fn finish(mut self) -> (Option<i32>, String) {
         let answer: serde_json::Value = serde_json::from_str(&self.control("approve", &self.login_url)).unwrap();
         let callback = answer["callback"].as_str().unwrap();
@@ -71,18 +71,18 @@ fn a_click_in_a_browser_runs_the_demo_to_its_end() {
 }
 
 #[test]
-fn whatever_is_not_as_documented_ends_the_demo_with_a_failure() {
+fn any_deviation_from_the_documentation_fails_the_demo() {
     let someone_else = r#""status":200,"body":"{\"id\":2}""#;
     let pair = r#"{\"access_token\":\"a\",\"refresh_token\":\"r\",\"expires_in\":3600,\"token_type\":\"Bearer\"}"#;
     let mut passed = Vec::new();
     for faults in [
-        // Both tokens stand in the first 400 bytes.
+        // The first 400 bytes hold both tokens.
         &[r#"{"what":"truncate","after":400,"endpoint":"token","times":2}"#.to_owned()][..],
         &[r#"{"what":"truncate","after":400,"endpoint":"token"}"#.to_owned()],
         &[r#"{"what":"status","status":201,"body":"{\"id\":1000001}","endpoint":"profile"}"#.to_owned()],
         &[format!(r#"{{"what":"status",{someone_else},"endpoint":"profile"}}"#)],
         &[format!(r#"{{"what":"status","status":201,"body":"{pair}","endpoint":"token"}}"#)],
-        // The old refresh token is refused, but not as documented.
+        // The server rejects the old refresh token, but not with the documented status.
         &[
             r#"{"what":"delay","ms":1,"endpoint":"token","times":2}"#.to_owned(),
             r#"{"what":"status","status":401,"body":"{\"error\":\"invalid_grant\"}","endpoint":"token"}"#.to_owned(),

@@ -1,4 +1,4 @@
-//! Standard input: saved tokens or one token alone, and nothing that only looks like one.
+//! Standard input holds saved tokens or one token alone. Input that only resembles them is an error.
 
 use restream_oauth_core::Tokens;
 
@@ -17,7 +17,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_byte_order_mark_before_what_is_expected_is_skipped() {
+fn a_byte_order_mark_is_skipped() {
     let setup = Setup::new();
     let marked = |text: &str| format!("\u{FEFF}{text}").into_bytes();
     let saved = std::fs::read_to_string(setup.token_file()).unwrap();
@@ -42,7 +42,7 @@ fn a_byte_order_mark_before_what_is_expected_is_skipped() {
 }
 
 #[test]
-fn whatever_is_neither_saved_tokens_nor_one_token_is_not_sent() {
+fn input_that_is_neither_saved_tokens_nor_one_token_is_not_sent() {
     let setup = Setup::new();
     let saved = std::fs::read_to_string(setup.token_file()).unwrap();
     let tokens = Tokens::from_saved(&saved).unwrap();
@@ -76,7 +76,7 @@ fn whatever_is_neither_saved_tokens_nor_one_token_is_not_sent() {
 }
 
 #[test]
-fn saved_tokens_in_the_place_of_a_code_are_not_sent_as_one() {
+fn saved_tokens_are_not_sent_as_a_code() {
     let setup = Setup::new();
     for input in [r#"{"access_token":"a","refresh_token":"r"}"#, "\"c\"", "c d", "c\nd", "x{c}"] {
         let outcome = run(&setup, &["exchange", "--redirect-uri", &setup.redirect_uri], input.as_bytes()).expect(2);
@@ -87,7 +87,7 @@ fn saved_tokens_in_the_place_of_a_code_are_not_sent_as_one() {
 
 /// What PowerShell writes with `>`.
 #[test]
-fn text_in_utf_16_is_named_as_what_it_is() {
+fn input_in_utf_16_is_reported_as_utf_16() {
     let setup = Setup::new();
     let saved = std::fs::read_to_string(setup.token_file()).unwrap();
     let sent = setup.token_requests();
@@ -95,7 +95,7 @@ fn text_in_utf_16_is_named_as_what_it_is() {
     for outcome in [
         run(&setup, &["refresh"], &utf16(&saved)),
         run(&setup, &["revoke"], &utf16("token")),
-        // Without a mark.
+        // Without a byte order mark.
         run(&setup, &["profile"], &utf16(&saved)[2..]),
         setup.run(&["refresh", "--tokens", "wide.json"]),
     ] {

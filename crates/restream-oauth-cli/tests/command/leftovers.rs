@@ -1,4 +1,4 @@
-//! `FILE.new` that a run which died has left: it is put in place only where it follows on what stands in FILE.
+//! `FILE.new` of a run that died. It is put in place only if its pair replaces the pair in FILE.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn hash(text: &str) -> String {
     })
 }
 
-/// A private leftover.
+/// Writes `FILE.new` with mode 0600.
 fn leave(setup: &Setup, text: &str) -> PathBuf {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -35,7 +35,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// A saved document with a member `replaces`.
+/// Returns a saved document with a member `replaces`.
 fn naming(document: &str, hash: &str) -> String {
     let whole: serde_json::Value = serde_json::from_str(document).unwrap();
     let mut members = whole.as_object().unwrap().clone();
@@ -43,7 +43,7 @@ fn naming(document: &str, hash: &str) -> String {
     serde_json::to_string(&members).unwrap()
 }
 
-/// The only file that was set aside.
+/// Returns the only file that was set aside.
 #[track_caller]
 fn aside(setup: &Setup) -> PathBuf {
     let names: Vec<_> =
@@ -55,30 +55,30 @@ fn aside(setup: &Setup) -> PathBuf {
 }
 
 #[test]
-fn a_refresh_writes_down_which_refresh_token_it_replaces() {
+fn a_refresh_saves_the_hash_of_the_refresh_token_that_it_replaced() {
     let setup = Setup::new();
     let path = setup.token_file();
     let first = read(&path);
-    assert!(!first.contains("replaces"), "a first login replaces none");
+    assert!(!first.contains("replaces"), "a first login replaces no pair");
     setup.run(&REFRESH).expect(0);
     let second: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
     assert_eq!(second["replaces"], hash(&refresh_token(&first)));
-    // So does a login over a file with tokens.
+    // A login over a file with tokens saves the hash too.
     let second = read(&path);
     setup.token_file();
     let third: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
     assert_eq!(third["replaces"], hash(&refresh_token(&second)));
-    // Nothing of that goes to standard output.
+    // Tokens on standard output have no such member.
     assert!(!setup.run_with_input(&["refresh"], &read(&path)).expect(0).stdout.contains("replaces"));
 }
 
 #[test]
-fn a_leftover_that_names_the_pair_in_the_file_is_put_in_place() {
+fn a_leftover_that_replaces_the_pair_in_the_file_is_put_in_place() {
     let setup = Setup::new();
     let path = setup.token_file();
     let first = read(&path);
     setup.run(&REFRESH).expect(0);
-    // As if the rename had not come about any more.
+    // As if the run had died before the rename.
     let second = read(&path);
     std::fs::write(&path, &first).unwrap();
     leave(&setup, &second);
@@ -88,7 +88,7 @@ fn a_leftover_that_names_the_pair_in_the_file_is_put_in_place() {
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
 }
 
-/// The file was refreshed, restored or replaced by another program since.
+/// Another program may have refreshed, restored or replaced the file since.
 #[test]
 fn a_leftover_older_than_the_file_is_set_aside() {
     let setup = Setup::new();
@@ -133,7 +133,7 @@ fn a_leftover_of_another_grant_is_set_aside() {
 }
 
 #[test]
-fn a_leftover_is_not_put_over_a_file_that_cannot_be_read() {
+fn a_leftover_does_not_replace_a_damaged_file() {
     let setup = Setup::new();
     let path = setup.token_file();
     let leftover = naming(&read(&path), &hash("r0"));
@@ -146,13 +146,13 @@ fn a_leftover_is_not_put_over_a_file_that_cannot_be_read() {
 }
 
 #[test]
-fn without_a_file_the_leftover_of_a_login_is_put_in_place_and_that_of_a_refresh_is_not() {
+fn without_a_file_the_leftover_of_a_login_is_used_and_the_leftover_of_a_refresh_is_not() {
     let setup = Setup::new();
     let path = setup.token_file();
     let first = read(&path);
     setup.run(&REFRESH).expect(0);
     let second = read(&path);
-    // Someone removed the file, or revoked its tokens.
+    // The user removed the file, or revoked its tokens.
     std::fs::remove_file(&path).unwrap();
     leave(&setup, &second);
     setup.run(&REFRESH).expect(3);
@@ -161,7 +161,7 @@ fn without_a_file_the_leftover_of_a_login_is_put_in_place_and_that_of_a_refresh_
     assert_eq!(read(&aside), second);
     std::fs::remove_file(aside).unwrap();
 
-    // A login died between writing and renaming; an empty file counts as none.
+    // A login died between writing and renaming. An empty file counts as missing.
     for empty in [false, true] {
         if empty {
             std::fs::write(&path, "").unwrap();
@@ -173,7 +173,7 @@ fn without_a_file_the_leftover_of_a_login_is_put_in_place_and_that_of_a_refresh_
     }
 }
 
-/// A crash while it was proven that the file can be replaced.
+/// A run dies while it proves that the file can be replaced.
 #[test]
 fn a_leftover_with_the_pair_of_the_file_is_removed() {
     let setup = Setup::new();

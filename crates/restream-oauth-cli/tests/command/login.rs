@@ -1,4 +1,4 @@
-//! `login`: a browser goes out and comes back, among all else that connects to the port.
+//! `login`: the browser comes back to the port, and so do strays and forgers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -37,14 +37,14 @@ fn a_login_with_a_file_prints_nothing_and_the_file_is_private() {
     setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
 }
 
-/// Asks for the last page, as a browser that follows the redirect does; it comes when the login has ended.
+/// Requests the last page, as a browser that follows the redirect does. The response comes when the login has ended.
 fn last_page(setup: &Setup) -> std::thread::JoinHandle<String> {
     let address = setup.address;
     std::thread::spawn(move || get(address, "/restream-oauth/done", ""))
 }
 
 #[test]
-fn the_page_says_that_the_login_worked_only_when_the_tokens_are_there() {
+fn the_page_says_that_the_login_worked_only_when_the_tokens_are_stored() {
     let setup = Setup::new();
     setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
     let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
@@ -54,14 +54,14 @@ fn the_page_says_that_the_login_worked_only_when_the_tokens_are_there() {
     assert!(!redirect.contains("Logged in"), "{redirect}");
     let begun = Instant::now();
     let page = last_page(&setup).join().unwrap();
-    assert!(begun.elapsed() > Duration::from_millis(400), "it waits for the exchange");
+    assert!(begun.elapsed() > Duration::from_millis(400), "the page waits for the exchange");
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("<h1>Logged in</h1>"), "{page}");
     assert!(setup.folder.0.join("tokens.json").exists());
     login.finish().expect(0);
 }
 
 #[test]
-fn the_page_says_that_the_login_failed_and_not_why() {
+fn the_page_says_that_the_login_failed_but_not_why() {
     for refused in [true, false] {
         let setup = Setup::new();
         if !refused {
@@ -75,7 +75,7 @@ fn the_page_says_that_the_login_failed_and_not_why() {
         assert!(!page.contains("Logged in") && !page.contains("invalid_client"), "{page}");
         login.finish().expect(if refused { 2 } else { 3 });
     }
-    // Nor that it worked when there is no place for the tokens.
+    // The login has not worked either if the tokens cannot be stored.
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
     std::fs::create_dir(setup.folder.0.join("tokens.json")).unwrap();
@@ -85,7 +85,7 @@ fn the_page_says_that_the_login_failed_and_not_why() {
 }
 
 #[test]
-fn the_page_waits_some_seconds_at_most() {
+fn the_page_stops_waiting_for_a_slow_exchange() {
     let setup = Setup::new();
     setup.sandbox.inject(Fault::new(What::Delay(Duration::from_secs(8))).on(Endpoint::Token));
     let login = RunningLogin::start(&setup, &[]);
@@ -97,7 +97,7 @@ fn the_page_waits_some_seconds_at_most() {
     login.finish().expect(0);
 }
 
-/// A signal to end, while the exchange of a login is under way.
+/// Sends a signal while the exchange of a login runs.
 fn interrupt_the_exchange(setup: &Setup, child: u32, signal: &str) {
     let seen =
         setup.sandbox.wait_until(Duration::from_secs(10), |ledger| ledger.requests_to("/oauth/token").count() == 1);
@@ -122,7 +122,7 @@ fn one_signal_during_the_exchange_of_a_login_does_not_lose_the_tokens() {
         assert!(outcome.stderr.contains("waiting for the answer"), "{signal}: {}", outcome.stderr);
         setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
 
-        // Likewise where another program received the redirect.
+        // The same for `exchange`, where another program received the redirect.
         let setup = slow();
         let redirect_uri = &setup.redirect_uri;
         let url = setup.run(&["authorize-url", "--save", "login.json", "--redirect-uri", redirect_uri]).json();
@@ -150,7 +150,7 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     assert!(outcome.stderr.contains("log in again"), "{}", outcome.stderr);
     assert_eq!(setup.folder.names(), ["tokens.json.lock"]);
 
-    // The code may be used up, so it is not sent once more.
+    // The code may be used up, so the saved login is removed.
     let setup = Setup::new();
     setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token));
     let redirect_uri = &setup.redirect_uri;
@@ -167,9 +167,9 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     assert_eq!(setup.folder.names(), ["callback"]);
 }
 
-/// streamlit #15568. What browsers send when they fetch ahead: Chromium, its preloading, Safari, Firefox.
+/// streamlit #15568. These are the headers of prefetches by Chromium, Safari and Firefox.
 #[test]
-fn a_callback_that_a_browser_fetches_ahead_uses_nothing_up() {
+fn a_callback_that_a_browser_prefetches_does_not_use_up_the_code() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &[]);
     let callback = setup.sandbox.approve(&login.url).unwrap();
@@ -218,7 +218,7 @@ fn a_denied_login_keeps_waiting_for_the_real_callback() {
 }
 
 #[test]
-fn forgeries_do_not_swallow_the_words_about_the_first_denial() {
+fn forged_callbacks_do_not_hide_the_first_denial() {
     let setup = Setup::new();
     let mut login = RunningLogin::start(&setup, &["--wait", "30"]);
     for _ in 0..40 {
@@ -230,11 +230,11 @@ fn forgeries_do_not_swallow_the_words_about_the_first_denial() {
     login.wait_for_words("Restream says that the login was denied");
     come_back(&setup.sandbox.approve(&login.url).unwrap());
     let said = login.finish().expect(0).stderr;
-    assert!(said.lines().count() < 30, "nor do they fill the terminal: {said}");
+    assert!(said.lines().count() < 30, "forged callbacks flood the terminal: {said}");
 }
 
 #[test]
-fn a_denied_login_ends_with_5_when_nothing_else_comes() {
+fn a_denied_login_exits_with_5_when_its_time_is_over() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--wait", "0.6"]);
     come_back(&setup.sandbox.deny(&login.url).unwrap());
@@ -245,7 +245,7 @@ fn a_denied_login_ends_with_5_when_nothing_else_comes() {
 
 /// RFC 8252 §8.3.
 #[test]
-fn a_login_that_nobody_answers_ends_with_5_and_closes_its_port() {
+fn a_login_without_a_callback_exits_with_5_and_closes_its_port() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--wait", "0.3"]);
     login.finish().expect(5);
@@ -254,7 +254,7 @@ fn a_login_that_nobody_answers_ends_with_5_and_closes_its_port() {
 
 /// toolhive #6238.
 #[test]
-fn a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not() {
+fn an_oauth_error_ends_the_login_only_with_the_right_state() {
     let setup = Setup::new();
     let mut login = RunningLogin::start(&setup, &[]);
     let state = login.url.split_once("state=").unwrap().1.split('&').next().unwrap().to_owned();
@@ -269,7 +269,7 @@ fn a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not() {
 
 /// RFC 6749 §10.12, RFC 8252 §8.9, RUSTSEC-2026-0189, cleared-cli 0.2.1.
 #[test]
-fn strays_forgeries_and_idle_connections_do_not_disturb() {
+fn stray_and_forged_requests_and_idle_connections_do_not_disturb_a_login() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &[]);
     let callback = setup.sandbox.approve(&login.url).unwrap();
@@ -288,7 +288,7 @@ fn strays_forgeries_and_idle_connections_do_not_disturb() {
     assert_eq!(status(get(setup.address, "/other?code=x&state=y", "")), "404");
     assert_eq!(status(get(setup.address, "/callback?code=stolen&state=forged", "")), "400");
     assert_eq!(status(get(setup.address, "/callback?code=stolen", "")), "400");
-    // None of these is a browser that follows our redirect, even with the genuine parameters.
+    // No browser that follows our redirect sends these, so even the genuine parameters do not count.
     assert_eq!(status(get(setup.address, &genuine, "Origin: http://evil.example\r\n")), "403");
     assert_eq!(status(get(setup.address, &genuine, "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n")), "403");
     assert_eq!(status(get(setup.address, &genuine, "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n")), "403");
@@ -305,7 +305,7 @@ fn strays_forgeries_and_idle_connections_do_not_disturb() {
 
 /// CVE-2025-62800, RFC 6749 §10.15, RFC 6749 §3.1.2.5, RFC 6750 §5.3, RFC 9700 §2.1, RFC 9700 §4.2.4.
 #[test]
-fn the_pages_are_constants_without_scripts_or_anything_from_elsewhere() {
+fn the_pages_are_constants_without_scripts_or_external_resources() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &[]);
     let callback = setup.sandbox.approve(&login.url).unwrap();
@@ -357,7 +357,7 @@ fn the_port_is_closed_within_a_second_of_an_interruption() {
 }
 
 #[test]
-fn what_a_callback_says_reaches_the_terminal_escaped() {
+fn text_of_a_callback_reaches_the_terminal_escaped() {
     for (refusal, exit) in [
         ("error=access_denied&error_description=%1B%5D8;;http://evil%07%E2%80%AE%0D%1B%5B2J", 5),
         ("error=%1B%5B31m%E2%80%AE%0D", 1),
@@ -374,7 +374,7 @@ fn what_a_callback_says_reaches_the_terminal_escaped() {
 
 /// RFC 8252 §7.3.
 #[test]
-fn a_port_in_use_is_found_out_before_anyone_is_asked() {
+fn a_port_in_use_is_found_before_the_url_is_shown() {
     let setup = Setup::new();
     let _taken = std::net::TcpListener::bind(setup.address).unwrap();
     let outcome = setup.run(&["login", "--no-browser", "--redirect-uri", &setup.redirect_uri]).expect(1);
@@ -411,7 +411,7 @@ fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() 
 }
 
 #[test]
-fn fresh_tokens_outlive_an_interruption_while_the_file_is_in_use() {
+fn new_tokens_survive_an_interruption_while_the_file_is_locked() {
     let setup = Setup::new();
     let mut login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
     let lock = std::fs::File::open(setup.folder.0.join("tokens.json.lock")).unwrap();
@@ -421,7 +421,7 @@ fn fresh_tokens_outlive_an_interruption_while_the_file_is_in_use() {
     assert!(words.contains("restream-oauth-tokens-"), "{words}");
     let begun = Instant::now();
     login.interrupt();
-    assert!(begun.elapsed() < Duration::from_secs(20), "nothing can be lost any more, so it ends at once");
+    assert!(begun.elapsed() < Duration::from_secs(20), "the tokens are safe, so the login ends at once");
     let names = setup.elsewhere.names();
     assert_eq!(names.len(), 1, "{names:?}");
     let kept = setup.elsewhere.0.join(&names[0]);

@@ -1,4 +1,4 @@
-//! The command as scripts and people use it: started as a process, against a sandbox over real sockets.
+//! Runs the command as scripts and people do: as a process, against a sandbox, over real sockets.
 
 mod answers;
 mod belonging;

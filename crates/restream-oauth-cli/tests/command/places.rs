@@ -1,4 +1,4 @@
-//! Places where a file can be made and cannot be replaced: found out before anything is sent.
+//! Places where a file can be created but not replaced. The command finds that before it sends a request.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,7 +26,7 @@ fn a_token_file_that_is_a_mount_point_of_its_own_spends_no_token() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "nothing is left behind");
 
-    // With the folder mounted it works.
+    // It works if the folder is mounted instead.
     let refresh = format!(
         "mount --bind . . || exit 99; cd .; exec {} refresh --tokens tokens.json",
         env!("CARGO_BIN_EXE_restream-oauth")
@@ -61,14 +61,14 @@ fn no_person_is_asked_to_log_in_for_a_file_that_is_a_mount_point_of_its_own() {
     assert!(setup.folder.names().contains(&"login.json".to_owned()), "the login stays open");
 }
 
-/// What `chattr` did to a path, until the test ends: else its folder could not be removed.
+/// An attribute that `chattr` set on a path. It is removed on drop, because otherwise the folder could not be removed.
 struct Attribute {
     remove: String,
     path: PathBuf,
 }
 
 impl Attribute {
-    /// `None` where it cannot be set.
+    /// Sets an attribute. Returns `None` if that is not possible.
     fn set(attribute: char, path: PathBuf) -> Option<Self> {
         let output = Command::new("chattr").arg(format!("+{attribute}")).arg(&path).output();
         if output.is_ok_and(|output| output.status.success()) {
@@ -114,7 +114,7 @@ fn a_folder_that_is_append_only_spends_no_token_and_keeps_no_copy() {
         setup.run(&REFRESH).expect(1);
     }
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
-    // What is made there stays there, so it had better hold nothing.
+    // A file that is created there cannot be removed, so it must be empty.
     assert_eq!(std::fs::read(setup.folder.0.join("tokens.json.new")).unwrap(), b"");
     drop(attribute_set);
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -143,9 +143,9 @@ fn a_first_login_leaves_no_file_before_there_are_tokens() {
     assert_eq!(setup.folder.names(), ["tokens.json.lock"]);
 }
 
-/// What is in the way of the proof is perhaps somebody's.
+/// A file with that name may belong to somebody.
 #[test]
-fn a_file_with_the_name_that_the_proof_needs_is_not_overwritten() {
+fn a_file_with_the_name_of_the_probe_is_not_overwritten() {
     let setup = Setup::new();
     setup.token_file();
     let sent = setup.token_requests();
@@ -155,7 +155,7 @@ fn a_file_with_the_name_that_the_proof_needs_is_not_overwritten() {
     assert!(outcome.stderr.contains("tokens.json.probe"), "{}", outcome.stderr);
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "precious");
     assert_eq!(setup.token_requests(), sent);
-    // An empty one is what a run that was killed has left.
+    // An empty file is the leftover of a run that was killed.
     std::fs::write(&other, "").unwrap();
     setup.run(&REFRESH).expect(0);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);

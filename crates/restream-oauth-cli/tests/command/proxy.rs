@@ -1,4 +1,4 @@
-//! A proxy that the environment names: used for servers elsewhere, and never for this machine.
+//! A proxy from the environment is used for other machines, and never for this machine.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use restream_oauth_sandbox::{Certificate, Sandbox};
 
 use crate::support::{Outcome, Setup, sandbox};
 
-/// The sandbox has a certificate for this name, and no resolver knows it.
+/// A name that the certificate of the sandbox is for, and that does not resolve.
 const NAME: &str = "wrong.host.example";
 
-/// A proxy that opens tunnels to this machine, whatever the name.
+/// A proxy that opens every tunnel to this machine, whatever name the request has.
 struct Proxy {
     address: SocketAddr,
     /// The head of each request.
@@ -64,7 +64,7 @@ fn tunnel(mut client: TcpStream, seen: &Mutex<Vec<String>>) {
     let _ = client.shutdown(std::net::Shutdown::Write);
 }
 
-/// A setup whose server is elsewhere as far as the command can see, and its base URL.
+/// Returns a setup whose server seems to be another machine, and its base URL.
 fn elsewhere(name: &str) -> (Setup, String) {
     let mut setup = Setup::new();
     setup.sandbox = sandbox().tls(Certificate::WrongHost).start().unwrap();
@@ -77,7 +77,7 @@ fn port(sandbox: &Sandbox) -> &str {
     sandbox.base_url().rsplit_once(':').unwrap().1
 }
 
-/// A refresh of a token that the sandbox does not know.
+/// Refreshes a token that the sandbox does not know.
 #[track_caller]
 fn refresh(setup: &Setup, more: &[&str], variables: &[(&str, &str)]) -> Outcome {
     std::fs::write(setup.folder.0.join("input"), "r0").unwrap();
@@ -90,7 +90,7 @@ fn refresh(setup: &Setup, more: &[&str], variables: &[(&str, &str)]) -> Outcome 
 
 /// openclaw #42176.
 #[test]
-fn a_server_elsewhere_is_reached_through_the_proxy_of_the_environment() {
+fn another_machine_is_reached_through_the_proxy_of_the_environment() {
     for variable in ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"] {
         let ((setup, base_url), proxy) = (elsewhere(NAME), Proxy::start());
         let arguments = ["--base-url", &base_url, "--ca-file", "ca.pem"];
@@ -104,14 +104,14 @@ fn a_server_elsewhere_is_reached_through_the_proxy_of_the_environment() {
 
 /// openclaw #42176.
 #[test]
-fn this_machine_and_exceptions_are_reached_without_the_proxy() {
+fn this_machine_and_the_servers_in_no_proxy_are_reached_without_the_proxy() {
     let (setup, proxy) = (Setup::new(), Proxy::start());
     let url = proxy.url();
     let all = [("HTTPS_PROXY", url.as_str()), ("ALL_PROXY", &url), ("HTTP_PROXY", &url), ("http_proxy", &url)];
     refresh(&setup, &[], &all).expect(3);
     assert_eq!(setup.token_requests(), 1);
 
-    // A name that does not resolve (RFC 6761 §6.4): without the proxy there is no way to it.
+    // A name that never resolves (RFC 6761 §6.4) can be reached only through the proxy.
     let (setup, base_url) = elsewhere("nowhere.invalid");
     let variables = [("HTTPS_PROXY", url.as_str()), ("NO_PROXY", ".invalid")];
     refresh(&setup, &["--base-url", &base_url, "--ca-file", "ca.pem"], &variables).expect(4);
@@ -119,7 +119,7 @@ fn this_machine_and_exceptions_are_reached_without_the_proxy() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_refused_by_the_name_of_its_variable() {
+fn an_unusable_proxy_is_an_error_that_names_its_variable() {
     let (setup, base_url) = elsewhere(NAME);
     for more in [&["--base-url", &base_url][..], &["--base-url", &base_url, "--ca-file", "ca.pem"]] {
         let outcome = refresh(&setup, more, &[("ALL_PROXY", "socks5://user:pa55word@127.0.0.1:1080")]).expect(2);

@@ -1,4 +1,4 @@
-//! What was wrong once: each case found by review, and mended.
+//! Regression tests: each case failed once.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -13,7 +13,7 @@ use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode, sandbox
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
-/// A setup with tokens, in which the answer to the next refresh is late.
+/// Returns a setup with tokens, where the response to the next refresh is late.
 fn slow() -> Setup {
     let setup = Setup::new();
     setup.token_file();
@@ -28,7 +28,7 @@ fn wait_for_the_refresh(setup: &Setup) {
 }
 
 #[test]
-fn one_signal_to_end_does_not_lose_the_grant() {
+fn one_signal_during_a_refresh_does_not_lose_the_grant() {
     for signal in ["-INT", "-TERM", "-HUP"] {
         let setup = slow();
         let child = setup.command(&REFRESH).spawn().unwrap();
@@ -45,7 +45,7 @@ fn signal(child: &Child, signal: &str) {
 }
 
 #[test]
-fn a_second_signal_to_end_gives_up_and_leaves_nothing_behind() {
+fn a_second_signal_during_a_refresh_gives_up_and_leaves_no_files() {
     let setup = Setup::new();
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
@@ -67,7 +67,7 @@ fn a_second_signal_to_end_gives_up_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn giving_up_on_the_newest_refresh_token_names_the_answer_that_holds_it() {
+fn a_second_signal_names_the_file_with_the_newest_refresh_token() {
     let setup = Setup::new();
     setup.token_file();
     setup.sandbox.inject(
@@ -87,12 +87,12 @@ fn giving_up_on_the_newest_refresh_token_names_the_answer_that_holds_it() {
     signal(&child, "-INT");
     stderr.read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
-    let kept = said.split_once("the refresh_token in ").expect("it is named").1.split_once(';').unwrap().0;
+    let kept = said.split_once("the refresh_token in ").expect("the file is named").1.split_once(';').unwrap().0;
     assert_eq!(std::fs::read_to_string(setup.folder.0.join(kept)).unwrap(), r#"{"refresh_token":"r2"}"#);
 }
 
 #[test]
-fn too_few_file_descriptors_end_it_with_words_before_anything_is_sent() {
+fn too_few_file_descriptors_are_reported_before_a_request_is_sent() {
     let setup = Setup::new();
     setup.token_file();
     let sent = setup.token_requests();
@@ -104,7 +104,7 @@ fn too_few_file_descriptors_end_it_with_words_before_anything_is_sent() {
         shell.args(["-c", &script]).current_dir(&setup.folder.0).env_clear();
         Outcome::of(shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).output().unwrap())
     };
-    // The first limit that suffices to begin suffices to the end.
+    // With the lowest limit that lets the command begin, the command also succeeds.
     let first = (6..64).find(|limit| {
         let outcome = run(*limit);
         if outcome.exit == Some(0) {
@@ -118,7 +118,7 @@ fn too_few_file_descriptors_end_it_with_words_before_anything_is_sent() {
 }
 
 #[test]
-fn nobody_listening_on_standard_error_ends_nothing() {
+fn a_standard_error_that_cannot_be_written_does_not_end_a_refresh() {
     let setup = slow();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut child = setup.command(&REFRESH).stderr(full).spawn().unwrap();
@@ -130,14 +130,14 @@ fn nobody_listening_on_standard_error_ends_nothing() {
 
 /// toolhive #6559.
 #[test]
-fn tokens_that_standard_output_does_not_take_are_saved_elsewhere() {
+fn tokens_that_cannot_be_printed_are_saved_elsewhere() {
     let setup = Setup::new();
     let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
     let refresh_token = Tokens::from_saved(&tokens).unwrap().refresh_token().unwrap().expose_secret().to_owned();
     std::fs::write(setup.folder.0.join("input"), refresh_token).unwrap();
     let input = || File::open(setup.folder.0.join("input")).unwrap();
 
-    // Thrown away before it is asked for: nothing is sent.
+    // Standard output discards everything, so no request is sent.
     let sent = setup.token_requests();
     let output = setup.command(&["refresh"]).stdin(input()).stdout(Stdio::null()).output().unwrap();
     assert!(Outcome::of(output).expect(2).stderr.contains("standard output leads nowhere"));
@@ -170,7 +170,7 @@ fn the_tokens_of_a_login_whose_file_became_unusable_are_saved_elsewhere() {
 }
 
 #[test]
-fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
+fn a_typing_error_overwrites_no_other_file() {
     let setup = Setup::new();
     setup.token_file();
     let redirect_uri = setup.redirect_uri.as_str();
@@ -183,7 +183,7 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
     setup
         .run_with_input(&["exchange", "--login", "login.json", "--tokens", "login.json"], "/callback?code=c")
         .expect(2);
-    // What is no text, is long, or only speaks of logins is no saved login either.
+    // Binary data, a long file, and text that only mentions a login are no saved logins either.
     let long = vec![b'x'; 1_100_000];
     for precious in [&b"\xFF\xD8\x00binary"[..], &long, br#"notes: "kind":"login" is how it begins"#, b"{}"] {
         let file = setup.folder.0.join("precious");
@@ -192,7 +192,7 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
         assert!(outcome.stderr.contains("precious"), "{}", outcome.stderr);
         assert_eq!(std::fs::read(file).unwrap(), precious);
     }
-    // A saved login is replaced, of whichever client; so is an empty file.
+    // A saved login of any client is replaced, and so is an empty file.
     for client in ["one", "another"] {
         setup.run(&["authorize-url", "--save", "again.json", "--client-id", client]).expect(0);
     }
@@ -204,7 +204,7 @@ fn no_other_file_is_overwritten_by_a_slip_of_the_keyboard() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+fn a_pipe_as_a_token_file_is_an_error_at_once() {
     let setup = Setup::new();
     assert!(Command::new("mkfifo").arg(setup.folder.0.join("pipe")).status().unwrap().success());
     for command in ["refresh", "revoke", "profile"] {
@@ -216,7 +216,7 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
 
 /// RUSTSEC-2023-0018.
 #[test]
-fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
+fn a_leftover_is_trusted_only_if_it_is_private() {
     let setup = Setup::new();
     let path = setup.token_file();
     let left = setup.folder.0.join("tokens.json.new");
@@ -225,9 +225,9 @@ fn what_an_interrupted_run_left_is_trusted_only_if_it_is_private() {
     std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
     let outcome = setup.run(&REFRESH).expect(0);
     assert!(outcome.stderr.contains("others could have written it"), "{}", outcome.stderr);
-    // A file system without modes says so of every file, and then it may be the only copy of a pair.
+    // On a file system without modes every file looks like that, and this one may be the only copy of a pair.
     let aside = setup.folder.names().into_iter().find(|name| name.starts_with("tokens.json.leftover-"));
-    let aside = setup.folder.0.join(aside.expect("it is set aside"));
+    let aside = setup.folder.0.join(aside.expect("the leftover is set aside"));
     assert_eq!(std::fs::read_to_string(&aside).unwrap(), planted);
     std::fs::remove_file(aside).unwrap();
     let target = setup.elsewhere.0.join("target");
@@ -286,10 +286,10 @@ fn a_code_that_was_not_used_up_can_be_sent_again() {
 }
 
 #[test]
-fn an_answer_with_the_newest_refresh_token_alone_is_made_use_of() {
+fn a_refresh_token_that_arrives_alone_is_used_at_once() {
     let setup = Setup::new();
     setup.token_file();
-    // As if the server had rotated and sent half: here the half is the token that is still alive.
+    // As if the server had rotated and sent only the refresh token. Here that token is the one that is still alive.
     let alive = Tokens::from_saved(std::fs::read_to_string(setup.folder.0.join("tokens.json")).unwrap()).unwrap();
     let body = format!(r#"{{"refresh_token":"{}"}}"#, alive.refresh_token().unwrap().expose_secret());
     setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
@@ -314,7 +314,7 @@ fn loopback_addresses_are_recognised_however_they_are_written() {
 
 /// RFC 8252 §8.7.
 #[test]
-fn a_browser_that_starts_and_opens_nothing_leaves_the_url_to_be_read() {
+fn the_url_is_shown_even_if_a_browser_starts() {
     let setup = Setup::new();
     let arguments = ["login", "--redirect-uri", &setup.redirect_uri, "--wait", "0.3"];
     let mut child = setup.command(&arguments).env("BROWSER", "/bin/false").spawn().unwrap();
@@ -340,7 +340,7 @@ fn rfc_8252_8_7_people_see_the_host_that_they_are_sent_to() {
 }
 
 #[test]
-fn a_hang_of_the_server_ends_by_the_limit_and_leaves_the_pair() {
+fn a_server_that_hangs_is_timed_out_and_the_pair_stays() {
     let setup = Setup::new();
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
@@ -351,9 +351,9 @@ fn a_hang_of_the_server_ends_by_the_limit_and_leaves_the_pair() {
 }
 
 #[test]
-fn a_name_that_takes_for_ever_to_resolve_does_not_put_off_the_limit() {
+fn a_name_lookup_that_hangs_does_not_delay_the_timeout() {
     let setup = Setup::new();
-    // Nobody ever writes to the pipe, so whoever looks a name up there waits for ever.
+    // No process writes to the pipe, so a name lookup that reads it waits for ever.
     let script = format!(
         "mkfifo pipe && mount --bind pipe /etc/hosts || exit 99; \
          echo r0 | timeout -s KILL 20 {} refresh --timeout 0.5 --base-url https://restream.invalid",

@@ -1,4 +1,4 @@
-//! One step a command, for scripts: what goes in, what comes out, and the exit codes.
+//! The commands for one step each, as scripts use them: input, output and exit codes.
 
 use restream_oauth_core::Tokens;
 use restream_oauth_core::token::Oddity;
@@ -13,7 +13,7 @@ fn the_demo_runs_and_says_that_all_is_as_documented() {
 }
 
 #[test]
-fn each_step_takes_what_the_one_before_gave() {
+fn each_step_accepts_the_output_of_the_step_before() {
     let setup = Setup::new();
     let first = std::fs::read_to_string(setup.token_file()).unwrap();
     assert!(!setup.folder.names().contains(&"login.json".to_owned()), "a login is used once");
@@ -23,7 +23,7 @@ fn each_step_takes_what_the_one_before_gave() {
     assert!(profile["id"].is_string());
     assert_eq!(setup.run_with_input(&["revoke"], &second).json(), serde_json::json!({ "revoked": true }));
 
-    // Dead: refresh says log in again; the API says refresh.
+    // Both tokens are dead: `refresh` asks to log in again, `profile` asks to refresh.
     setup.run_with_input(&["refresh"], &second).expect(3);
     setup.run_with_input(&["profile"], &second).expect(6);
     let ledger = setup.sandbox.ledger();
@@ -31,7 +31,7 @@ fn each_step_takes_what_the_one_before_gave() {
 }
 
 #[test]
-fn one_token_alone_is_taken_too() {
+fn one_token_alone_is_accepted_too() {
     let setup = Setup::new();
     let tokens = Tokens::from_saved(std::fs::read_to_string(setup.token_file()).unwrap()).unwrap();
     let access_token = tokens.access_token().expose_secret();
@@ -41,11 +41,11 @@ fn one_token_alone_is_taken_too() {
     setup.run_with_input(&["revoke"], second.access_token().expose_secret()).expect(0);
     let ledger = setup.sandbox.ledger();
     let revocation = ledger.requests_to("/oauth/revoke").next().unwrap();
-    assert_eq!(revocation.form_parameters, ["token"], "which of both it is, is not known");
+    assert_eq!(revocation.form_parameters, ["token"], "the kind of the token is not known");
 }
 
 #[test]
-fn revocation_says_which_token_it_is_unless_told_not_to() {
+fn a_revocation_sends_a_token_type_hint_unless_an_option_forbids_it() {
     let setup = Setup::new();
     let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
     for (arguments, parameters) in [
@@ -62,7 +62,7 @@ fn revocation_says_which_token_it_is_unless_told_not_to() {
 
 /// RFC 7009 §2.1.
 #[test]
-fn a_revocation_authenticates_the_client_only_when_told_to() {
+fn a_revocation_authenticates_the_client_only_with_an_option() {
     let setup = Setup::new();
     let redirect_uri = setup.redirect_uri.clone();
     let saved = std::fs::read_to_string(setup.token_file()).unwrap();
@@ -81,7 +81,7 @@ fn a_revocation_authenticates_the_client_only_when_told_to() {
         assert_eq!(format!("{:?}", revocation.client_authentication), authentication, "{arguments:?}");
         assert_eq!(revocation.form_parameters, parameters, "{arguments:?}");
     }
-    // What it needs for that is asked for, and whose tokens they are is looked at.
+    // It then needs credentials, and accepts tokens of the same client only.
     let basic = ["revoke", "--client-auth", "basic", "--redirect-uri", &redirect_uri];
     let missing = |variable: &str| {
         let path = setup.folder.0.join("tokens.json");
@@ -97,7 +97,7 @@ fn a_revocation_authenticates_the_client_only_when_told_to() {
 }
 
 #[test]
-fn the_authorization_url_takes_scopes_and_parameters_but_not_the_flows_own() {
+fn the_authorization_url_takes_scopes_and_parameters_but_no_reserved_names() {
     let setup = Setup::new();
     let arguments = [
         "authorize-url",
@@ -163,7 +163,7 @@ fn a_damaged_login_is_reported_as_damaged_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_bare_code_needs_the_redirect_uri_and_is_told_what_it_skips() {
+fn a_bare_code_needs_the_redirect_uri_and_warns_that_state_and_pkce_are_skipped() {
     let setup = Setup::new();
     let redirect_uri = setup.redirect_uri.clone();
     let url = setup.run(&["authorize-url", "--redirect-uri", &redirect_uri]).json();
@@ -210,7 +210,7 @@ fn exit_codes_follow_the_advice() {
 }
 
 #[test]
-fn profile_tells_tokens_that_expired_that_are_missing_and_that_are_damaged_apart() {
+fn profile_distinguishes_expired_missing_and_damaged_tokens() {
     let setup = Setup::new();
     let path = setup.token_file();
     let profile = ["profile", "--tokens", "tokens.json"];
@@ -225,7 +225,7 @@ fn profile_tells_tokens_that_expired_that_are_missing_and_that_are_damaged_apart
     std::fs::remove_file(&path).unwrap();
     let outcome = setup.run(&profile).expect(3);
     assert!(outcome.stderr.contains("there are no tokens yet: log in"), "{}", outcome.stderr);
-    // A login could not write there either.
+    // A login could not write to a missing folder either, so the exit code does not ask for one.
     setup.run(&["profile", "--tokens", "nowhere/tokens.json"]).expect(1);
 }
 
@@ -247,14 +247,14 @@ fn the_exit_codes_of_the_readme_are_those_of_the_help_and_the_manual_page() {
 }
 
 #[test]
-fn a_server_that_is_not_there_means_try_again() {
+fn an_unreachable_server_exits_with_4() {
     let setup = Setup::new();
     let outcome = setup.run_with_input(&["refresh", "--token-url", "http://127.0.0.1:9/token"], "r0").expect(4);
     assert!(outcome.stderr.contains("nothing was sent"), "{}", outcome.stderr);
 }
 
 #[test]
-fn wrong_configuration_is_refused_with_the_value_and_the_reason() {
+fn a_configuration_error_names_the_value_and_the_reason() {
     let setup = Setup::new();
     for (name, content) in [
         ("none.pem", "nothing\n"),
@@ -297,14 +297,14 @@ fn each_url_can_be_given_by_itself() {
     let tokens = setup.token_file();
     let tokens = tokens.to_str().unwrap();
     let at = |path: &str| format!("{}{path}", setup.sandbox.base_url());
-    // Nobody is there, so each command works by its own URL only.
+    // No server listens at the base URL, so each command works only with its own URL.
     let elsewhere = ["--base-url", "http://127.0.0.1:9"];
     let with = |arguments: &[&str]| setup.run(&[arguments, &elsewhere].concat());
 
     let authorize = at("/oauth/authorize");
     let url = with(&["authorize-url", "--authorize-url", &authorize]).json();
     assert!(url["url"].as_str().unwrap().starts_with(&format!("{authorize}?")), "{url}");
-    // The token URL says which server the tokens belong to.
+    // The token URL decides which server the tokens belong to.
     let token_url = at("/oauth/token");
     let tokens = ["--tokens", tokens, "--token-url", &token_url];
     with(&[&["refresh"], &tokens[..2]].concat()).expect(2);
@@ -327,7 +327,7 @@ fn all_three_client_authentications_work() {
     setup.run(&["refresh", "--tokens", tokens, "--client-auth", "basic"]).expect(0);
     setup.run(&["refresh", "--tokens", tokens, "--client-auth", "body"]).expect(0);
     setup.run(&["refresh", "--tokens", tokens, "--client-secret-file", "secret"]).expect(0);
-    // A public client is refused by a server that knows a secret.
+    // A server that knows a secret rejects a public client.
     setup.run(&["refresh", "--tokens", tokens, "--client-auth", "none"]).expect(2);
     let ledger = setup.sandbox.ledger();
     let used: Vec<_> =
@@ -336,7 +336,7 @@ fn all_three_client_authentications_work() {
 }
 
 #[test]
-fn a_client_secret_may_come_out_of_a_pipe() {
+fn a_client_secret_can_be_read_from_a_pipe() {
     let setup = Setup::new();
     setup.token_file();
     let script = format!(
@@ -360,7 +360,7 @@ fn a_client_secret_may_come_out_of_a_pipe() {
 
 /// RFC 6749 §10.14, terminal escapes.
 #[test]
-fn what_the_server_writes_reaches_the_terminal_escaped() {
+fn text_of_the_server_reaches_the_terminal_escaped() {
     let setup = Setup::new();
     let body = "{\"error\":\"bad\\u001b[31m\",\"error_description\":\"\\u001b]8;;http://evil\\u0007 \\u202e\\r\"}";
     setup.sandbox.inject(Fault::new(What::body("application/json", body)).on(Endpoint::Token));
@@ -369,7 +369,7 @@ fn what_the_server_writes_reaches_the_terminal_escaped() {
     assert!(!outcome.stderr.contains(['\u{1B}', '\u{7}', '\u{202E}', '\r']), "{:?}", outcome.stderr);
 }
 
-/// `Outcome::of` searches, here as everywhere.
+/// `Outcome::of` searches for secrets, here and in every other test.
 #[test]
 fn no_secret_reaches_standard_error() {
     let setup = Setup::new();
@@ -383,7 +383,7 @@ fn no_secret_reaches_standard_error() {
 
 #[test]
 #[should_panic(expected = "a secret was printed")]
-fn a_secret_on_standard_error_fails_whichever_test_it_is() {
+fn a_test_fails_if_a_secret_reaches_standard_error() {
     let setup = Setup::new();
     let saved = std::fs::read(setup.token_file()).unwrap();
     let command = std::process::Command::new("sh").args(["-c", "echo \"$0\" >&2", &format!("{saved:?}")]).output();
@@ -398,7 +398,7 @@ fn a_certificate_authority_can_be_added() {
     let outcome = setup.run_with_input(&["refresh"], "r0").expect(4);
     assert!(outcome.stderr.contains("no trusted TLS connection"), "{}", outcome.stderr);
     assert_eq!(setup.token_requests(), 0);
-    // Trusted now; the sandbox does not know the token.
+    // The certificate is trusted now. The sandbox does not know the token.
     setup.run_with_input(&["refresh", "--ca-file", "ca.pem"], "r0").expect(3);
 }
 
@@ -412,7 +412,7 @@ fn odd_answers_are_saved_with_their_oddities() {
 }
 
 #[test]
-fn the_sandbox_says_in_one_line_of_json_when_it_is_ready() {
+fn the_sandbox_prints_one_line_of_json_when_it_is_ready() {
     use std::io::{BufRead as _, BufReader};
     let setup = Setup::new();
     let mut child = setup.command(&["sandbox", "--redirect-uri", "http://127.0.0.1:1234/cb"]).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! A sandbox, the command, and a folder of its own for each test.
+//! What the tests share: a sandbox, the command and folders, new for each test.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Builder, Sandbox, spellings};
 
-/// Stand in the client secret of `sandbox()`, and in every code and token that it gives out: what is found where it must
-/// not be is a leak.
+/// Part of the client secret of `sandbox()`. `TOKEN` is part of every code and token that it issues. Both are easy to
+/// find in the output, where they would be a leak.
 const SECRET: &str = "s3cretOfTheClient";
 const TOKEN: &str = "t0kenOfTheGrant";
 
@@ -19,7 +19,7 @@ pub(crate) fn sandbox() -> Builder {
     Sandbox::builder().client_secret(format!("{SECRET}-1")).token_prefix(TOKEN)
 }
 
-/// What a test needs: the sandbox knows `redirect_uri`, whose port is free.
+/// What a test needs. `redirect_uri` is registered in the sandbox, and its port is free.
 pub(crate) struct Setup {
     pub(crate) sandbox: Sandbox,
     pub(crate) redirect_uri: String,
@@ -37,7 +37,7 @@ impl Setup {
         Self { sandbox, redirect_uri, address, folder: Folder::new(), elsewhere: Folder::new() }
     }
 
-    /// The command with the sandbox's credentials and nothing of the outer environment.
+    /// Returns the command with the credentials of the sandbox, and without the environment of the test.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth"));
         command
@@ -62,13 +62,13 @@ impl Setup {
     #[track_caller]
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        // One that refuses its configuration ends before it reads.
+        // The command may end before it reads, for example after a configuration error.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Outcome::of(child.wait_with_output().unwrap())
     }
 
-    /// A shell script that may mount what it likes, and ends with 99 where it cannot; `None` on a system that does not
-    /// let it.
+    /// Runs a shell script that may mount file systems, and that exits with 99 if mounting fails. Returns `None` if
+    /// this system does not allow it.
     pub(crate) fn run_with_mounts(&self, script: &str) -> Option<Outcome> {
         let command = self.command(&[]);
         let output = Command::new("unshare")
@@ -86,7 +86,7 @@ impl Setup {
         output.map(Outcome::of)
     }
 
-    /// A file with tokens that the sandbox has just issued.
+    /// Returns the path of a file with tokens that the sandbox has just issued.
     pub(crate) fn token_file(&self) -> PathBuf {
         self.log_in();
         self.folder.0.join("tokens.json")
@@ -107,7 +107,8 @@ impl Setup {
     }
 }
 
-/// Says past the test runner, which would keep it to itself, that a test proved nothing. CI must have what is missing.
+/// Reports that a test proved nothing. Writes to standard error directly, because the test runner captures `eprintln!`.
+/// Fails in CI, which must have everything that the tests need.
 pub(crate) fn skipped(why: &str) {
     let message = format!("SKIPPED: {why}\n");
     std::io::stderr().write_all(message.as_bytes()).unwrap();
@@ -122,7 +123,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Tokens may stand in standard output: some commands print them.
+    /// Fails if the output holds a secret. Tokens are allowed on standard output, because some commands print them.
     #[track_caller]
     pub(crate) fn of(output: Output) -> Self {
         let stdout = String::from_utf8(output.stdout).unwrap();
@@ -143,7 +144,7 @@ impl Outcome {
         self
     }
 
-    /// Of a command that prints no tokens.
+    /// Returns the output of a command that prints JSON and no tokens.
     #[track_caller]
     pub(crate) fn json(self) -> serde_json::Value {
         let stdout = self.expect(0).stdout;
@@ -196,7 +197,7 @@ impl RunningLogin {
         Self { url, child, stderr, said }
     }
 
-    /// Waits until it says something with `words` in it, which is returned.
+    /// Waits for a line of standard error with `words` in it, and returns that line.
     pub(crate) fn wait_for_words(&mut self, words: &str) -> String {
         loop {
             let mut line = String::new();
@@ -212,7 +213,7 @@ impl RunningLogin {
         self.child.id()
     }
 
-    /// As Ctrl-C does; returns when it has ended.
+    /// Interrupts the login as Ctrl-C does, and waits for its end.
     pub(crate) fn interrupt(mut self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
@@ -228,7 +229,7 @@ impl RunningLogin {
     }
 }
 
-/// A folder that goes away with its test.
+/// A folder that is removed on drop.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
@@ -240,7 +241,7 @@ impl Folder {
         Self(path)
     }
 
-    /// The names in it.
+    /// Returns the names in the folder.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(&self.0)
             .unwrap()
@@ -262,12 +263,12 @@ pub(crate) fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// One GET over a connection of its own; the whole answer as text.
+/// Sends one GET over a new connection, and returns the whole response as text.
 pub(crate) fn get(address: SocketAddr, target: &str, headers: &str) -> String {
     raw(address, &format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"))
 }
 
-/// Some bytes over a connection of its own; the whole answer as text.
+/// Sends some bytes over a new connection, and returns the whole response as text.
 pub(crate) fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -277,15 +278,15 @@ pub(crate) fn raw(address: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Follows a redirect to the callback.
+/// Requests a callback as a browser does.
 pub(crate) fn come_back(callback: &str) -> String {
     let (place, target) = callback.strip_prefix("http://").unwrap().split_once('/').unwrap();
     get(place.parse().unwrap(), &format!("/{target}"), "")
 }
 
-/// An address whose port stays free until the command listens on it: below the ports that a system hands out by itself
-/// (from 32768 on), and not that of another test. It is tried by connecting, not by listening: while another thread
-/// starts a process, that process holds what is open here, and the port would stay in use for a moment.
+/// Returns an address whose port stays free until the command listens on it. The port is below those that the system
+/// hands out by itself (32768 and above), and differs from the ports of other tests. It is tried by connecting, not by
+/// listening: a process that another thread starts at that moment would inherit the socket and keep the port in use.
 fn free_address() -> SocketAddr {
     static COUNT: AtomicU16 = AtomicU16::new(0);
     let process = u16::try_from(std::process::id() % 200).unwrap();

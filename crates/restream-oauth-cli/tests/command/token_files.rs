@@ -1,4 +1,4 @@
-//! `--tokens FILE`: private, replaced whole, locked, and never worse than before.
+//! `--tokens FILE`: the file is private, locked, replaced whole, and never left worse than it was.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn a_refresh_replaces_the_file_and_prints_nothing() {
 
 /// CVE-2026-48790, OAuth 2.1 draft §4.3, RFC 6749 §10.3.
 #[test]
-fn every_file_is_private_whatever_the_umask() {
+fn every_file_is_private_under_any_umask() {
     let setup = Setup::new();
     setup.token_file();
     setup.sandbox.inject(Fault::new(What::bad_json()).on(Endpoint::Token).before_acting());
@@ -85,7 +85,7 @@ fn a_folder_that_cannot_be_written_spends_no_token() {
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
     let sent = setup.token_requests();
-    // A folder in the way of the temporary file stops even the superuser, whom modes do not.
+    // Modes do not stop the superuser, but a symbolic link and a folder in the place of the file do.
     let target = setup.folder.0.join("link.json");
     std::os::unix::fs::symlink(&path, &target).unwrap();
     let outcome = setup.run(&["refresh", "--tokens", "link.json"]).expect(1);
@@ -126,14 +126,14 @@ fn a_folder_behind_another_users_link_spends_no_token() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(setup.folder.names(), ["sub", "tokens.json"], "nothing is left there");
     setup.run(&["refresh", "--tokens", ours.join("tokens.json").to_str().unwrap()]).expect(0);
-    // With a lock there already.
+    // The same with an existing lock file.
     setup.run(&["refresh", "--tokens", tokens.to_str().unwrap()]).expect(1);
     setup.run(&["revoke", "--tokens", tokens.to_str().unwrap()]).expect(1);
 }
 
 #[test]
 fn a_full_disk_spends_no_token() {
-    // A limit on the size of files stands for it: the temporary file cannot take its room.
+    // A limit on the size of files has the same effect: the temporary file cannot take its room.
     let setup = Setup::new();
     let path = setup.token_file();
     let before = std::fs::read(&path).unwrap();
@@ -158,7 +158,7 @@ fn a_full_disk_spends_no_token() {
 
 /// deepchat #2304.
 #[test]
-fn missing_and_damaged_files_are_told_apart() {
+fn missing_and_damaged_files_are_distinguished() {
     let setup = Setup::new();
     let missing = setup.run(&["refresh", "--tokens", "none.json"]).expect(3);
     assert!(missing.stderr.contains("there are no tokens yet"), "{}", missing.stderr);
@@ -174,7 +174,7 @@ fn missing_and_damaged_files_are_told_apart() {
 
 /// RFC 9700 §4.14.2, a lock that is removed, opencode #49439.
 #[test]
-fn eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token() {
+fn eight_processes_refresh_one_file_in_turn_without_a_dead_token() {
     let setup = Setup::new();
     setup.token_file();
     let children: Vec<_> =
@@ -189,7 +189,7 @@ fn eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token() {
 }
 
 #[test]
-fn a_process_that_waits_in_vain_for_the_lock_spends_nothing() {
+fn a_process_that_never_gets_the_lock_spends_no_token() {
     let setup = Setup::new();
     setup.token_file();
     let sent = setup.token_requests();
@@ -227,10 +227,10 @@ fn revocation_removes_the_file_only_when_the_server_confirms() {
 }
 
 #[test]
-fn tokens_that_are_revoked_but_stay_are_told_to_be_revoked() {
+fn revoked_tokens_whose_file_stays_are_reported_as_revoked() {
     let setup = Setup::new();
     setup.token_file();
-    // Not even the superuser removes what something is mounted on.
+    // Not even the superuser can remove a mount point.
     let script = format!(
         "mount --bind tokens.json tokens.json || exit 99; exec {} revoke --tokens tokens.json",
         env!("CARGO_BIN_EXE_restream-oauth")
@@ -243,14 +243,14 @@ fn tokens_that_are_revoked_but_stay_are_told_to_be_revoked() {
 }
 
 #[test]
-fn a_file_that_is_not_there_gets_no_lock() {
+fn a_missing_file_gets_no_lock() {
     let setup = Setup::new();
     for command in ["refresh", "revoke", "profile"] {
         let outcome = setup.run(&[command, "--tokens", "missing.json"]).expect(3);
         assert!(outcome.stderr.contains("cannot read missing.json"), "{}", outcome.stderr);
         assert!(setup.folder.names().is_empty(), "{command}: {:?}", setup.folder.names());
     }
-    // A login that died between writing and renaming has left its tokens, all the same.
+    // A login that died between writing and renaming has left its tokens in `tokens.json.new`.
     let path = setup.token_file();
     std::fs::rename(&path, setup.folder.0.join("tokens.json.new")).unwrap();
     std::fs::remove_file(setup.folder.0.join("tokens.json.lock")).unwrap();

@@ -112,7 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
         "loopback",
         "A web page reaches the listener under another name (DNS rebinding), or by a request without CORS.",
         Tests(&[
-            "cli::strays_forgeries_and_idle_connections_do_not_disturb",
+            "cli::stray_and_forged_requests_and_idle_connections_do_not_disturb_a_login",
             "sandbox::a_name_that_was_made_to_point_here_does_not_reach_it",
         ]),
     ),
@@ -121,7 +121,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "loopback",
         "Anyone ends the login by an error without `state`.",
-        Tests(&["cli::a_refusal_with_the_right_state_ends_the_login_and_one_without_does_not"]),
+        Tests(&["cli::an_oauth_error_ends_the_login_only_with_the_right_state"]),
     ),
     Row(
         "openpubkey #375",
@@ -140,7 +140,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A port that is taken, or a connection that says nothing, breaks the login.",
         Tests(&[
             "cli::a_port_in_use_is_found_before_the_browser_opens",
-            "cli::strays_forgeries_and_idle_connections_do_not_disturb",
+            "cli::stray_and_forged_requests_and_idle_connections_do_not_disturb_a_login",
         ]),
     ),
     Row(
@@ -149,7 +149,7 @@ pub(crate) const ROWS: &[Row] = &[
         "page",
         "The callback's page shows what the request said.",
         Tests(&[
-            "cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere",
+            "cli::the_pages_are_constants_without_scripts_or_external_resources",
             "sandbox::nothing_of_a_request_becomes_markup",
         ]),
     ),
@@ -160,7 +160,7 @@ pub(crate) const ROWS: &[Row] = &[
         "An error description moves the cursor, or rings, or links.",
         Tests(&[
             "core::rfc_6749_5_2_the_message_of_the_server_is_escaped_and_truncated",
-            "cli::what_the_server_writes_reaches_the_terminal_escaped",
+            "cli::text_of_the_server_reaches_the_terminal_escaped",
         ]),
     ),
     Row(
@@ -169,7 +169,7 @@ pub(crate) const ROWS: &[Row] = &[
         "files",
         "A token file that others can read, if only for a moment.",
         Tests(&[
-            "cli::every_file_is_private_whatever_the_umask",
+            "cli::every_file_is_private_under_any_umask",
             "cli::a_file_that_others_can_read_is_warned_about_and_repaired",
         ]),
     ),
@@ -181,7 +181,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "cli::a_folder_that_cannot_be_written_spends_no_token",
             "cli::a_folder_behind_another_users_link_spends_no_token",
-            "cli::what_an_interrupted_run_left_is_trusted_only_if_it_is_private",
+            "cli::a_leftover_is_trusted_only_if_it_is_private",
         ]),
     ),
     Row(
@@ -210,7 +210,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "files",
         "Missing, damaged and unreadable are told as one.",
-        Tests(&["cli::missing_and_damaged_files_are_told_apart", "core::a_missing_or_damaged_member_is_named"]),
+        Tests(&["cli::missing_and_damaged_files_are_distinguished", "core::a_missing_or_damaged_member_is_named"]),
     ),
     Row(
         "gemini-cli #21691",
@@ -224,7 +224,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "rotation",
         "Two processes refresh at once, and the grant dies.",
-        Tests(&["cli::eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token"]),
+        Tests(&["cli::eight_processes_refresh_one_file_in_turn_without_a_dead_token"]),
     ),
     Row(
         "a lock that is removed",
@@ -232,7 +232,7 @@ pub(crate) const ROWS: &[Row] = &[
         "locks",
         "The lock is the data file, or is removed while others wait: two hold it.",
         Tests(&[
-            "cli::eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token",
+            "cli::eight_processes_refresh_one_file_in_turn_without_a_dead_token",
             "cli::a_refresh_killed_anywhere_leaves_a_whole_pair_and_a_free_lock",
         ]),
     ),
@@ -388,7 +388,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "browser",
         "A browser fetches the callback ahead and uses the code up.",
-        Tests(&["cli::a_callback_that_a_browser_fetches_ahead_uses_nothing_up"]),
+        Tests(&["cli::a_callback_that_a_browser_prefetches_does_not_use_up_the_code"]),
     ),
     Row(
         "openclaw #42176",
@@ -396,8 +396,8 @@ pub(crate) const ROWS: &[Row] = &[
         "transport",
         "The proxy of the environment is ignored where nothing else leads out.",
         Tests(&[
-            "cli::a_server_elsewhere_is_reached_through_the_proxy_of_the_environment",
-            "cli::this_machine_and_exceptions_are_reached_without_the_proxy",
+            "cli::another_machine_is_reached_through_the_proxy_of_the_environment",
+            "cli::this_machine_and_the_servers_in_no_proxy_are_reached_without_the_proxy",
         ]),
     ),
     Row(
@@ -414,7 +414,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Something that fails after the answer throws the new pair away.",
         Tests(&[
             "core::a_failure_after_the_whole_response_does_not_lose_it",
-            "cli::tokens_that_standard_output_does_not_take_are_saved_elsewhere",
+            "cli::tokens_that_cannot_be_printed_are_saved_elsewhere",
         ]),
     ),
     Row(

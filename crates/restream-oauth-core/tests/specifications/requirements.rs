@@ -97,7 +97,7 @@ pub(crate) const ROWS: &[Row] = &[
         "3.1.2.5",
         "MUST",
         "The page that the browser lands on runs no script and loads nothing from elsewhere.",
-        Tests(&["cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere"]),
+        Tests(&["cli::the_pages_are_constants_without_scripts_or_external_resources"]),
     ),
     Row(
         "RFC 6749",
@@ -264,7 +264,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Tokens travel and rest confidentially.",
         Tests(&[
             "core::rfc_6749_3_2_and_rfc_7009_2_secrets_never_go_to_plain_http_off_loopback",
-            "cli::every_file_is_private_whatever_the_umask",
+            "cli::every_file_is_private_under_any_umask",
         ]),
     ),
     Row(
@@ -296,7 +296,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "core::rfc_6749_10_12_a_state_that_is_not_byte_equal_is_refused",
             "core::a_callback_of_one_login_is_refused_by_another",
-            "cli::strays_forgeries_and_idle_connections_do_not_disturb",
+            "cli::stray_and_forged_requests_and_idle_connections_do_not_disturb_a_login",
         ]),
     ),
     Row(
@@ -306,7 +306,7 @@ pub(crate) const ROWS: &[Row] = &[
         "What comes in is checked and escaped before anyone sees it.",
         Tests(&[
             "core::rfc_6749_10_14_a_callback_that_repeats_state_or_code_prints_neither",
-            "cli::what_the_server_writes_reaches_the_terminal_escaped",
+            "cli::text_of_the_server_reaches_the_terminal_escaped",
         ]),
     ),
     Row(
@@ -314,7 +314,7 @@ pub(crate) const ROWS: &[Row] = &[
         "10.15",
         "MUST NOT",
         "An open redirector.",
-        Tests(&["cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere"]),
+        Tests(&["cli::the_pages_are_constants_without_scripts_or_external_resources"]),
     ),
     Row(
         "RFC 6749",
@@ -379,7 +379,7 @@ pub(crate) const ROWS: &[Row] = &[
         "5.3",
         "SHOULD NOT",
         "Access tokens in the address of a page.",
-        Tests(&["cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere"]),
+        Tests(&["cli::the_pages_are_constants_without_scripts_or_external_resources"]),
     ),
     Row(
         "RFC 7009",
@@ -502,7 +502,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Restream registers whole redirect URIs: a port that is taken is found out before the browser leaves.",
         Tests(&[
             "cli::a_port_in_use_is_found_before_the_browser_opens",
-            "cli::a_port_in_use_is_found_out_before_anyone_is_asked",
+            "cli::a_port_in_use_is_found_before_the_url_is_shown",
         ]),
     ),
     Row(
@@ -512,7 +512,7 @@ pub(crate) const ROWS: &[Row] = &[
         "The port is open for the login only.",
         Tests(&[
             "cli::the_port_is_closed_within_a_second_of_the_end",
-            "cli::a_login_that_nobody_answers_ends_with_5_and_closes_its_port",
+            "cli::a_login_without_a_callback_exits_with_5_and_closes_its_port",
         ]),
     ),
     Row(
@@ -534,7 +534,7 @@ pub(crate) const ROWS: &[Row] = &[
         "8.9",
         "SHOULD",
         "`state` against forgery by other applications.",
-        Tests(&["cli::strays_forgeries_and_idle_connections_do_not_disturb"]),
+        Tests(&["cli::stray_and_forged_requests_and_idle_connections_do_not_disturb_a_login"]),
     ),
     Row(
         "RFC 8252",
@@ -548,7 +548,7 @@ pub(crate) const ROWS: &[Row] = &[
         "2.1, 4.11.1",
         "MUST NOT",
         "An open redirector.",
-        Tests(&["cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere"]),
+        Tests(&["cli::the_pages_are_constants_without_scripts_or_external_resources"]),
     ),
     Row(
         "RFC 9700",
@@ -627,7 +627,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.2.4",
         "SHOULD",
         "Nothing from elsewhere on the page that the browser lands on.",
-        Tests(&["cli::the_pages_are_constants_without_scripts_or_anything_from_elsewhere"]),
+        Tests(&["cli::the_pages_are_constants_without_scripts_or_external_resources"]),
     ),
     Row(
         "RFC 9700",
@@ -678,7 +678,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.14.2",
         "note",
         "A refresh token that was superseded is not sent knowingly.",
-        Tests(&["cli::eight_processes_refresh_one_file_in_turn_and_nobody_uses_a_dead_token"]),
+        Tests(&["cli::eight_processes_refresh_one_file_in_turn_without_a_dead_token"]),
     ),
     Row(
         "RFC 9700",
@@ -750,7 +750,7 @@ pub(crate) const ROWS: &[Row] = &[
         "4.3",
         "MUST",
         "Refresh tokens are kept confidential.",
-        Tests(&["cli::every_file_is_private_whatever_the_umask", "core::values_that_hold_a_secret_do_not_print_it"]),
+        Tests(&["cli::every_file_is_private_under_any_umask", "core::values_that_hold_a_secret_do_not_print_it"]),
     ),
     Row(
         "OAuth 2.1 draft",
