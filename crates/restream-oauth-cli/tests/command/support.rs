@@ -128,9 +128,9 @@ impl Outcome {
     pub(crate) fn of(output: Output) -> Self {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_does_not_tell(&stderr, TOKEN);
-        assert_does_not_tell(&stderr, SECRET);
-        assert_does_not_tell(&stdout, SECRET);
+        assert_holds_no(&stderr, TOKEN);
+        assert_holds_no(&stderr, SECRET);
+        assert_holds_no(&stdout, SECRET);
         Self { exit: output.status.code(), stdout, stderr }
     }
 
@@ -148,7 +148,7 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn json(self) -> serde_json::Value {
         let stdout = self.expect(0).stdout;
-        assert_does_not_tell(&stdout, TOKEN);
+        assert_holds_no(&stdout, TOKEN);
         serde_json::from_str(&stdout).unwrap()
     }
 
@@ -159,9 +159,9 @@ impl Outcome {
 }
 
 #[track_caller]
-fn assert_does_not_tell(said: &str, word: &str) {
-    let told = spellings(word).into_iter().find(|spelling| said.contains(spelling));
-    assert_eq!(told, None, "a secret was printed: {said}");
+fn assert_holds_no(said: &str, word: &str) {
+    let found = spellings(word).into_iter().find(|spelling| said.contains(spelling));
+    assert_eq!(found, None, "a secret was printed: {said}");
 }
 
 /// A running `login`, after it has shown its URL.
