@@ -41,7 +41,7 @@ const WORKERS_PER_STACK: usize = 3;
 /// CVE-2024-45336, CVE-2025-66418, CVE-2026-54605, RFC 6749 §4.1.2, RFC 6750 §5.3, RUSTSEC-2023-0125, the oauth2
 /// crate's parse error, x/oauth2's probing.
 #[test]
-fn every_stack_comes_to_the_documented_outcome_in_every_scenario() {
+fn every_stack_has_the_documented_outcome_in_every_scenario() {
     if !curl_is_there() {
         print_past_the_runner("WARNING: no `curl` on this machine: its column of the table is left out\n");
         assert!(std::env::var_os("CI").is_none(), "CI must have `curl`");

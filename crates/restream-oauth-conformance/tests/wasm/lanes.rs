@@ -23,8 +23,9 @@ const EXPIRED: Option<&str> = option_env!("CONFORMANCE_EXPIRED");
 const WRONG_HOST: Option<&str> = option_env!("CONFORMANCE_WRONG_HOST");
 const NOBODY: Option<&str> = option_env!("CONFORMANCE_NOBODY");
 
+/// undici's fetch.
 #[wasm_bindgen_test]
-async fn fetch_comes_to_the_documented_outcome_in_every_scenario() {
+async fn fetch_has_the_documented_outcome_in_every_scenario() {
     let in_node = Reflect::has(&js_sys::global(), &"process".into()).unwrap();
     let stack = if in_node { stack::NODE } else { stack::CHROMIUM };
     let (alone, together): (Vec<_>, Vec<_>) = table().into_iter().partition(|scenario| scenario.alone);

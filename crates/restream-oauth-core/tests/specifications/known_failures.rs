@@ -19,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
             "hyper::a_redirect_is_reported_and_never_followed",
             "ureq::no_redirect_is_followed",
             "wasm::a_redirected_refresh_ends_there_and_its_target_sees_nothing",
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
     Row(
@@ -27,7 +27,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "redirects",
         "Sensitive headers come back on the second hop of a redirect. No second request is ever sent.",
-        Tests(&["conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario"]),
+        Tests(&["conformance::every_stack_has_the_documented_outcome_in_every_scenario"]),
     ),
     Row(
         "ureq's default",
@@ -43,7 +43,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A derived Debug prints secrets at TRACE.",
         Tests(&[
             "core::values_that_hold_a_secret_do_not_print_it",
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
     Row(
@@ -53,7 +53,7 @@ pub(crate) const ROWS: &[Row] = &[
         "An error carries the raw body, printed as decimal bytes.",
         Tests(&[
             "core::a_response_truncated_within_its_tokens_prints_none_of_them",
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
     Row(
@@ -241,7 +241,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "rotation",
         "The way of client authentication is found by sending a one-time credential twice.",
-        Tests(&["conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario"]),
+        Tests(&["conformance::every_stack_has_the_documented_outcome_in_every_scenario"]),
     ),
     Row(
         "the oauth2 crate's adapters",
@@ -261,7 +261,7 @@ pub(crate) const ROWS: &[Row] = &[
         "memory",
         "A compressed answer grows without bound. None is asked for, and the limit counts what comes out.",
         Tests(&[
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
             "conformance::what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole",
             "hyper::a_request_gains_only_what_http_needs_and_a_user_agent",
         ]),
@@ -423,6 +423,16 @@ pub(crate) const ROWS: &[Row] = &[
         "transport",
         "A request that is sent as early data can be replayed. ureq never asks for it; the adapter for hyper sets up TLS itself.",
         Tests(&["hyper::no_early_data_is_sent"]),
+    ),
+    Row(
+        "undici's fetch",
+        "",
+        "transport",
+        "undici 6.24 and 7.x send a POST a second time when the answer is 421. A body that is a stream is sent once.",
+        Tests(&[
+            "wasm::a_stream_is_sent_where_fetch_is_undici_and_nowhere_else",
+            "conformance::fetch_has_the_documented_outcome_in_every_scenario",
+        ]),
     ),
     Row(
         "Chromium's ShouldResendRequest",

@@ -144,7 +144,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "core::rfc_9700_4_2_4_a_login_accepts_one_callback",
             "cli::rfc_6749_4_1_2_a_code_in_doubt_is_not_sent_again",
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
     Row(
@@ -370,7 +370,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Calls with an access token validate the certificate chain too.",
         Tests(&[
             "hyper::rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent",
-            "conformance::every_stack_comes_to_the_documented_outcome_in_every_scenario",
+            "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
     Row("RFC 6750", "5.3", "MUST NOT", "Access tokens in cookies that travel in the clear.", NotYet(NO_BROKER)),
