@@ -1,4 +1,4 @@
-//! The core over the `curl` program. The request goes in at its standard input: its arguments are there for all to see.
+//! The core over the `curl` program. The request goes to its standard input: other users can read its arguments.
 
 use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use restream_oauth_core::transport::{Failure, FailureKind};
 use restream_oauth_core::{Answer, Call};
 
-/// `more` is further configuration, such as `cacert="ca.pem"`.
+/// Sends a call. `more` is further configuration of curl, such as `cacert="ca.pem"`.
 pub(crate) fn receive<T>(call: Call<T>, limit: Duration, more: &str) -> Answer<T> {
     let (request, reader) = call.into_parts(SystemTime::now());
-    // No time is no limit to curl. A token may hold quotes and backslashes, which Debug escapes as curl reads them.
+    // To curl, 0 seconds are no limit. `{:?}` escapes quotes and backslashes as its configuration needs.
     let (method, uri, mut answer) = (request.method(), request.uri().to_string(), Vec::new());
-    let limit = limit.max(Duration::from_millis(1)).as_secs_f64();
-    let mut config = format!("{more}\nnoproxy=*\nmax-time={limit}\nrequest={method}\nurl={uri:?}\n");
+    let seconds = limit.max(Duration::from_millis(1)).as_secs_f64();
+    let mut config = format!("{more}\nnoproxy=*\nmax-time={seconds}\nrequest={method}\nurl={uri:?}\n");
     for (name, value) in request.headers() {
         config.extend([format!("header={:?}\n", format!("{name}: {}", value.to_str().unwrap_or_default()))]);
     }
@@ -27,13 +27,13 @@ pub(crate) fn receive<T>(call: Call<T>, limit: Duration, more: &str) -> Answer<T
         Ok(_) => Some(Failure::new(FailureKind::Interrupted)),
         Err(error) => Some(error.into()),
     };
-    let whole = failure.is_none();
-    super::http1::read(reader, &answer, |_, body| (body.to_vec(), whole), failure)
+    let is_whole = failure.is_none();
+    super::http1::read(reader, &answer, |_, body| (body.to_vec(), is_whole), failure)
 }
 
+/// Returns curl's exit code. `answer` gets what arrived, even if curl failed: it may hold the only copy of a pair.
 fn run(config: &str, answer: &mut Vec<u8>) -> io::Result<Option<i32>> {
-    let mut curl =
-        Command::new("curl").args(["-qsiN", "-K", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut curl = Command::new("curl").args(["-qsiN", "-K-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     curl.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(config.as_bytes()))?;
     curl.stdout.take().map_or(Ok(0), |stdout| stdout.take(512 * 1024).read_to_end(answer))?;
     Ok(curl.wait()?.code())

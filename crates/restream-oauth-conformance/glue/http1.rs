@@ -1,17 +1,18 @@
-//! Reads an answer from all the bytes of it that came, for glue whose stack hands over nothing else.
+//! Reads an answer of HTTP/1.1 from its bytes, for glue whose stack returns only bytes.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{EMPTY_HEADER, Header, Response, Status};
 use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 use restream_oauth_core::{Answer, Reader};
 
-/// `body` tells what of the bytes after the head is content, and whether that is all of it.
+/// `body` returns the content in the bytes after the head, and whether it is whole. `failure` is that of the stack.
 pub(crate) fn read<T>(
     mut reader: Reader<T>,
     mut bytes: &[u8],
     body: impl FnOnce(&HeaderMap, &[u8]) -> (Vec<u8>, bool),
     failure: Option<Failure>,
 ) -> Answer<T> {
+    // An answer can break off although the stack reported no failure.
     let failure = failure.unwrap_or_else(|| Failure::new(FailureKind::Interrupted));
     let (status, headers) = loop {
         let mut fields = [EMPTY_HEADER; 64];
@@ -21,14 +22,14 @@ pub(crate) fn read<T>(
         };
         bytes = &bytes[length..];
         let status = StatusCode::from_u16(head.code.unwrap_or_default()).unwrap_or(StatusCode::CONTINUE);
-        // An answer before the answer is no answer.
+        // The final answer follows an informational one, except after 101.
         if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
             break (status, head.headers.iter().filter_map(|field| header(field)).collect());
         }
     };
-    let (content, whole) = body(&headers, bytes);
-    let enough = reader.head(status, &headers).is_break() || reader.chunk(&content).is_break();
-    if enough || whole { reader.finish() } else { reader.fail(Stage::ReadingBody, failure) }
+    let (content, is_whole) = body(&headers, bytes);
+    let is_enough = reader.head(status, &headers).is_break() || reader.chunk(&content).is_break();
+    if is_enough || is_whole { reader.finish() } else { reader.fail(Stage::ReadingBody, failure) }
 }
 
 fn header(field: &Header<'_>) -> Option<(HeaderName, HeaderValue)> {

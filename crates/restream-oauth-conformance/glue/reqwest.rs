@@ -1,4 +1,4 @@
-//! The core over reqwest, whose habits of following, retrying, keeping connections and taking proxies are switched off.
+//! The core over reqwest, which by default follows redirects, retries, keeps connections, and uses proxies.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +7,7 @@ use reqwest::{Client, ClientBuilder, Request, redirect, retry};
 use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 use restream_oauth_core::{Answer, Call};
 
+/// Switches off the defaults that could send a one-time credential twice, or to another server.
 pub(crate) fn configure(builder: ClientBuilder, limit: Duration) -> ClientBuilder {
     builder.no_proxy().redirect(redirect::Policy::none()).retry(retry::never()).pool_max_idle_per_host(0).timeout(limit)
 }
@@ -21,9 +22,9 @@ pub(crate) async fn receive<T>(client: &Client, call: Call<T>) -> Answer<T> {
         Ok(response) => response,
         Err(error) => return reader.fail(Stage::AwaitingHead, failure(error)),
     };
-    let mut going_on = reader.head(response.status(), response.headers());
-    while going_on.is_continue() {
-        going_on = match response.chunk().await {
+    let mut flow = reader.head(response.status(), response.headers());
+    while flow.is_continue() {
+        flow = match response.chunk().await {
             Ok(Some(bytes)) => reader.chunk(&bytes),
             Ok(None) => break,
             Err(error) => return reader.fail(Stage::ReadingBody, failure(error)),

@@ -1,14 +1,14 @@
-//! What every HTTP stack must make of every failure that a server and a network can produce: as data.
+//! A table of what servers and networks do to a call, and of the outcome that every HTTP stack must report.
 //!
-//! [`table()`] is a list of [`Scenario`]s. Each says what the sandbox is told to do (JSON for `POST /_sandbox/faults`),
-//! which step of the flow is sent, what must come of it, and what the server's ledger must show afterwards. Where stacks
-//! differ, the [`Difference`] is part of the scenario, with its reason, and the stack is held against that alone: it fails
-//! if it comes to anything else, be it what the others come to, unless the difference allows for that too.
+//! [`table()`] is a list of [`Scenario`]s. Each has the faults of the sandbox (JSON for `POST /_sandbox/faults`), the
+//! step of the flow that is sent, the expected outcomes, and what the server's ledger must show afterwards. Where a
+//! stack differs, a [`Difference`] in the scenario has the outcomes that replace the expected ones, and the reason. The
+//! stack fails with any other outcome, even with the one that the other stacks must have.
 //!
-//! In scope: the scenarios, the comparison ([`Outcome`]) and the printed [`report`]. Out of scope: running them. Nothing
-//! here opens a socket or knows the sandbox's types, so the same table is compiled to wasm32: `tests/wasm` runs it in Node
-//! and in Chromium. `tests/native` runs it over the stacks of this platform, and `glue/` shows how little it takes to put
-//! the core on one for which there is no adapter.
+//! In scope: the scenarios, the comparison ([`Outcome`]) and the printed [`report`]. Out of scope: running the
+//! scenarios. Nothing here opens a socket or uses the sandbox's types, so the table also compiles to wasm32.
+//! `tests/native` runs it over native stacks, and `tests/wasm` in Node and in Chromium. `glue/` shows how little code
+//! puts the core on a stack without an adapter.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -31,7 +31,7 @@ pub use outcome::Outcome;
 pub use scenario::{Case, Certificate, Difference, LedgerShows, Limit, Operation, Scenario, Server};
 pub use table::table;
 
-/// The names of the stacks, as the table uses them.
+/// The names of the stacks in the table.
 pub mod stack {
     /// `restream-oauth-hyper`.
     pub const HYPER: &str = "hyper";
@@ -50,8 +50,8 @@ pub mod stack {
     /// `restream-oauth-wasm` in Chromium.
     pub const CHROMIUM: &str = "Chromium";
 
-    /// All of them, in the order of the table's columns.
+    /// All stacks, in the order of the table's columns.
     pub const ALL: [&str; 8] = [HYPER, UREQ, NODE, CHROMIUM, REQWEST, MINREQ, TCP, CURL];
-    /// Those that cannot be asked for https.
+    /// The stacks without https.
     pub const WITHOUT_TLS: [&str; 2] = [MINREQ, TCP];
 }

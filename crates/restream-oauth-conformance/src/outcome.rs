@@ -1,4 +1,4 @@
-//! What came of a call, reduced to what a program acts on: kind, delivery and advice.
+//! The result of a call, reduced to what a program acts on: kind, delivery and advice.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Salvaged};
 use restream_oauth_core::transport::FailureKind;
 use restream_oauth_core::{Advice, Delivery, Error};
 
-/// What came of a call.
+/// The result of a call, reduced to what a program acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What was asked for.
+    /// The call succeeded.
     Done,
-    /// An [`Error`].
+    /// The call failed with an [`Error`].
     Failed {
         /// What happened.
         kind: ErrorKind,
@@ -21,13 +21,13 @@ pub enum Outcome {
         delivery: Delivery,
         /// What to do now.
         advice: Advice,
-        /// Whether the access token, and only it, was salvaged.
+        /// Whether the access token was salvaged, without the refresh token.
         access_token_salvaged: bool,
     },
 }
 
 impl Outcome {
-    /// Of a call that was made.
+    /// Reduces a result.
     pub fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Self::Done,
@@ -50,7 +50,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The stack proved that nothing left.
+/// Expects that the stack proved that it sent nothing.
 ///
 /// ```
 /// use restream_oauth_conformance::outcome::not_sent;
@@ -63,41 +63,41 @@ pub fn not_sent(kind: FailureKind) -> Outcome {
     failed(ErrorKind::Transport(kind), Delivery::NotSent, RETRY)
 }
 
-/// Of a refresh: the server may have rotated, and nothing of its answer is of use.
+/// Expects a refresh in doubt: the server may have rotated, and no token arrived.
 pub fn in_doubt(kind: impl Into<Kind>) -> Outcome {
     failed(kind.into().0, Delivery::Unknown, Advice::Replay)
 }
 
-/// Of a code exchange: the code may have been used.
+/// Expects an exchange in doubt: the server may have used the code.
 pub fn code_in_doubt(kind: impl Into<Kind>) -> Outcome {
     failed(kind.into().0, Delivery::Unknown, Advice::Reauthorize)
 }
 
-/// Of a revocation or a profile call: it may have been done, and may be done again.
+/// Expects a revocation or profile call in doubt, which is safe to repeat.
 pub fn may_be_repeated(kind: impl Into<Kind>) -> Outcome {
     failed(kind.into().0, Delivery::Unknown, RETRY)
 }
 
-/// Of a refresh: the access token arrived, the refresh token did not.
+/// Expects a refresh of which the access token arrived, and the refresh token did not.
 pub fn half_arrived(kind: impl Into<Kind>) -> Outcome {
     let (kind, delivery, advice) = (kind.into().0, Delivery::Completed, Advice::Replay);
     Outcome::Failed { kind, delivery, advice, access_token_salvaged: true }
 }
 
-/// The server did not act.
+/// Expects proof that the server did not act.
 pub fn refused(kind: impl Into<Kind>, advice: Advice) -> Outcome {
     failed(kind.into().0, Delivery::Refused, advice)
 }
 
-/// Try again, without a time.
+/// The advice to try again, without a time to wait.
 pub const RETRY: Advice = Advice::Retry { after: None };
 
-/// Of a revocation or a profile call: it may have been done, and the same URL would be redirected again.
+/// Expects a revocation or profile call in doubt after a redirect: a retry of the same URL would be redirected again.
 pub fn elsewhere_in_doubt(kind: impl Into<Kind>) -> Outcome {
     failed(kind.into().0, Delivery::Unknown, Advice::FixConfiguration)
 }
 
-/// Try again after this many seconds.
+/// The advice to try again after this many seconds.
 pub const fn retry_after(seconds: u64) -> Advice {
     Advice::Retry { after: Some(Duration::from_secs(seconds)) }
 }
@@ -106,7 +106,7 @@ fn failed(kind: ErrorKind, delivery: Delivery, advice: Advice) -> Outcome {
     Outcome::Failed { kind, delivery, advice, access_token_salvaged: false }
 }
 
-/// An [`ErrorKind`], from the shortest thing that says which.
+/// An [`ErrorKind`]. Scenarios write only the part that distinguishes it, such as a status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kind(pub ErrorKind);
 

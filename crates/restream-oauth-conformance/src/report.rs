@@ -1,12 +1,12 @@
-//! The table as people read it: scenarios × stacks, and every difference with its reason.
+//! The table in Markdown: a row for each scenario, a column for each stack, and every difference with its reason.
 
 use std::fmt::Write as _;
 
 use crate::outcome::Outcome;
 use crate::scenario::{Difference, Scenario};
 
-/// The table in Markdown, with a numbered list of the differences below it. It says what each stack must come to; a run
-/// adds which cells did not: the names of stack and scenario.
+/// Writes the table in Markdown, with a numbered list of the differences below. `failed` has the names of stack and
+/// scenario of each cell that failed in a run.
 pub fn markdown(scenarios: &[Scenario], stacks: &[&str], failed: &[(&str, &str)]) -> String {
     let mut text = format!("| scenario | {} |\n|---|{}\n", stacks.join(" | "), "---|".repeat(stacks.len()));
     let mut notes: Vec<String> = Vec::new();
@@ -30,14 +30,14 @@ pub fn markdown(scenarios: &[Scenario], stacks: &[&str], failed: &[(&str, &str)]
     text
 }
 
-/// The same reason for the same outcome has the same number, wherever it stands. The advice is left out: it follows from
-/// the delivery and the step.
+/// Returns the number of a difference's note. Differences with the same reason and the same outcomes share a note. The
+/// note leaves out the advice, which follows from the delivery and the step.
 fn number_of(difference: &Difference, notes: &mut Vec<String>) -> usize {
-    let told = |outcome: &Outcome| match outcome {
+    let described = |outcome: &Outcome| match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Failed { kind, delivery, .. } => format!("{kind}; {delivery}"),
     };
-    let outcomes: Vec<_> = difference.expected.iter().map(told).collect();
+    let outcomes: Vec<_> = difference.expected.iter().map(described).collect();
     let note = format!("{} Reported: {}.", difference.why, outcomes.join(", or "));
     let known = notes.iter().position(|known| *known == note);
     known.map_or_else(
@@ -58,7 +58,7 @@ mod tests {
     use restream_oauth_core::transport::FailureKind;
 
     #[test]
-    fn a_difference_is_told_once_and_referred_to_by_its_number_and_a_failure_is_told() {
+    fn a_difference_is_listed_once_with_a_number_and_a_failed_cell_says_so() {
         let differing =
             |name| Scenario::new(name).but(&[CURL], [in_doubt(FailureKind::Other)], "It is another program.");
         let another = Scenario::new("four").but(&[CURL], [in_doubt(FailureKind::Other)], "It dreams.");

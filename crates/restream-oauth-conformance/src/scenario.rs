@@ -1,75 +1,76 @@
-//! The shape of a row.
+//! The types of a row of the table.
 
 use std::time::Duration;
 
 use crate::outcome::Outcome;
 use crate::stack::WITHOUT_TLS;
 
-/// One thing that goes wrong, or right, and what must come of it.
+/// One thing that a server or a network does to a call, and the outcomes that the call must have.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What happens, in words.
+    /// What happens, in words. The name in the table.
     pub name: &'static str,
-    /// Who answers.
+    /// The server that the call is sent to.
     pub server: Server,
     /// The step of the flow that is sent.
     pub operation: Operation,
-    /// The time that the stack is given.
+    /// The stack's time limit.
     pub limit: Limit,
-    /// The variants that must all come out as they say, each with a grant and a ledger of its own.
+    /// The variants. All must have their expected outcomes; each runs with a new grant and a new ledger.
     pub cases: Vec<Case>,
     /// The stacks that differ.
     pub differences: Vec<Difference>,
-    /// Whether a browser is so busy with it that calls beside it would come to another outcome.
+    /// Whether the scenario keeps a browser so busy that it would change the outcome of other calls.
     pub alone: bool,
 }
 
 impl Scenario {
-    /// A refresh against the sandbox over plain http, with all the time it needs.
+    /// Begins a scenario: a refresh against the sandbox over plain http, with an ample time limit.
     pub fn new(name: &'static str) -> Self {
         let (server, operation, limit) = (Server::Http, Operation::Refresh, Limit::Ample);
         Self { name, server, operation, limit, cases: Vec::new(), differences: Vec::new(), alone: false }
     }
 
-    /// Keeps a whole browser busy, which tries it when everything else is done.
+    /// Marks a scenario that keeps a whole browser busy. A browser runs it when all others are done.
     #[must_use]
     pub fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
-    /// Another step of the flow.
+    /// Sets the step of the flow.
     #[must_use]
     pub fn of(self, operation: Operation) -> Self {
         Self { operation, ..self }
     }
 
-    /// Another server.
+    /// Sets the server.
     #[must_use]
     pub fn against(self, server: Server) -> Self {
         Self { server, ..self }
     }
 
-    /// Ends by its limit of time.
+    /// Sets a short time limit, for a call that ends at it.
     #[must_use]
     pub fn short(self) -> Self {
         Self { limit: Limit::Short, ..self }
     }
 
-    /// One more variant.
+    /// Adds a variant.
     #[must_use]
     pub fn case(mut self, case: Case) -> Self {
         self.cases.push(case);
         self
     }
 
-    /// One more variant each.
+    /// Adds variants.
     #[must_use]
     pub fn cases(mut self, cases: impl IntoIterator<Item = Case>) -> Self {
         self.cases.extend(cases);
         self
     }
 
-    /// These stacks come to another outcome, and this is why. The network decides which if there are several.
+    /// Adds a difference: these stacks must have one of these outcomes instead, for this reason. More than one outcome
+    /// is for what timing decides.
     #[must_use]
     pub fn but<const N: usize>(
         mut self,
@@ -81,13 +82,13 @@ impl Scenario {
         self
     }
 
-    /// With the last difference, the server saw the request and did what was asked.
+    /// Completes the last difference: the server saw the request and acted.
     #[must_use]
     pub fn which_acts(self) -> Self {
         self.which_shows(LedgerShows { requests: 1, acted: true })
     }
 
-    /// With the last difference, the server saw the request twice and did what was asked once.
+    /// Completes the last difference: the server saw the request twice and acted once.
     #[must_use]
     pub fn which_sends_twice(self) -> Self {
         self.which_shows(LedgerShows { requests: 2, acted: true })
@@ -100,65 +101,65 @@ impl Scenario {
         self
     }
 
-    /// The difference of a stack, if it has one here.
+    /// Returns the difference of a stack, if the scenario has one.
     pub fn difference_of(&self, stack: &str) -> Option<&Difference> {
         self.differences.iter().find(|difference| difference.stacks.contains(&stack))
     }
 
-    /// What a stack must come to in one of the cases: one of these.
+    /// Returns the outcomes that a stack may have in a case.
     pub fn expected_of<'table>(&'table self, stack: &str, case: &'table Case) -> &'table [Outcome] {
         self.difference_of(stack).map_or(&case.expected, |difference| &difference.expected)
     }
 
-    /// What the server must have seen of a stack in one of the cases.
+    /// Returns what the ledger must show after a stack's call in a case.
     pub fn ledger_of(&self, stack: &str, case: &Case) -> LedgerShows {
         self.difference_of(stack).and_then(|difference| difference.ledger).unwrap_or(case.ledger)
     }
 
-    /// Why a stack cannot be asked at all, if it cannot.
+    /// Returns the reason why a stack cannot run the scenario, if it cannot.
     pub fn is_not_for(&self, stack: &str) -> Option<&'static str> {
         (self.server.needs_tls() && WITHOUT_TLS.contains(&stack)).then_some("no TLS")
     }
 }
 
-/// What the sandbox is told, and what must come of it.
+/// A variant of a scenario: the faults of the sandbox, and what must happen.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Bodies for `POST /_sandbox/faults`, in this order.
     pub faults: Vec<String>,
-    /// One of these; more than one where the network decides.
+    /// The outcomes that the call may have: more than one where timing decides.
     pub expected: Vec<Outcome>,
-    /// What the server must have seen.
+    /// What the ledger must show.
     pub ledger: LedgerShows,
 }
 
 impl Case {
-    /// With one fault. The server saw the request, and did what was asked.
+    /// A case with one fault. The server sees the request and acts.
     pub fn new(fault: impl Into<String>, expected: Outcome) -> Self {
         let ledger = LedgerShows { requests: 1, acted: true };
         Self { faults: vec![fault.into()], expected: vec![expected], ledger }
     }
 
-    /// Without a fault.
+    /// A case without a fault.
     pub fn faultless(expected: Outcome) -> Self {
         Self { faults: Vec::new(), ..Self::new("", expected) }
     }
 
-    /// This outcome will also do: the network decides which it is.
+    /// Allows another outcome: timing decides.
     #[must_use]
     pub fn or(mut self, outcome: Outcome) -> Self {
         self.expected.push(outcome);
         self
     }
 
-    /// The server saw the request, and did nothing of what was asked.
+    /// Expects that the server sees the request and does not act.
     #[must_use]
     pub fn not_acted(mut self) -> Self {
         self.ledger.acted = false;
         self
     }
 
-    /// The server saw no request.
+    /// Expects that the server sees no request.
     #[must_use]
     pub fn unseen(mut self) -> Self {
         self.ledger = LedgerShows { requests: 0, acted: false };
@@ -166,25 +167,26 @@ impl Case {
     }
 }
 
-/// What the sandbox's ledger must show of one case. Beside this, always: no visit to the canary, and no dead token used.
+/// What the sandbox's ledger must show after one case. It must also show, always, that no redirect was followed to the
+/// canary, that no dead token was used, and that no request was odd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerShows {
-    /// Requests to the step's endpoint, for each call.
+    /// The number of requests to the step's endpoint, for each call.
     pub requests: usize,
-    /// Whether the step took effect: one exchange, rotation or revocation more for each call.
+    /// Whether the server acted: one exchange, rotation or revocation more for each call.
     pub acted: bool,
 }
 
-/// Where a stack comes to another outcome than the others.
+/// Stacks that must have another outcome than the others.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// Which ones: names of [`stack`](crate::stack).
+    /// The stacks: constants of [`stack`](crate::stack).
     pub stacks: &'static [&'static str],
-    /// One of these instead, in every case of the scenario.
+    /// The outcomes that a call may have, in every case of the scenario.
     pub expected: Vec<Outcome>,
-    /// What the server sees then, if that differs too.
+    /// What the ledger must show, if that differs too.
     pub ledger: Option<LedgerShows>,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
 }
 
@@ -195,7 +197,7 @@ pub enum Operation {
     Exchange,
     /// `POST /oauth/token` with a refresh token.
     Refresh,
-    /// The same, and once more with the refresh token that came of it.
+    /// `POST /oauth/token` with a refresh token, and again with the new refresh token.
     RefreshTwice,
     /// `POST /oauth/revoke`.
     Revoke,
@@ -204,7 +206,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Its path at the sandbox.
+    /// The path of the step's endpoint.
     pub fn path(self) -> &'static str {
         match self {
             Self::Exchange | Self::Refresh | Self::RefreshTwice => "/oauth/token",
@@ -213,61 +215,61 @@ impl Operation {
         }
     }
 
-    /// How many calls it is.
+    /// The number of calls.
     pub fn calls(self) -> usize {
         if self == Self::RefreshTwice { 2 } else { 1 }
     }
 }
 
-/// Who answers.
+/// The server that a call is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Server {
     /// The sandbox, over plain http.
     Http,
     /// The sandbox, over https.
     Https(Certificate),
-    /// A port of this machine on which nobody listens, over plain http.
+    /// A port of this machine that refuses connections, over plain http.
     Nobody,
     /// `https://nowhere.invalid`, a name that does not resolve (RFC 6761 §6.4).
     Nowhere,
 }
 
 impl Server {
-    /// Whether a stack without TLS can be asked at all.
+    /// Whether a call to the server needs TLS.
     pub fn needs_tls(self) -> bool {
         matches!(self, Self::Https(_) | Self::Nowhere)
     }
 
-    /// Whether a grant can be had there.
+    /// Whether the server issues grants.
     pub fn serves(self) -> bool {
         matches!(self, Self::Http | Self::Https(Certificate::Good))
     }
 }
 
-/// What an https server shows for itself. The stack trusts the sandbox's authority.
+/// The certificate of an https server. The stack trusts the sandbox's certificate authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Certificate {
-    /// A certificate in order.
+    /// A valid certificate.
     Good,
-    /// Signed by itself.
+    /// A self-signed certificate.
     SelfSigned,
-    /// Good until 2001.
+    /// A certificate that expired in 2001.
     Expired,
-    /// For another name.
+    /// A certificate for another name.
     WrongHost,
 }
 
-/// The time that a stack is given for a call.
+/// A stack's time limit for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// So much that it plays no part: half a minute.
+    /// Half a minute, which no call should need.
     Ample,
-    /// One second.
+    /// One second, for a call that ends at its time limit.
     Short,
 }
 
 impl Limit {
-    /// What the stack is given.
+    /// The stack's time limit.
     pub const fn given(self) -> Duration {
         match self {
             Self::Ample => Duration::from_secs(30),
@@ -275,7 +277,7 @@ impl Limit {
         }
     }
 
-    /// Whether a call ended in time: a second after what it was given, at the latest.
+    /// Whether a call ended in time: at most a second after its time limit.
     ///
     /// ```
     /// use std::time::Duration;
@@ -285,7 +287,7 @@ impl Limit {
     /// assert!(!Limit::Short.is_kept_by(Duration::from_millis(2500)));
     /// ```
     pub fn is_kept_by(self, elapsed: Duration) -> bool {
-        /// What a busy machine may add.
+        /// The time that a busy machine may add.
         const SLACK: Duration = Duration::from_millis(250);
         elapsed.checked_sub(self.given()).is_none_or(|late| late <= Duration::from_secs(1).saturating_add(SLACK))
     }

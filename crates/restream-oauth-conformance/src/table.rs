@@ -1,5 +1,5 @@
-//! The table, in the order of a call: reaching the server, its answer, how the answer breaks off, how it is framed, and
-//! how long and how large it is.
+//! The table, in the order of a call: reaching the server, whole answers, answers that break off, framing, and limits
+//! of size and time.
 
 mod answers;
 mod breaks;
@@ -10,7 +10,7 @@ mod why;
 
 use crate::scenario::Scenario;
 
-/// All scenarios.
+/// Returns all scenarios.
 ///
 /// ```
 /// use restream_oauth_conformance::table;

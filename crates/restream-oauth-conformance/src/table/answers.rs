@@ -1,4 +1,4 @@
-//! Answers that arrive whole: refusals, redirects, and answers that nobody expects.
+//! Answers that arrive whole: error responses, redirects, and answers that are not as documented.
 
 use http::StatusCode;
 use restream_oauth_core::Advice;
@@ -14,13 +14,13 @@ use crate::stack::{CHROMIUM, NODE};
 use super::why::{DECOMPRESSES, SENDS_AGAIN};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let mut scenarios = refusals();
+    let mut scenarios = error_responses();
     scenarios.extend(redirects());
     scenarios.extend(oddities());
     scenarios
 }
 
-fn refusals() -> Vec<Scenario> {
+fn error_responses() -> Vec<Scenario> {
     let invalid_grant = r#"{"what":"status","status":400,"endpoint":"token",
         "body":"{\"error\":{\"statusCode\":400,\"status\":400,\"code\":400,\"message\":\"Invalid grant\",\"name\":\"invalid_grant\"}}"}"#;
     let invalid_client = r#"{"what":"status","status":401,"endpoint":"token",
@@ -48,8 +48,8 @@ fn refusals() -> Vec<Scenario> {
             invalid_client,
             refused(ErrorCode::InvalidClient, Advice::FixConfiguration),
         ),
-        row("425: nothing happened yet", &status(425), refused(plain(425), RETRY)),
-        Scenario::new("408 and 499: a handler was slow, or was cancelled")
+        row("425: the server did not process the request", &status(425), refused(plain(425), RETRY)),
+        Scenario::new("408 and 499: a handler was slow, or it was cancelled")
             .cases([408, 499].map(|code| Case::new(status(code), in_doubt(plain(code))).not_acted())),
         misdirected("421 to a refresh", Operation::Refresh, "token", &[CHROMIUM]),
         misdirected("421 to an exchange", Operation::Exchange, "token", &[CHROMIUM]),
@@ -57,7 +57,7 @@ fn refusals() -> Vec<Scenario> {
         misdirected("421 to a profile call", Operation::Profile, "profile", &[NODE, CHROMIUM]),
         row("429", &status(429), refused(plain(429), RETRY)),
         row("429 with Retry-After", &unavailable(429, "7"), refused(plain(429), retry_after(7))),
-        row("429 with a Retry-After that is none", &unavailable(429, "soon"), refused(plain(429), RETRY)),
+        row("429 with a Retry-After that is not a time", &unavailable(429, "soon"), refused(plain(429), RETRY)),
         row("503", &status(503), in_doubt(plain(503))),
         row("503 with Retry-After", &unavailable(503, "7"), in_doubt(plain(503))),
         row(
@@ -102,8 +102,8 @@ fn refusals() -> Vec<Scenario> {
     ]
 }
 
-/// The server is not the one for this name (RFC 9110 §15.5.20, which lets a client try another connection), asked once: the
-/// next request is answered as usual.
+/// The server says once that it does not serve this name (RFC 9110 §15.5.20, which allows the client to try another
+/// connection). It answers the next request as usual.
 fn misdirected(
     name: &'static str,
     operation: Operation,
@@ -114,7 +114,8 @@ fn misdirected(
     Scenario::new(name).of(operation).case(case).but(send_again, [Outcome::Done], SENDS_AGAIN).which_sends_twice()
 }
 
-/// None is followed, whatever its status; the canary in the ledger sees who does. All but 303 say that nothing was done.
+/// No redirect is followed, whatever its status; the ledger counts requests to its target, the canary. Every status
+/// except 303 proves that the server did not act.
 fn redirects() -> Vec<Scenario> {
     let outcome = |operation, code: u16| match (code, operation) {
         (303, Operation::Refresh) => in_doubt(redirected(code)),
@@ -131,7 +132,7 @@ fn redirects() -> Vec<Scenario> {
     };
     let (known, others) = (&[301, 302, 303, 307, 308], &[300, 304, 305, 306, 309, 399]);
     let hidden = |name, operation| {
-        let why = "A page is told that it is a redirect, and no more: it may have been 303.";
+        let why = "A page can read that the answer is a redirect, but not which one: it may have been 303.";
         row(name, operation, known).but(&[CHROMIUM], [outcome(operation, 303)], why)
     };
     vec![
@@ -155,15 +156,15 @@ fn oddities() -> Vec<Scenario> {
     vec![
         Scenario::new("201, 206 and 299 with tokens")
             .cases([201, 206, 299].map(|code| Case::new(made_up(code, ""), Outcome::Done).not_acted())),
-        done("tokens under another content type", &made_up(200, r#""content_type":"text/html","#)),
-        done("tokens under no content type", &made_up(200, r#""content_type":"","#)),
-        done("tokens behind a byte order mark", &made_up(200, "").replacen(r#""body":""#, r#""body":"\ufeff"#, 1)),
+        done("tokens with another content type", &made_up(200, r#""content_type":"text/html","#)),
+        done("tokens without a content type", &made_up(200, r#""content_type":"","#)),
+        done("tokens after a byte order mark", &made_up(200, "").replacen(r#""body":""#, r#""body":"\ufeff"#, 1)),
         Scenario::new("tokens in UTF-16")
             .cases(UTF_16.map(|body| Case::new(in_base64(body, ""), Outcome::Done).not_acted())),
         Scenario::new("200 and an empty body").case(
             Case::new(r#"{"what":"status","status":200,"endpoint":"token"}"#, in_doubt(Malformed::Empty)).not_acted(),
         ),
-        Scenario::new("200 and bytes that are no text").case(
+        Scenario::new("200 and bytes that are not text").case(
             Case::new(
                 r#"{"what":"status","status":200,"endpoint":"token","body_base64":"/wD+gA=="}"#,
                 in_doubt(Malformed::NotJson),
@@ -173,13 +174,13 @@ fn oddities() -> Vec<Scenario> {
         Scenario::new("204").case(
             Case::new(r#"{"what":"status","status":204,"endpoint":"token"}"#, in_doubt(Malformed::Empty)).not_acted(),
         ),
-        Scenario::new("JSON that breaks off in a body of the right length").case(
+        Scenario::new("truncated JSON in a body of the announced length").case(
             Case::new(r#"{"what":"bad_json","endpoint":"token"}"#, in_doubt(FailureKind::Interrupted)).not_acted(),
         ),
-        Scenario::new("gzip that nobody asked for")
+        Scenario::new("gzip that the request did not ask for")
             .case(Case::new(r#"{"what":"gzip","endpoint":"token"}"#, in_doubt(Malformed::Compressed)))
             .but(&[NODE, CHROMIUM], [Outcome::Done], DECOMPRESSES),
-        Scenario::new("Brotli that nobody asked for")
+        Scenario::new("Brotli that the request did not ask for")
             .case(
                 Case::new(
                     in_base64(BROTLI, r#""headers":{"Content-Encoding":"br"},"#),
@@ -188,7 +189,7 @@ fn oddities() -> Vec<Scenario> {
                 .not_acted(),
             )
             .but(&[NODE, CHROMIUM], [Outcome::Done], DECOMPRESSES),
-        Scenario::new("gzip that unpacks beyond the limit")
+        Scenario::new("gzip that decompresses beyond the limit")
             .case(
                 Case::new(
                     in_base64(&bomb(), r#""headers":{"Content-Encoding":"gzip"},"#),
@@ -200,15 +201,15 @@ fn oddities() -> Vec<Scenario> {
     ]
 }
 
-/// `{"access_token":"a1","refresh_token":"r1"}` behind a byte order mark, the lower byte first and the higher byte first.
+/// `{"access_token":"a1","refresh_token":"r1"}` after a byte order mark, in UTF-16LE and UTF-16BE.
 const UTF_16: [&str; 2] = [
     "//57ACIAYQBjAGMAZQBzAHMAXwB0AG8AawBlAG4AIgA6ACIAYQAxACIALAAiAHIAZQBmAHIAZQBzAGgAXwB0AG8AawBlAG4AIgA6ACIAcgAxACIAfQA=",
     "/v8AewAiAGEAYwBjAGUAcwBzAF8AdABvAGsAZQBuACIAOgAiAGEAMQAiACwAIgByAGUAZgByAGUAcwBoAF8AdABvAGsAZQBuACIAOgAiAHIAMQAiAH0=",
 ];
-/// The same, compressed.
+/// The same JSON in UTF-8, compressed.
 const BROTLI: &str = "ixSAeyJhY2Nlc3NfdG9rZW4iOiJhMSIsInJlZnJlc2hfdG9rZW4iOiJyMSJ9Aw==";
 
-/// 1 MiB of spaces in 1 KiB of gzip.
+/// 1 MiB of spaces, compressed to 1 KiB.
 fn bomb() -> String {
     format!("H4sIAAAAAAACA+3BMQEAAADCoCrrn9IQvkAB{}HwGpwID8QAAEAA=", "A".repeat(1353))
 }

@@ -1,4 +1,4 @@
-//! The answer breaks off, or never comes: after the server acted, unless it says otherwise.
+//! Answers that break off or never arrive. The server has acted, unless the scenario says otherwise.
 
 use http::StatusCode;
 use restream_oauth_core::error::Malformed;
@@ -10,7 +10,8 @@ use crate::stack::{CHROMIUM, MINREQ, NODE, REQWEST};
 
 use super::why::{DROPPED, HIDDEN, MADE_UP, NO_LAST_CHUNK, UNNAMED};
 
-/// The documented answer, with 40 characters to a token as Restream's have. The sandbox's differs in values alone.
+/// The documented answer, with tokens of 40 characters as Restream's have. The sandbox's answer has other values of the
+/// same lengths.
 pub(super) const BODY: &str = concat!(
     r#"{"access_token":"eb8949d6d6aaab5a2a4e4a1e5ce3f1e1a4a5a4a1","expires":1767225600,"expires_in":3600,"#,
     r#""refresh_token":"9ca0e1e9f2b2c2d2e2f2a2b2c2d2e2f2a2b2c2d2","#,
@@ -22,8 +23,8 @@ pub(super) const BODY: &str = concat!(
     r#""scopeJson":["profile.read","channels.read","chat.read","stream.read"],"tokenType":"Bearer"}"#,
 );
 
-/// What must come of a body that is cut after so many bytes.
-fn of_cut(bytes: usize, kind: FailureKind) -> Outcome {
+/// The outcome of a refresh whose body is truncated after this many bytes.
+fn truncated(bytes: usize, kind: FailureKind) -> Outcome {
     let closes_before = |next_member: &str| BODY.find(next_member).is_some_and(|at| at <= bytes);
     match (closes_before(r#","expires""#), closes_before(r#","scope""#)) {
         (true, true) => Outcome::Done,
@@ -32,7 +33,7 @@ fn of_cut(bytes: usize, kind: FailureKind) -> Outcome {
     }
 }
 
-/// A cut at any byte, seen by who may lose what came before it.
+/// The outcomes of a truncated body over a stack that may drop bytes that arrived before the end.
 fn dropped() -> [Outcome; 3] {
     let interrupted = FailureKind::Interrupted;
     [Outcome::Done, half_arrived(interrupted), in_doubt(interrupted)]
@@ -59,38 +60,42 @@ fn before_the_body() -> Vec<Scenario> {
     let reset = r#","ending":"reset""#;
     let before_acting = r#","strikes":"before_acting""#;
     vec![
-        Scenario::new("closed in place of an answer, before acting")
+        Scenario::new("closed before the head; the server has not acted")
             .case(Case::new(point("drop", "before_head", before_acting), interrupted()).not_acted())
             .but(&[CHROMIUM], [other()], HIDDEN)
             .but(&[REQWEST], [other()], UNNAMED)
             .but(&[MINREQ], [made_up()], MADE_UP),
-        Scenario::new("closed in place of an answer, after acting")
+        Scenario::new("closed before the head; the server has acted")
             .case(Case::new(point("drop", "before_head", ""), interrupted()))
             .but(&[CHROMIUM], [other()], HIDDEN)
             .but(&[REQWEST], [other()], UNNAMED)
             .but(&[MINREQ], [made_up()], MADE_UP),
-        Scenario::new("reset in place of an answer, before acting")
+        Scenario::new("reset before the head; the server has not acted")
             .case(Case::new(point("drop", "before_head", &[reset, before_acting].concat()), interrupted()).not_acted())
             .but(&[CHROMIUM], [other()], HIDDEN),
-        Scenario::new("reset in place of an answer, after acting")
+        Scenario::new("reset before the head; the server has acted")
             .case(Case::new(point("drop", "before_head", reset), interrupted()))
             .but(&[CHROMIUM], [other()], HIDDEN),
         Scenario::new("closed within the head")
             .case(Case::new(point("drop", "in_head", ""), interrupted()))
             .but(&[CHROMIUM], [other()], HIDDEN)
             .but(&[REQWEST], [other()], UNNAMED)
-            .but(&[MINREQ], [in_doubt(FailureKind::Protocol)], "It takes what came of the head for all of it."),
+            .but(
+                &[MINREQ],
+                [in_doubt(FailureKind::Protocol)],
+                "It takes the part of the head that arrived for all of it.",
+            ),
         Scenario::new("closed after the head").case(Case::new(point("drop", "after_head", ""), interrupted())),
         Scenario::new("reset after the head").case(Case::new(point("drop", "after_head", reset), interrupted())),
-        Scenario::new("silence in place of an answer, before acting")
+        Scenario::new("silence before the head; the server has not acted")
             .short()
             .case(Case::new(point("hang", "before_head", before_acting), timeout()).not_acted()),
-        Scenario::new("silence in place of an answer, after acting")
+        Scenario::new("silence before the head; the server has acted")
             .short()
             .case(Case::new(point("hang", "before_head", ""), timeout())),
         Scenario::new("silence within the head").short().case(Case::new(point("hang", "in_head", ""), timeout())),
         Scenario::new("silence after the head").short().case(Case::new(point("hang", "after_head", ""), timeout())),
-        Scenario::new("the server acts after the client gave up")
+        Scenario::new("the server acts after the time limit")
             .short()
             .case(Case::new(r#"{"what":"delay","ms":1500,"strikes":"before_acting","endpoint":"token"}"#, timeout())),
     ]
@@ -101,36 +106,40 @@ fn within_the_body() -> Vec<Scenario> {
         format!(r#"{{"what":"truncate","after":{after},"framing":"{framing}","endpoint":"token"}}"#)
     };
     let cut = |framing: &'static str| {
-        move |after: usize| Case::new(truncate(after, framing), of_cut(after, FailureKind::Interrupted))
+        move |after: usize| Case::new(truncate(after, framing), truncated(after, FailureKind::Interrupted))
     };
-    // A reset may destroy what was under way, so each may also be a cut at any byte before.
+    // A reset may destroy bytes in transit, so the body may also be truncated at any earlier byte.
     let reset = |after: usize| {
         let fault =
             format!(r#"{{"what":"truncate","after":{after},"framing":"length","ending":"reset","endpoint":"token"}}"#);
         let interrupted = FailureKind::Interrupted;
-        Case::new(fault, of_cut(after, interrupted)).or(of_cut(80, interrupted)).or(of_cut(0, interrupted))
+        Case::new(fault, truncated(after, interrupted)).or(truncated(80, interrupted)).or(truncated(0, interrupted))
     };
     let hang = |after: usize| {
         let fault = format!(r#"{{"what":"hang","point":"in_body","after":{after},"endpoint":"token"}}"#);
-        Case::new(fault, of_cut(after, FailureKind::Timeout))
+        Case::new(fault, truncated(after, FailureKind::Timeout))
     };
     vec![
-        Scenario::new("the body is cut at every byte").cases((0..=BODY.len()).map(cut("length"))).but(
+        Scenario::new("the body is truncated, once at every byte").cases((0..=BODY.len()).map(cut("length"))).but(
             &[CHROMIUM],
             dropped(),
             DROPPED,
         ),
-        Scenario::new("a chunked body is cut").cases(CUTS.map(cut("chunked"))).but(&[CHROMIUM], dropped(), DROPPED),
+        Scenario::new("a chunked body is truncated").cases(CUTS.map(cut("chunked"))).but(
+            &[CHROMIUM],
+            dropped(),
+            DROPPED,
+        ),
         Scenario::new("a chunked body ends before its first chunk").case(cut("chunked")(0)).but(
             &[NODE, MINREQ],
             [in_doubt(Malformed::Empty)],
             NO_LAST_CHUNK,
         ),
-        // Nothing but the JSON tells that these are cut, and where there is none, nothing does.
-        Scenario::new("a body without a length is cut").cases(CUTS.map(cut("until_close"))),
-        Scenario::new("a body without a length does not come")
+        // Only the JSON shows that these bodies are truncated. An empty body shows nothing.
+        Scenario::new("a body without a length is truncated").cases(CUTS.map(cut("until_close"))),
+        Scenario::new("a body without a length is empty")
             .case(Case::new(truncate(0, "until_close"), in_doubt(Malformed::Empty))),
-        Scenario::new("the body is reset").cases(CUTS.map(reset)),
+        Scenario::new("the connection is reset within the body").cases(CUTS.map(reset)),
         Scenario::new("silence within the body").short().cases([30, 80, 160].map(hang)),
     ]
 }
@@ -159,7 +168,7 @@ mod tests {
     use restream_oauth_sandbox::Sandbox;
 
     #[test]
-    fn the_body_that_is_cut_at_every_byte_is_as_long_as_the_sandboxs() {
+    fn the_body_that_is_truncated_at_every_byte_is_as_long_as_the_sandboxs() {
         let sandbox = Sandbox::start().unwrap();
         let client = Client::builder(sandbox.client_id())
             .secret(sandbox.client_secret().unwrap())
@@ -172,7 +181,7 @@ mod tests {
         let answer = restream_oauth_ureq::Transport::new().unwrap().receive(client.exchange(&code));
         let body = std::str::from_utf8(answer.expose_body()).unwrap();
         assert_eq!(body.len(), BODY.len());
-        // The members stand where they are cut.
+        // The members are at the places that decide the outcome.
         for member in ["expires", "refresh_token", "scope"] {
             let member = format!(r#","{member}":"#);
             assert_eq!(body.find(&member), BODY.find(&member), "{member}");

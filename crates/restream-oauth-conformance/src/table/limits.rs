@@ -1,4 +1,4 @@
-//! Too much, or too slowly: memory is bounded by the reader, time by the stack.
+//! Answers that are too large or too slow. The reader limits memory, and the stack limits time.
 
 use restream_oauth_core::error::ErrorKind;
 use restream_oauth_core::transport::FailureKind;
@@ -21,12 +21,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "16 MiB of white space after the answer",
             r#"{"what":"oversize","bytes":16777216,"answer_first":true,"endpoint":"token"}"#,
         ),
-        Scenario::new("white space without end")
-            .case(Case::new(r#"{"what":"endless","endpoint":"token"}"#, too_large())),
-        done(
-            "white space without end after the answer",
-            r#"{"what":"endless","answer_first":true,"endpoint":"token"}"#,
-        ),
+        Scenario::new("endless white space").case(Case::new(r#"{"what":"endless","endpoint":"token"}"#, too_large())),
+        done("endless white space after the answer", r#"{"what":"endless","answer_first":true,"endpoint":"token"}"#),
         Scenario::new("a head of 1 MiB")
             .case(Case::new(
                 r#"{"what":"huge_header","bytes":1048576,"endpoint":"token"}"#,
@@ -35,18 +31,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .but(&[CHROMIUM], [in_doubt(FailureKind::Other)], HIDDEN)
             .but(&[REQWEST, MINREQ], [in_doubt(FailureKind::Other)], UNNAMED)
             .but(&[TCP, CURL], [in_doubt(FailureKind::Interrupted)], TOO_LONG),
-        done("an answer that drips, within the limit", r#"{"what":"drip","bytes":50,"ms":5,"endpoint":"token"}"#),
-        Scenario::new("an answer that drips beyond the limit").short().case(Case::new(
+        done("a slow answer within the time limit", r#"{"what":"drip","bytes":50,"ms":5,"endpoint":"token"}"#),
+        Scenario::new("a slow answer beyond the time limit").short().case(Case::new(
             r#"{"what":"drip","bytes":1,"ms":100,"endpoint":"token"}"#,
             in_doubt(FailureKind::Timeout),
         )),
-        Scenario::new("103 without end, every 20 ms and every ms")
+        Scenario::new("endless 103 answers, every 20 ms and every ms")
             .short()
             .cases([20, 1].map(|ms| Case::new(endless_103(ms), in_doubt(FailureKind::Timeout))))
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers."),
-        // More than the sandbox writes, one by one, in the time that a call has. With no end to them, Chromium's network
-        // process would never come to anything else, long after the call is over.
-        Scenario::new("103 six million times, without a pause")
+        // The sandbox cannot write all of them within the time limit. An endless series would keep Chromium's network
+        // process busy for ever, even after the call is over.
+        Scenario::new("six million 103 answers without a pause")
             .short()
             .alone()
             .case(Case::new(
@@ -54,7 +50,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 in_doubt(FailureKind::Timeout),
             ))
             .but(&[HYPER], [in_doubt(FailureKind::Protocol)], "It gives up after 16 informational answers.")
-            .but(&[UREQ], [in_doubt(FailureKind::Protocol)], "It takes them all for one head, which is too long.")
+            .but(&[UREQ], [in_doubt(FailureKind::Protocol)], "It takes all of them for one head, which is too long.")
             .but(&[MINREQ], [in_doubt(FailureKind::Interrupted)], NO_INFORMATIONAL)
             .but(&[TCP, CURL], [in_doubt(FailureKind::Interrupted)], TOO_LONG),
     ]

@@ -1,4 +1,5 @@
-//! Reaching the server: name, connection, TLS. Where no byte of the body left, a stack that can prove it says so.
+//! Reaching the server: name, connection, TLS. If no byte of the body was sent, a stack that can prove it must report
+//! it.
 
 use http::StatusCode;
 use restream_oauth_core::error::Malformed;
@@ -8,15 +9,15 @@ use crate::outcome::{Outcome, in_doubt, not_sent};
 use crate::scenario::{Case, Certificate, Operation, Scenario, Server};
 use crate::stack::{CHROMIUM, CURL, MINREQ, NODE, REQWEST, UREQ};
 
-use super::why::{HIDDEN, KEEPS_CONNECTIONS, MADE_UP, NO_FAREWELL, NO_PROOF, UNNAMED};
+use super::why::{HIDDEN, KEEPS_CONNECTIONS, MADE_UP, NO_CLOSE_NOTIFY, NO_PROOF, UNNAMED};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = vec![
-        Scenario::new("an exchange, all in order").of(Operation::Exchange).case(Case::faultless(Outcome::Done)),
-        Scenario::new("a refresh, all in order").case(Case::faultless(Outcome::Done)),
-        Scenario::new("a revocation, all in order").of(Operation::Revoke).case(Case::faultless(Outcome::Done)),
-        Scenario::new("a profile call, all in order").of(Operation::Profile).case(Case::faultless(Outcome::Done)),
-        Scenario::new("two refreshes: the server keeps the connection, or closes it in between")
+        Scenario::new("an exchange without a fault").of(Operation::Exchange).case(Case::faultless(Outcome::Done)),
+        Scenario::new("a refresh without a fault").case(Case::faultless(Outcome::Done)),
+        Scenario::new("a revocation without a fault").of(Operation::Revoke).case(Case::faultless(Outcome::Done)),
+        Scenario::new("a profile call without a fault").of(Operation::Profile).case(Case::faultless(Outcome::Done)),
+        Scenario::new("two refreshes: the server keeps the connection between them, or closes it")
             .of(Operation::RefreshTwice)
             .case(Case::faultless(Outcome::Done))
             .case(Case::new(r#"{"what":"wrong_length","by":0,"endpoint":"token"}"#, Outcome::Done))
@@ -34,7 +35,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .but(&[NODE, REQWEST, MINREQ, CURL], [in_doubt(FailureKind::Connect)], NO_PROOF),
         Scenario::new("the connection is closed right after it was accepted")
             .case(
-                // The request may be on its way or not, and the end may be orderly or not.
+                // Timing decides whether the stack has begun to send the request, and how the connection ends.
                 Case::new(r#"{"what":"drop","point":"accept"}"#, in_doubt(FailureKind::Interrupted))
                     .or(not_sent(FailureKind::Interrupted))
                     .or(not_sent(FailureKind::Connect))
@@ -52,7 +53,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 .unseen(),
             )
             .but(&[CHROMIUM], [in_doubt(FailureKind::Other)], HIDDEN),
-        Scenario::new("the server accepts, and reads nothing")
+        Scenario::new("the server accepts the connection and reads nothing")
             .short()
             .case(Case::new(r#"{"what":"hang","point":"accept"}"#, in_doubt(FailureKind::Timeout)).unseen()),
     ];
@@ -71,8 +72,8 @@ fn tls() -> Vec<Scenario> {
             .but(&[NODE, CURL], [in_doubt(FailureKind::Tls)], NO_PROOF)
     };
     vec![
-        Scenario::new("TLS, all in order").against(good).case(Case::faultless(Outcome::Done)),
-        wrong("TLS: the certificate is signed by itself", Certificate::SelfSigned),
+        Scenario::new("TLS without a fault").against(good).case(Case::faultless(Outcome::Done)),
+        wrong("TLS: the certificate is self-signed", Certificate::SelfSigned),
         wrong("TLS: the certificate has expired", Certificate::Expired),
         wrong("TLS: the certificate is for another name", Certificate::WrongHost),
         Scenario::new("TLS: the handshake is reset")
@@ -82,7 +83,7 @@ fn tls() -> Vec<Scenario> {
                     .unseen(),
             )
             .but(&[NODE], [in_doubt(FailureKind::Interrupted)], NO_PROOF)
-            .but(&[CHROMIUM], [Outcome::Done], "It shakes hands once more by itself; nothing had been sent.")
+            .but(&[CHROMIUM], [Outcome::Done], "It repeats the handshake by itself; no request had been sent.")
             .which_acts()
             .but(&[REQWEST], [in_doubt(FailureKind::Other), in_doubt(FailureKind::Interrupted)], NO_PROOF)
             .but(&[CURL], [in_doubt(FailureKind::Tls)], NO_PROOF),
@@ -98,17 +99,17 @@ fn tls() -> Vec<Scenario> {
                 in_doubt(FailureKind::Interrupted),
             ))
             .but(&[CHROMIUM], [in_doubt(FailureKind::Other)], HIDDEN),
-        Scenario::new("TLS: a body without a length does not come, nor does a close_notify")
+        Scenario::new("TLS: the connection ends without a body and without a close_notify")
             .against(good)
             .case(Case::new(
                 r#"{"what":"truncate","after":0,"framing":"until_close","endpoint":"token"}"#,
                 in_doubt(FailureKind::Interrupted),
             ))
-            .but(&[UREQ, NODE, CHROMIUM], [in_doubt(Malformed::Empty)], NO_FAREWELL)
+            .but(&[UREQ, NODE, CHROMIUM], [in_doubt(Malformed::Empty)], NO_CLOSE_NOTIFY)
             .but(
                 &[CURL],
                 [in_doubt(Malformed::Empty), in_doubt(FailureKind::Interrupted)],
-                "Its version and its TLS library decide whether it misses the farewell.",
+                "Whether it requires a close_notify depends on its version and its TLS library.",
             ),
     ]
 }

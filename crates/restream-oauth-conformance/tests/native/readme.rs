@@ -10,11 +10,11 @@ const GLUE: [(&str, &str); 6] = [
     ("minreq.rs", "minreq, blocking"),
     ("tcp.rs", "`std::net::TcpStream`, with http1.rs and framing.rs"),
     ("curl.rs", "the `curl` program, with http1.rs"),
-    ("http1.rs", "(an answer from plain bytes)"),
-    ("framing.rs", "(a request as plain bytes, lengths and chunks)"),
+    ("http1.rs", "(reads an answer from its bytes)"),
+    ("framing.rs", "(writes a request, reads the body of an answer)"),
 ];
 
-/// Compares what stands between two markers with what should; with `UPDATE` set, writes it.
+/// Compares the text between two markers with `text`. With `UPDATE` set, writes `text` there.
 pub(crate) fn check(readme: &str, marker: &str, text: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
@@ -43,7 +43,7 @@ pub(crate) fn glue() -> String {
     text
 }
 
-/// The same in the words of the root's README.
+/// The list of the glue in the root's README.
 pub(crate) fn glue_in_words() -> String {
     let link = |name, file| format!("[{name}](crates/restream-oauth-conformance/glue/{file})");
     let (reading, framing) = (lines("http1.rs"), lines("framing.rs"));
@@ -52,11 +52,11 @@ pub(crate) fn glue_in_words() -> String {
         format!("{} ({} lines),\n", link("reqwest", "reqwest.rs"), lines("reqwest.rs")),
         format!("{} ({}),\n", link("minreq", "minreq.rs"), lines("minreq.rs")),
         format!(
-            "{} ({}, and {speaking} that speak HTTP/1.1) and the\n",
+            "{} ({}, and {speaking} for HTTP/1.1) and the\n",
             link("`std::net::TcpStream`", "tcp.rs"),
             lines("tcp.rs")
         ),
-        format!("{} program ({}, and {reading} that read HTTP/1.1).\n", link("`curl`", "curl.rs"), lines("curl.rs")),
+        format!("{} program ({}, and {reading} to read HTTP/1.1).\n", link("`curl`", "curl.rs"), lines("curl.rs")),
     ]
     .concat()
 }
