@@ -1,43 +1,59 @@
-//! One stack on the bench: a sandbox of each kind, a grant for each case, and what the ledger says afterwards.
+//! Runs scenarios over one stack: starts the servers, gets a grant for each case, sends the call, and compares the
+//! outcome and the ledger with the table.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use restream_oauth_conformance::{Case, Certificate, LedgerShows, Operation, Outcome, Scenario, Server};
-use restream_oauth_core::{AccessToken, AuthorizationCode, Client, Endpoints, Entropy, Error, RefreshToken, Tokens};
+use restream_oauth_core::{
+    AccessToken, AuthorizationCode, Call, Client, Endpoints, Entropy, Error, RefreshToken, Tokens,
+};
+use restream_oauth_sandbox::rules::{BasicCredentials, Rules};
 use restream_oauth_sandbox::{Fault, Ledger, Sandbox};
 use rustls::pki_types::CertificateDer;
 
 use crate::canary::{self, WORD};
 use crate::stacks::Stack;
 
-/// How long the ledger may take to show what happened: the server may act after the client gave up.
+/// How long to wait for the ledger to show what happened: the server may act after the client gave up.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
 
+/// Runs scenarios over the stack `S`, and keeps the sandboxes that they need.
 pub(crate) struct Bench<S> {
     sandboxes: HashMap<Server, Sandbox>,
+    reading: Reading,
     stack: PhantomData<S>,
 }
 
-impl<S> Default for Bench<S> {
-    fn default() -> Self {
-        Self { sandboxes: HashMap::new(), stack: PhantomData }
-    }
+/// From which answer a call's outcome is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Reading {
+    /// From the answer that the stack returns.
+    Received,
+    /// From the same answer, saved and then restored by a call that is built anew. Both must give the same.
+    Restored,
 }
 
 impl<S: Stack> Bench<S> {
-    /// Tries all cases, up to the first that fails. The secret goes in the header and in the form by turns, by `row`.
+    /// Without any server yet: each is started when a scenario needs it.
+    pub(crate) fn new(reading: Reading) -> Self {
+        Self { sandboxes: HashMap::new(), reading, stack: PhantomData }
+    }
+
+    /// Runs the cases in order, up to the first that fails. Cases send the client secret in the header and in the form
+    /// by turns; `row` decides where the first one sends it.
     pub(crate) fn try_scenario(&mut self, row: usize, scenario: &Scenario) -> Result<(), String> {
         if scenario.is_not_for(S::NAME).is_some() {
             return Ok(());
         }
+        let reading = self.reading;
         let sandbox = self.sandbox(scenario.server);
-        let stack = S::new(scenario.limit.given(), sandbox);
+        let sender = Sender { stack: S::new(scenario.limit.given(), sandbox), reading };
         for (number, case) in (row..).zip(&scenario.cases) {
             let client = client(scenario.server, sandbox, number % 2 == 1);
-            let tried = try_case(&stack, sandbox, &client, scenario, case);
+            let tried = try_case(&sender, sandbox, &client, scenario, case);
             tried.map_err(|why| format!("{:?}: {why}", case.faults))?;
         }
         Ok(())
@@ -50,10 +66,13 @@ impl<S: Stack> Bench<S> {
             Server::Nobody | Server::Nowhere => return None,
         };
         let start = || {
-            let builder = Sandbox::builder().client_secret(WORD.to_owned() + "-secret").token_prefix(WORD);
+            // The strict rule: the special characters must arrive form-encoded (RFC 6749 §2.3.1).
+            let mut rules = Rules::default();
+            rules.basic = BasicCredentials::Decoded;
+            let builder = Sandbox::builder().rules(rules).client_secret(WORD.to_owned() + "-:+&%").token_prefix(WORD);
             let builder = match certificate {
                 None => builder,
-                Some(certificate) => builder.tls(shown(certificate)),
+                Some(certificate) => builder.tls(sandbox_certificate(certificate)),
             };
             builder.start().unwrap()
         };
@@ -61,7 +80,7 @@ impl<S: Stack> Bench<S> {
     }
 }
 
-fn shown(certificate: Certificate) -> restream_oauth_sandbox::Certificate {
+fn sandbox_certificate(certificate: Certificate) -> restream_oauth_sandbox::Certificate {
     match certificate {
         Certificate::Good => restream_oauth_sandbox::Certificate::Good,
         Certificate::SelfSigned => restream_oauth_sandbox::Certificate::SelfSigned,
@@ -71,7 +90,7 @@ fn shown(certificate: Certificate) -> restream_oauth_sandbox::Certificate {
 }
 
 fn try_case<S: Stack>(
-    stack: &S,
+    sender: &Sender<S>,
     sandbox: Option<&Sandbox>,
     client: &Client,
     scenario: &Scenario,
@@ -84,7 +103,7 @@ fn try_case<S: Stack>(
     }
 
     let started = Instant::now();
-    let (outcome, tokens) = grant.send(stack, scenario.operation, client);
+    let (outcome, tokens) = grant.send(sender, scenario.operation, client);
     let elapsed = started.elapsed();
     canary::check_log()?;
 
@@ -93,7 +112,7 @@ fn try_case<S: Stack>(
     }
     let expected = scenario.expected_of(S::NAME, case);
     if !expected.contains(&outcome) {
-        return Err(format!("it came to {outcome:?}, not to {expected:?}"));
+        return Err(format!("the outcome is {outcome:?}, expected {expected:?}"));
     }
     let Some(sandbox) = sandbox else { return Ok(()) };
     let wanted = scenario.ledger_of(S::NAME, case);
@@ -111,10 +130,10 @@ fn check_ledger(sandbox: &Sandbox, before: &Ledger, operation: Operation, wanted
             Operation::Exchange => ledger.exchanges,
             Operation::Refresh | Operation::RefreshTwice => ledger.refreshes,
             Operation::Revoke => ledger.revocations,
-            // Reading changes nothing, so there is nothing to count.
+            // A profile call changes nothing at the server, so only the request is counted.
             Operation::Profile => u64::from(wanted.acted && requests(ledger) > requests(before)),
         };
-        // What struck a connection before its request came tells nothing about who opened it.
+        // Without a request, the ledger does not show whether the call or the test opened a connection.
         let connections = if wanted.requests == 0 { 0 } else { ledger.connections - before.connections };
         (requests(ledger) - requests(before), acts(ledger) - acts(before), connections, ledger.canary_hits)
     };
@@ -125,24 +144,26 @@ fn check_ledger(sandbox: &Sandbox, before: &Ledger, operation: Operation, wanted
     let ledger = sandbox.ledger();
     if shows(&ledger) != expected {
         return Err(format!(
-            "the ledger shows (requests, acts, connections, canary) {:?}, not {expected:?}",
+            "the ledger shows (requests, acts, connections, canary hits) {:?}, expected {expected:?}",
             shows(&ledger)
         ));
     }
     if ledger.dead_refresh_tokens_used + ledger.dead_access_tokens_used + ledger.codes_replayed > 0 {
         return Err(format!("a dead credential was used: {ledger:?}"));
     }
-    Ok(())
+    // The sandbox accepts some requests that no client should send. It notes them as oddities.
+    let odd: Vec<_> = ledger.requests.iter().filter(|request| !request.oddities.is_empty()).collect();
+    if odd.is_empty() { Ok(()) } else { Err(format!("the sandbox found a request odd: {odd:?}")) }
 }
 
-/// A success must be the server's newest pair.
+/// Checks that the call returned the server's newest pair.
 fn check_tokens(sandbox: &Sandbox, client: &Client, tokens: &Tokens) -> Result<(), String> {
     sandbox.clear_faults();
     let alive = trusted(sandbox).send(client.profile(tokens.access_token()).unwrap());
     alive.map(|_| ()).map_err(|error| format!("the tokens are not the server's newest: {error}"))
 }
 
-/// What one case sends.
+/// The credentials that one case sends.
 struct Grant {
     code: Option<AuthorizationCode>,
     access_token: AccessToken,
@@ -150,7 +171,7 @@ struct Grant {
 }
 
 impl Grant {
-    /// A new one, on a sandbox that has forgotten everything. Where nobody serves, it does not matter which.
+    /// Resets the sandbox and gets a new grant from it. For a server that issues none, returns made-up credentials.
     fn new(scenario: &Scenario, client: &Client, sandbox: Option<&Sandbox>) -> Self {
         let unknown = Self { code: None, access_token: AccessToken::new("a1"), refresh_token: RefreshToken::new("r1") };
         let Some(sandbox) = sandbox else { return unknown };
@@ -169,25 +190,56 @@ impl Grant {
         Self { code: None, access_token: tokens.access_token().clone(), refresh_token }
     }
 
-    fn send<S: Stack>(&self, stack: &S, operation: Operation, client: &Client) -> (Outcome, Option<Tokens>) {
+    fn send<S: Stack>(&self, sender: &Sender<S>, operation: Operation, client: &Client) -> (Outcome, Option<Tokens>) {
+        let refresh = |token: &RefreshToken| sender.send(|| client.refresh(token));
         match operation {
-            Operation::Exchange => with_tokens(stack.send(client.exchange(self.code.as_ref().unwrap()))),
-            Operation::Refresh => with_tokens(stack.send(client.refresh(&self.refresh_token))),
+            Operation::Exchange => with_tokens(sender.send(|| client.exchange(self.code.as_ref().unwrap()))),
+            Operation::Refresh => with_tokens(refresh(&self.refresh_token)),
             Operation::RefreshTwice => {
-                let once = stack.send(client.refresh(&self.refresh_token));
-                with_tokens(once.and_then(|tokens| stack.send(client.refresh(tokens.refresh_token().unwrap()))))
+                let first = refresh(&self.refresh_token);
+                with_tokens(first.and_then(|tokens| refresh(tokens.refresh_token().unwrap())))
             }
-            Operation::Revoke => (outcome(&stack.send(client.revoke(&self.refresh_token))), None),
-            Operation::Profile => (outcome(&stack.send(client.profile(&self.access_token).unwrap())), None),
+            Operation::Revoke => (outcome(&sender.send(|| client.revoke(&self.refresh_token))), None),
+            Operation::Profile => (outcome(&sender.send(|| client.profile(&self.access_token).unwrap())), None),
         }
     }
+}
+
+struct Sender<S> {
+    stack: S,
+    reading: Reading,
+}
+
+impl<S: Stack> Sender<S> {
+    /// Sends one call. `call` builds it, and builds it anew to restore the saved answer.
+    fn send<T: Debug + PartialEq>(&self, call: impl Fn() -> Call<T>) -> Result<T, Error> {
+        if let Reading::Received = self.reading {
+            return self.stack.send(call());
+        }
+        let answer = self.stack.receive(call());
+        let saved = answer.to_saved();
+        let received = answer.interpret();
+        // The time of sending is in the saved answer, so this one must not count.
+        let (_, reader) = call().into_parts(SystemTime::UNIX_EPOCH);
+        let restored = reader.restore_answer(saved.expose_secret()).unwrap().interpret();
+        assert_eq!(all_of(&received), all_of(&restored), "{}", S::NAME);
+        restored
+    }
+}
+
+/// Everything that a program can read from a result, except the source of an error, which is not saved.
+fn all_of<T>(result: &Result<T, Error>) -> Result<&T, impl Debug + PartialEq> {
+    result.as_ref().map_err(|error| {
+        let decided = (error.kind(), error.delivery(), error.advice(), error.operation(), error.salvaged());
+        (decided, error.status(), error.retry_after(), error.server_message(), error.to_string())
+    })
 }
 
 fn with_tokens(result: Result<Tokens, Error>) -> (Outcome, Option<Tokens>) {
     (outcome(&result), result.ok())
 }
 
-/// Whatever it is, it can be logged.
+/// Reduces a result to its outcome, and logs all of the result for the canary.
 fn outcome<T: Debug>(result: &Result<T, Error>) -> Outcome {
     canary::log_all(result);
     Outcome::of(result)
@@ -197,7 +249,7 @@ fn client(server: Server, sandbox: Option<&Sandbox>, secret_in_body: bool) -> Cl
     let endpoints = match (server, sandbox) {
         (Server::Nowhere, _) => Endpoints::at("https://nowhere.invalid"),
         (_, Some(sandbox)) => Endpoints::at(sandbox.base_url()),
-        // Port 1 is reserved (tcpmux), and nobody listens there.
+        // Port 1 is reserved (tcpmux). It refuses connections.
         (_, None) => Endpoints::at("http://127.0.0.1:1"),
     };
     let (id, secret) =
@@ -208,7 +260,7 @@ fn client(server: Server, sandbox: Option<&Sandbox>, secret_in_body: bool) -> Cl
     builder.redirect_uri(redirect_uri).endpoints(endpoints).build().unwrap()
 }
 
-/// What prepares a case and looks after it, whatever stack is on the bench.
+/// The transport that prepares and checks a case, whichever stack sends the call.
 fn trusted(sandbox: &Sandbox) -> restream_oauth_ureq::Transport {
     let root = sandbox.ca_certificate_der().map(|der| CertificateDer::from(der.to_vec()));
     restream_oauth_ureq::Transport::builder().only_root_certificates(root).build().unwrap()

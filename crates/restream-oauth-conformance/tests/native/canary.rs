@@ -1,6 +1,7 @@
-//! No secret is printed or logged: a word stands in every secret of the run, and is searched for in all its spellings.
+//! Checks that no secret is logged. Every secret of the run contains one word; this searches the log for all spellings
+//! of the word.
 //!
-//! Every stack logs at its most talkative, and what each call gives is logged as a careless program would.
+//! Every stack logs at TRACE. The results of all calls are logged too, as a careless program would do it.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -15,7 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) const WORD: &str = "c4nary7Qx2Vb";
 
-/// Becomes a `state` and a verifier that begin with the word: these bytes are it, read as base64.
+/// Gives a `state` and a verifier that begin with the word. These bytes are the word, decoded from base64.
 pub(crate) const ENTROPY: [u8; 64] = {
     let word = [115, 137, 218, 175, 46, 208, 199, 101, 91];
     let mut bytes = [7; 64];
@@ -29,7 +30,8 @@ pub(crate) const ENTROPY: [u8; 64] = {
 };
 
 static SPELLINGS: LazyLock<BTreeSet<String>> = LazyLock::new(|| spellings(WORD));
-/// Who must be heard: otherwise nothing is proven. hyper itself speaks only in a build of its own (README).
+/// The modules that must have logged something; otherwise the run proves nothing. hyper itself logs only in a build of
+/// its own (README).
 const TALKERS: &[&str] = &[
     #[cfg(hyper_unstable_tracing)]
     " hyper::proto::",
@@ -39,13 +41,14 @@ const TALKERS: &[&str] = &[
 ];
 static HEARD: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
 
-/// Who logged a secret, and what. A stack works on the thread that called it; a resolver has threads of its own.
+/// The events that contain a secret, with the thread that logged each. A stack works on the thread that called it; a
+/// resolver has threads of its own.
 static LEAKS: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
 struct Log;
 
 impl io::Write for Log {
-    /// An event comes whole.
+    /// One call gets one whole event.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let event = String::from_utf8_lossy(bytes);
         let heard: Vec<_> = TALKERS.iter().filter(|talker| event.contains(**talker)).collect();
@@ -72,31 +75,31 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// From now on all that is logged, by way of `tracing` or `log` and on whichever thread, is searched.
+/// Searches everything that any thread logs from now on with `tracing` or `log`.
 pub(crate) fn listen() {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(Log).init();
     let leak = || tracing::error!("client_secret={WORD}");
     leak();
-    assert!(check_log().is_err(), "what is logged is searched");
-    assert!(check_log().is_ok(), "and then forgotten");
+    assert!(check_log().is_err(), "the search finds a secret");
+    assert!(check_log().is_ok(), "each secret is reported once");
     thread::spawn(leak).join().unwrap();
-    assert!(check_log().is_ok(), "what another thread logs is not ours");
-    assert_eq!(mem::take(&mut *LEAKS.lock().unwrap()).len(), 1, "but is searched, too");
+    assert!(check_log().is_ok(), "a secret that another thread logged is not reported here");
+    assert_eq!(mem::take(&mut *LEAKS.lock().unwrap()).len(), 1, "the search covers other threads");
 }
 
-/// All that can be printed of what a call gave.
+/// Logs everything that can be printed of a call's result.
 pub(crate) fn log_all<T: Debug>(result: &Result<T, Error>) {
     tracing::info!("{result:?} {result:#?}");
     let Err(error) = result else { return };
     tracing::info!("{error} {:?} {:?}", error.server_message(), error.kind());
     let mut source = error.source();
-    while let Some(one) = source {
-        tracing::info!("{one} {one:?} {one:#?}");
-        source = one.source();
+    while let Some(cause) = source {
+        tracing::info!("{cause} {cause:?} {cause:#?}");
+        source = cause.source();
     }
 }
 
-/// Whether this thread logged a secret since it was last asked.
+/// Fails if this thread has logged a secret since its last call of this function.
 pub(crate) fn check_log() -> Result<(), String> {
     let us = thread::current().id();
     let mut leaks = LEAKS.lock().unwrap();
@@ -105,7 +108,7 @@ pub(crate) fn check_log() -> Result<(), String> {
     ours.map_or(Ok(()), Err)
 }
 
-/// No thread logged a secret that was not asked, and the stacks of our adapters have logged something.
+/// Fails if a thread that never called [`check_log`] logged a secret, or if a stack of our adapters logged nothing.
 pub(crate) fn check_the_rest() {
     let leaks = LEAKS.lock().unwrap();
     assert!(leaks.is_empty(), "{leaks:?}");

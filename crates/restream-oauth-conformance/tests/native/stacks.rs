@@ -1,4 +1,4 @@
-//! The stacks: each a way to send a call of any kind, set up for one server and one limit.
+//! The native stacks behind one trait. Each is set up for one server and one time limit.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,21 +7,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use restream_oauth_conformance::stack;
-use restream_oauth_core::{Call, Error};
+use restream_oauth_core::{Answer, Call, Error};
 use restream_oauth_sandbox::Sandbox;
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 
-/// A stack, ready to send.
+/// An HTTP stack that is ready to send calls.
 pub(crate) trait Stack {
-    /// One of [`stack`]'s.
+    /// The name in the table: a constant of [`stack`].
     const NAME: &'static str;
 
-    /// `sandbox` is the one whose authority is to be trusted, if there is one.
+    /// Sets up the stack. It trusts the certificate authority of `sandbox`, if the sandbox has one.
     fn new(limit: Duration, sandbox: Option<&Sandbox>) -> Self;
 
-    /// Sends a call.
-    fn send<T>(&self, call: Call<T>) -> Result<T, Error>;
+    /// Sends a call and returns its answer, not yet interpreted.
+    fn receive<T>(&self, call: Call<T>) -> Answer<T>;
+
+    /// Sends a call and interprets its answer. An adapter has a method of its own for this.
+    fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
+        self.receive(call).interpret()
+    }
 }
 
 pub(crate) struct Hyper(Runtime, restream_oauth_hyper::Transport);
@@ -33,6 +38,10 @@ impl Stack for Hyper {
         let limits = restream_oauth_hyper::Limits::default().connect(limit).total(limit);
         let transport = restream_oauth_hyper::Transport::builder().limits(limits).root_certificates(root(sandbox));
         Self(runtime(), transport.build().unwrap())
+    }
+
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        self.0.block_on(self.1.receive(call))
     }
 
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
@@ -51,6 +60,10 @@ impl Stack for Ureq {
         Self(transport.build().unwrap())
     }
 
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        self.0.receive(call)
+    }
+
     fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.0.send(call)
     }
@@ -67,14 +80,14 @@ impl Stack for Reqwest {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = tls.with_root_certificates(roots).with_no_client_auth();
-        // As the environment may name it. Nobody is there: the glue must go past it.
+        // The environment can set such a proxy. It refuses connections, so the glue must not use it.
         let proxy = reqwest::Proxy::all("http://127.0.0.1:1").unwrap();
         let builder = reqwest::Client::builder().proxy(proxy).tls_backend_preconfigured(tls);
         Self(runtime(), super::reqwest_glue::configure(builder, limit).build().unwrap())
     }
 
-    fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        self.0.block_on(super::reqwest_glue::receive(&self.1, call)).interpret()
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        self.0.block_on(super::reqwest_glue::receive(&self.1, call))
     }
 }
 
@@ -87,8 +100,8 @@ impl Stack for Minreq {
         Self(limit)
     }
 
-    fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        super::minreq_glue::receive(call, self.0).interpret()
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        super::minreq_glue::receive(call, self.0)
     }
 }
 
@@ -101,14 +114,14 @@ impl Stack for Tcp {
         Self(limit)
     }
 
-    fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
-        super::tcp::receive(call, self.0).interpret()
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
+        super::tcp::receive(call, self.0)
     }
 }
 
 pub(crate) struct Curl {
     limit: Duration,
-    /// curl reads certificates from a file only.
+    /// A file, because curl does not read certificates from elsewhere.
     root_certificate: Option<PathBuf>,
 }
 
@@ -120,10 +133,9 @@ impl Stack for Curl {
         Self { limit, root_certificate: pem.map(file_with) }
     }
 
-    fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
+    fn receive<T>(&self, call: Call<T>) -> Answer<T> {
         let cacert = self.root_certificate.as_ref().map(|path| format!("cacert=\"{}\"", path.display()));
-        let cacert = cacert.unwrap_or_default();
-        super::curl::receive(call, self.limit, &cacert).interpret()
+        super::curl::receive(call, self.limit, &cacert.unwrap_or_default())
     }
 }
 

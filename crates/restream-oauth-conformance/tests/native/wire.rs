@@ -1,4 +1,4 @@
-//! What a stack puts on the wire, and when it gives up there: seen by bare sockets, which the table knows none of.
+//! What a stack puts on the wire, and when it gives up. These tests use bare sockets, not the table and its sandboxes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,11 +23,11 @@ const STACKS: [(&str, Profile); 6] = [
     (Curl::NAME, profile::<Curl>),
 ];
 
-/// Less than a second, which some stacks round to none.
+/// Less than a second: some stacks round that to no limit at all.
 const LIMIT: Duration = Duration::from_millis(300);
 
 #[test]
-fn an_access_token_and_a_query_arrive_as_they_are_whatever_they_are_made_of() {
+fn an_access_token_and_a_query_arrive_unchanged_whatever_characters_they_have() {
     for (name, profile) in stacks() {
         for token in [r"a\nX-Evil:1", r#"a"b"#, r"a\b", r#"a\"b"#, r"a\\", "'$`%&@;#{}[]"] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -53,23 +53,23 @@ fn the_arguments_of_curl_hold_nothing_secret() {
     let client = client_of(&listener);
     let seen = thread::spawn(move || answered_with_401(&listener).1);
     profile::<Curl>(Duration::from_secs(30), &client, &AccessToken::new("t0ps3cret"));
-    // While its request is being answered, curl runs.
+    // curl was still running when the server read its arguments: it waited for this answer.
     let arguments = seen.join().unwrap();
     assert!(arguments.iter().any(|arguments| arguments.starts_with("curl\0")), "{arguments:?}");
     assert!(!arguments.iter().any(|arguments| arguments.contains("t0ps3cret")), "{arguments:?}");
 }
 
 #[test]
-fn a_limit_below_a_second_is_a_limit() {
+fn a_time_limit_below_a_second_is_kept() {
     for (name, profile) in stacks() {
         ends_in_time(name, profile, &AccessToken::new("a1"), TcpListener::bind("127.0.0.1:0").unwrap());
     }
 }
 
-/// A backlog that is full leaves the next connection in the making. Other systems refuse it instead.
+/// With a full backlog, Linux leaves the next connection pending. Other systems refuse it.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_connection_that_does_not_come_about_ends_by_the_limit() {
+fn a_connection_that_stays_pending_ends_at_the_time_limit() {
     use socket2::{Domain, Socket, Type};
 
     for (name, profile) in stacks() {
@@ -84,7 +84,7 @@ fn a_connection_that_does_not_come_about_ends_by_the_limit() {
 }
 
 #[test]
-fn a_request_that_nobody_reads_ends_by_the_limit_however_long_it_is() {
+fn a_long_request_to_a_server_that_does_not_read_ends_at_the_time_limit() {
     let longer_than_all_buffers = AccessToken::new("a".repeat(8 << 20));
     ends_in_time(Tcp::NAME, profile::<Tcp>, &longer_than_all_buffers, TcpListener::bind("127.0.0.1:0").unwrap());
 }
@@ -97,10 +97,10 @@ fn profile<S: Stack>(limit: Duration, client: &Client, token: &AccessToken) -> O
     Outcome::of(&S::new(limit, None).send(client.profile(token).unwrap()))
 }
 
-/// Against a server that lets itself be connected to, at the most.
+/// Checks that a call ends at its time limit when the server accepts the connection at most.
 fn ends_in_time(name: &str, profile: Profile, token: &AccessToken, listener: TcpListener) {
     let client = client_of(&listener);
-    // Who would wait for ever fails in this way instead.
+    // A stack without a time limit fails here, and does not wait for ever.
     let (done, waiting) = std::sync::mpsc::channel::<()>();
     thread::spawn(move || {
         let _ = waiting.recv_timeout(Duration::from_secs(5));
@@ -112,7 +112,7 @@ fn ends_in_time(name: &str, profile: Profile, token: &AccessToken, listener: Tcp
     drop(done);
     let timeout = ErrorKind::Transport(FailureKind::Timeout);
     assert!(matches!(&outcome, Outcome::Failed { kind, .. } if *kind == timeout), "{name}: {outcome:?}");
-    // ureq is given a little less, and minreq a whole second. A busy machine adds its own.
+    // ureq's limit is a little shorter, minreq's is a whole second, and a busy machine adds time.
     assert!(elapsed > LIMIT / 2 && elapsed < Duration::from_secs(4), "{name}: {elapsed:?}");
 }
 
@@ -123,7 +123,7 @@ fn client_of(listener: &TcpListener) -> Client {
     builder.endpoints(endpoints).build().unwrap()
 }
 
-/// The head of the one request, in lower case, and what the processes that this one started were started with.
+/// Answers one request with 401. Returns its head in lower case, and the arguments of this process's children.
 fn answered_with_401(listener: &TcpListener) -> (String, Vec<String>) {
     let (mut stream, _) = listener.accept().unwrap();
     let mut head = Vec::new();
@@ -137,10 +137,10 @@ fn answered_with_401(listener: &TcpListener) -> (String, Vec<String>) {
     (String::from_utf8(head).unwrap().to_ascii_lowercase(), arguments)
 }
 
-/// As `/proc` has them, which other systems lack.
+/// Reads `/proc`, so the list is empty on other systems than Linux.
 fn arguments_of_children() -> Vec<String> {
     let arguments = |process: std::fs::DirEntry| {
-        // "pid (name) state parent …", where the name may be anything.
+        // The line is "pid (name) state parent …". The name can contain anything.
         let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
         let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()?;
         let is_child = parent == std::process::id();
