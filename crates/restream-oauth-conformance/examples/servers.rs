@@ -1,19 +1,20 @@
-//! The servers of the table's run in Node and browsers: sandboxes with remote control.
+//! The servers for the table's runs in Node and in browsers: sandboxes with remote control.
 //!
 //!     servers FOLDER
 //!
-//! writes the certificate authority of each https sandbox to `FOLDER/*.pem`, prints the addresses that the run is compiled
-//! with, one `NAME=value` a line and an empty line at the end, and serves until its standard input ends. A line there is the
-//! end of a run: it looks into the ledgers that the run cannot see, since whoever refuses a certificate has no remote
-//! control behind it, and says `refused`. It fails if a server whose certificate is wrong was not connected to in this run,
-//! or has seen a request.
+//! Writes the certificate authority of each https sandbox to `FOLDER/*.pem`. Prints the addresses with which a run is
+//! compiled, one `NAME=value` a line and an empty line at the end. Serves until its standard input ends.
+//!
+//! Each line on standard input ends a run. The example then checks the ledgers of the servers with wrong certificates:
+//! the run cannot do it, because it cannot reach the remote control of a server whose certificate it refuses. Prints
+//! `refused` if each of these servers had a connection and no request; fails otherwise.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     native::run()
 }
 
-/// The run is built for the web with all examples; this one is not for there.
+/// All examples are built for wasm32 together with the tests. This one does nothing there.
 #[cfg(target_arch = "wasm32")]
 fn main() {}
 
@@ -27,7 +28,7 @@ mod native {
     use restream_oauth_sandbox::{Builder, Certificate, Sandbox};
     use socket2::{Domain, Socket, Type};
 
-    /// As many scenarios are under way at a time.
+    /// The number of scenarios that a run tries at a time.
     const LANES: usize = 6;
 
     const WRONG: [(&str, Certificate); 3] = [
@@ -37,12 +38,12 @@ mod native {
     ];
 
     pub(super) fn run() -> Result<(), Box<dyn Error>> {
-        let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("a folder for the authorities, please")?);
+        let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: servers FOLDER")?);
         std::fs::create_dir_all(&folder)?;
         let lanes = (0..LANES).map(|_| builder().start()).collect::<Result<Vec<_>, _>>()?;
         let good = over_tls(&folder, "GOOD", Certificate::Good)?;
         let wrong = WRONG.map(|(name, certificate)| (name, over_tls(&folder, name, certificate)));
-        // A port that is taken and does not listen: refused, and nobody else is given it.
+        // This socket is bound and does not listen: it refuses connections, and no other program gets its port.
         let nobody = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         nobody.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let port = nobody.local_addr()?.as_socket().map_or(0, |address| address.port());
@@ -64,7 +65,9 @@ mod native {
             for (name, sandbox) in &refused {
                 let ledger = sandbox.ledger();
                 if ledger.connections == 0 || !ledger.requests.is_empty() {
-                    return Err(format!("{name}: not refused, or not tried, in {run}: {ledger:?}").into());
+                    return Err(
+                        format!("{name}: {run} accepted the certificate, or did not connect: {ledger:?}").into()
+                    );
                 }
                 sandbox.reset();
             }
@@ -73,7 +76,8 @@ mod native {
         Ok(())
     }
 
-    /// The connections of the remote control and of preflights must not become those of the call under test.
+    /// One request per connection: the call under test must not use a connection of the remote control or of a
+    /// preflight.
     fn builder() -> Builder {
         Sandbox::builder().client_id("conformance").client_secret("s3cret").one_request_per_connection()
     }

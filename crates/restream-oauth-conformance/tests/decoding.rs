@@ -1,4 +1,4 @@
-//! ureq in a build that decodes what arrives, as another crate may have turned on: what our adapter makes of it then.
+//! Our adapter over a ureq that decodes answers: any crate of a build can turn on ureq's features for that.
 //!
 //!     cargo test -p restream-oauth-conformance --features decoding --test decoding
 #![cfg(not(target_arch = "wasm32"))]
@@ -22,8 +22,8 @@ const ANSWER: &str = r#"{"access_token":"a2","refresh_token":"r2","token_type":"
 static ALLOCATOR: Counter = Counter;
 
 thread_local! {
-    /// What is held by this thread, on which the stack works, and the most that it was. Begins high: some of what it frees
-    /// was made by others.
+    /// The bytes that this thread holds now, and the most that it held. ureq works on the thread that calls it. The
+    /// count begins high, because the thread frees some blocks that other threads allocated.
     static HELD: Cell<(usize, usize)> = const { Cell::new((1 << 30, 0)) };
 }
 
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counter {
     }
 }
 
-/// A refresh that is answered with these bytes.
+/// Sends a refresh that gets these bytes as its answer.
 fn refresh(headers: &[(&str, &str)], body: Vec<u8>) -> Result<Tokens, Error> {
     let sandbox = Sandbox::start().unwrap();
     let builder = Client::builder("id").secret("secret").redirect_uri("http://127.0.0.1:8976/callback");
@@ -67,15 +67,15 @@ fn zipped(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
 const GZIP: [(&str, &str); 2] = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")];
 
 #[test]
-fn an_answer_that_nobody_asked_to_compress_is_decoded() {
+fn a_compressed_answer_is_decoded_although_the_request_did_not_ask_for_compression() {
     let tokens = refresh(&GZIP, zipped([ANSWER])).unwrap();
     assert_eq!(tokens.refresh_token().unwrap().expose_secret(), "r2");
 }
 
 /// CVE-2025-66418.
 #[test]
-fn what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole() {
-    // A quarter of a GiB in a quarter of a MiB.
+fn decompression_stops_at_the_body_limit_and_holds_little_memory() {
+    // 256 MiB, compressed to a quarter of a MiB.
     let bomb = zipped((0..256).map(|_| vec![b' '; 1024 * 1024]));
     assert!(bomb.len() < 300_000, "{}", bomb.len());
     let (before, _) = HELD.get();
@@ -88,7 +88,7 @@ fn what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole() {
 }
 
 #[test]
-fn a_wrong_charset_spoils_an_answer_and_nothing_else() {
+fn a_wrong_charset_makes_an_answer_malformed_and_a_right_one_changes_nothing() {
     let error = refresh(&[("Content-Type", "text/plain; charset=utf-16")], ANSWER.into()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Malformed(_)), "{error}");
     let tokens = refresh(&[("Content-Type", "application/json; charset=utf-8")], ANSWER.into()).unwrap();

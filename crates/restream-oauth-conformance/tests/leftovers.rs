@@ -1,5 +1,6 @@
-//! What each stack leaves of a call in freed memory: an allocator looks at every block that is given back. The core leaves
-//! nothing (its own tests see to that); what the stacks leave is named in the documentation of their adapters, and here.
+//! Which secrets of a call each stack leaves in freed memory. An allocator searches every block before it frees it. The
+//! core leaves none, as its own tests check. The documentation of each adapter lists what its stack leaves; these tests
+//! check that list.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
@@ -19,7 +20,7 @@ static ALLOCATOR: Scanner = Scanner;
 const SECRET: &str = "s3cretOfTheClient";
 const TOKEN: &str = "c4meInTheAnswer";
 
-/// What is looked for: the client secret in a form and, in base64, in a header; and the tokens of an answer.
+/// The words to find: the client secret in the form, the same in base64 in the header, and the tokens of the answer.
 static WORDS: LazyLock<[(&str, Vec<String>); 3]> = LazyLock::new(|| {
     let in_base64 = |spelling: &String| spelling.len() > 16 && !spelling.contains(SECRET) && is_base64(spelling);
     let header = spellings(SECRET).into_iter().filter(in_base64).collect();
@@ -33,14 +34,14 @@ fn is_base64(text: &str) -> bool {
 static FOUND: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
 thread_local! {
-    /// Servers in this process are not watched: a stack works on the thread that called it.
+    /// A stack works on the thread that calls it, so the threads of servers in this process are not watched.
     static WATCHED: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Scanner;
 
-// SAFETY: every call is passed on to the system's allocator, unchanged; the block is only read, before it is freed,
-// and zeroed when it is made, so that all of it may be read.
+// SAFETY: every call goes to the system's allocator unchanged. A block is zeroed when it is allocated, so all of it may
+// be read before it is freed.
 unsafe impl GlobalAlloc for Scanner {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
@@ -49,7 +50,7 @@ unsafe impl GlobalAlloc for Scanner {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if WATCHED.get() {
-            // SAFETY: the block is still ours, `size` bytes long, and was zeroed at first.
+            // SAFETY: the block is not yet freed, is `size` bytes long, and was zeroed when it was allocated.
             let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
             for ((_, words), found) in WORDS.iter().zip(&FOUND) {
                 if words.iter().any(|word| bytes.windows(word.len()).any(|window| window == word.as_bytes())) {
@@ -62,7 +63,7 @@ unsafe impl GlobalAlloc for Scanner {
     }
 }
 
-/// What of a call was found in blocks that `work` freed.
+/// Returns which secrets were in blocks that `work` freed.
 fn left_by(work: impl FnOnce()) -> BTreeSet<&'static str> {
     for found in &FOUND {
         found.store(false, Ordering::Relaxed);
@@ -74,12 +75,12 @@ fn left_by(work: impl FnOnce()) -> BTreeSet<&'static str> {
     names.zip(&FOUND).filter_map(|(name, found)| found.load(Ordering::Relaxed).then_some(name)).collect()
 }
 
-/// One test, because the allocator is everybody's.
+/// One test, because all tests would share the allocator's findings.
 #[test]
 fn each_stack_leaves_what_its_adapter_says_and_nothing_else() {
-    // Made before anything is watched: whoever looks must not allocate.
+    // Evaluated before anything is watched: the search itself must not allocate.
     assert!(WORDS.iter().all(|(_, words)| !words.is_empty()));
-    assert_eq!(left_by(|| drop(TOKEN.to_owned())), BTreeSet::from(["answer"]), "the allocator does look");
+    assert_eq!(left_by(|| drop(TOKEN.to_owned())), BTreeSet::from(["answer"]), "the search finds a token");
 
     for certificate in [None, Some(Certificate::Good)] {
         let sandbox = Sandbox::builder().client_secret(SECRET).token_prefix(TOKEN);
@@ -104,7 +105,7 @@ fn each_stack_leaves_what_its_adapter_says_and_nothing_else() {
     }
 }
 
-/// An exchange with the secret in the form, and a refresh with it in the header.
+/// Sends an exchange with the secret in the form, and a refresh with the secret in the header.
 fn flow(sandbox: &Sandbox, send: impl Fn(Call<Tokens>) -> Result<Tokens, Error>) {
     let builder = || {
         Client::builder(sandbox.client_id())
@@ -120,7 +121,7 @@ fn flow(sandbox: &Sandbox, send: impl Fn(Call<Tokens>) -> Result<Tokens, Error>)
 
 fn code(sandbox: &Sandbox, client: &Client) -> AuthorizationCode {
     let mut login = client.login(Entropy::from([7; 64]));
-    // What carries the code here is the test's own.
+    // The test itself carries the code, so its memory is not watched.
     WATCHED.set(false);
     let callback = sandbox.approve(login.url().as_str()).unwrap();
     let code = login.read_callback(&callback).unwrap();

@@ -1,4 +1,5 @@
-//! One scenario: a grant for each case, the call, and what the ledger says afterwards.
+//! Runs one scenario: gets a grant for each case, sends the call, and compares the outcome and the ledger with the
+//! table.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use wasm_bindgen::JsCast;
 
 use crate::remote::{Ledger, Sandbox};
 
-/// How long the ledger may take to show what happened: the server may act after the client gave up.
+/// How long to wait for the ledger to show what happened: the server may act after the client gave up.
 const LEDGER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Tries all cases, up to the first that fails.
+/// Runs the cases in order, up to the first that fails.
 pub(crate) async fn try_scenario(stack: &str, sandbox: &Sandbox, scenario: &Scenario) -> Result<(), String> {
     for case in &scenario.cases {
         let tried = try_case(stack, sandbox, scenario, case).await;
@@ -42,9 +43,9 @@ async fn try_case(stack: &str, sandbox: &Sandbox, scenario: &Scenario, case: &Ca
     }
     let expected = scenario.expected_of(stack, case);
     if !expected.contains(&outcome) {
-        return Err(format!("it came to {outcome:?}, not to {expected:?}"));
+        return Err(format!("the outcome is {outcome:?}, expected {expected:?}"));
     }
-    // The example `servers` looks into the ledgers behind the wrong certificates; elsewhere there is none.
+    // The example `servers` checks the ledgers of the servers with wrong certificates. Other addresses have no ledger.
     let Some(before) = before else { return Ok(()) };
     let wanted = scenario.ledger_of(stack, case);
     check_ledger(sandbox, &before, operation, wanted).await?;
@@ -67,7 +68,7 @@ async fn check_ledger(
             Operation::Exchange => counted(ledger, "exchanges"),
             Operation::Refresh | Operation::RefreshTwice => counted(ledger, "refreshes"),
             Operation::Revoke => counted(ledger, "revocations"),
-            // Reading changes nothing, so there is nothing to count.
+            // A profile call changes nothing at the server, so only the request is counted.
             Operation::Profile => u32::from(wanted.acted && requests(ledger) > 0),
         };
         (requests(ledger), acts, ledger.count("canary_hits"))
@@ -79,7 +80,7 @@ async fn check_ledger(
     let ledger = loop {
         let ledger = match sandbox.ledger().await {
             Ok(ledger) => ledger,
-            // Chromium puts a request on the connection whose TLS handshake hangs, until it gives that up after 30 s.
+            // Chromium may use the connection whose TLS handshake hangs. It gives up on that connection after 30 s.
             Err(_) => sandbox.ledger().await?,
         };
         let elapsed = now().duration_since(started).unwrap_or_default();
@@ -89,7 +90,11 @@ async fn check_ledger(
         sleep(Duration::from_millis(20)).await;
     };
     if shows(&ledger) != expected {
-        return Err(format!("the ledger shows (requests, acts, canary) {:?}, not {expected:?}", shows(&ledger)));
+        let shown = shows(&ledger);
+        return Err(format!("the ledger shows (requests, acts, canary hits) {shown:?}, expected {expected:?}"));
+    }
+    if ledger.odd_requests() > 0 {
+        return Err(format!("the sandbox found {} requests odd", ledger.odd_requests()));
     }
     for name in ["dead_refresh_tokens_used", "dead_access_tokens_used", "codes_replayed"] {
         if ledger.count(name) > 0 {
@@ -99,13 +104,13 @@ async fn check_ledger(
     Ok(())
 }
 
-/// A success must be the server's newest pair.
+/// Checks that the call returned the server's newest pair.
 async fn check_tokens(client: &Client, tokens: &Tokens) -> Result<(), String> {
     let alive = Transport::new().send(client.profile(tokens.access_token()).map_err(said)?).await;
     alive.map(|_| ()).map_err(|error| format!("the tokens are not the server's newest: {error}"))
 }
 
-/// What one case sends.
+/// The credentials that one case sends.
 struct Grant {
     code: Option<AuthorizationCode>,
     access_token: AccessToken,
@@ -113,12 +118,12 @@ struct Grant {
 }
 
 impl Grant {
-    /// Where nobody serves, it does not matter which.
+    /// Made-up credentials, for a server that issues none.
     fn unknown() -> Self {
         Self { code: None, access_token: AccessToken::new("a1"), refresh_token: RefreshToken::new("r1") }
     }
 
-    /// A new one, on a sandbox that has forgotten everything.
+    /// Resets the sandbox and gets a new grant from it.
     async fn new(sandbox: &Sandbox, operation: Operation, client: &Client) -> Result<Self, String> {
         sandbox.reset().await?;
         let mut login = client.login(entropy().map_err(said)?);

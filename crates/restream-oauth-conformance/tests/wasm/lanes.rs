@@ -1,4 +1,4 @@
-//! Several scenarios at a time: most of a run is waiting for answers and for limits to pass.
+//! Runs several scenarios at a time, because most of a run waits for answers and time limits.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -15,7 +15,7 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 use crate::bench::try_scenario;
 use crate::remote::Sandbox;
 
-/// One for each lane.
+/// The http sandboxes: one for each lane.
 const HTTP: Option<&str> = option_env!("CONFORMANCE_HTTP");
 const GOOD: Option<&str> = option_env!("CONFORMANCE_GOOD");
 const SELF_SIGNED: Option<&str> = option_env!("CONFORMANCE_SELF_SIGNED");
@@ -31,13 +31,14 @@ async fn fetch_has_the_documented_outcome_in_every_scenario() {
     let (alone, together): (Vec<_>, Vec<_>) = table().into_iter().partition(|scenario| scenario.alone);
     let (mut over_tls, mut others): (Vec<_>, Vec<_>) =
         together.into_iter().partition(|scenario| matches!(scenario.server, Server::Https(_)));
-    // The longest first, so that no lane is left alone with them.
+    // The scenarios with the most cases begin first, so that they do not run alone at the end.
     for scenarios in [&mut over_tls, &mut others] {
         scenarios.sort_by_key(|scenario| Reverse(scenario.cases.len()));
     }
     let (over_tls, others) = (Queue::of(over_tls), Queue::of(others));
     let failures = Failures::default();
-    // There is one https server of each kind, so these scenarios follow each other in a lane of their own.
+    // There is only one https server of each kind, so the scenarios over TLS run one after the other, in a lane of
+    // their own.
     let lanes = Array::of1(&over_tls.work_off(stack, known(HTTP), &failures));
     for http in known(HTTP).split(' ') {
         lanes.push(&others.work_off(stack, http, &failures));
@@ -53,10 +54,10 @@ async fn fetch_has_the_documented_outcome_in_every_scenario() {
     assert!(failures.is_empty(), "{} failures in {stack}:\n{}", failures.len(), all.join("\n"));
 }
 
-/// Names of scenarios, and why.
+/// The names of the scenarios that failed, and why.
 type Failures = Rc<RefCell<Vec<(&'static str, String)>>>;
 
-/// Scenarios that wait for a lane.
+/// Scenarios that no lane has taken yet.
 #[derive(Clone)]
 struct Queue(Rc<RefCell<VecDeque<Scenario>>>);
 
@@ -65,7 +66,7 @@ impl Queue {
         Self(Rc::new(RefCell::new(scenarios.into())))
     }
 
-    /// Takes one after the other until none is left. Settles then.
+    /// Starts a lane, which runs scenarios until the queue is empty. The promise settles then.
     fn work_off(&self, stack: &'static str, http: &'static str, failures: &Failures) -> Promise {
         let (queue, failures) = (self.clone(), Rc::clone(failures));
         future_to_promise(async move {
@@ -95,7 +96,7 @@ fn server(server: Server, http: &'static str) -> Sandbox {
     })
 }
 
-/// An address that was set when this was built: there is no environment where it runs.
+/// Unwraps an address that was set at compile time: there is no environment at run time.
 fn known(address: Option<&'static str>) -> &'static str {
     address.expect("build this with what the example `servers` prints, as .ci/wasm does")
 }

@@ -1,7 +1,7 @@
-//! The table over `restream-oauth-wasm`, compiled to wasm32: in Node and in a page of Chromium, against sandboxes in another
-//! process.
+//! Runs the table over `restream-oauth-wasm`, compiled to wasm32: in Node and in a page of Chromium, against sandboxes
+//! in another process.
 //!
-//! `.ci/wasm` starts the example `servers`, sets the addresses that it prints, and runs this in both.
+//! `.ci/wasm` starts the example `servers`, sets the addresses that it prints, and runs these tests in both.
 
 #[cfg(target_arch = "wasm32")]
 mod bench;
@@ -13,4 +13,4 @@ mod remote;
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 #[ignore = "runs in Node and Chromium: see .ci/wasm"]
-fn the_table_over_fetch_is_left_to_ci() {}
+fn the_table_over_fetch_runs_in_ci_only() {}

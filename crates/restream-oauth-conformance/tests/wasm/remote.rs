@@ -1,4 +1,4 @@
-//! A sandbox in another process, driven over its remote control.
+//! Controls a sandbox in another process.
 
 use std::fmt::Debug;
 
@@ -9,7 +9,7 @@ use restream_oauth_core::{Client, Endpoints};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, RequestInit, Response};
 
-/// A sandbox, or an address at which there is none.
+/// A sandbox, or an address without a server.
 pub(crate) struct Sandbox {
     base_url: &'static str,
 }
@@ -28,12 +28,12 @@ impl Sandbox {
         self.post("reset", "").await.map(|_| ())
     }
 
-    /// Orders a fault, in the sandbox's JSON.
+    /// Injects a fault, in the sandbox's JSON.
     pub(crate) async fn inject(&self, fault: &str) -> Result<(), String> {
         self.post("faults", fault).await.map(|_| ())
     }
 
-    /// Presses "Approve": the URL that the browser comes back to.
+    /// Approves a login, as the user would. Returns the URL to which the sandbox redirects the browser.
     pub(crate) async fn approve(&self, authorization_url: &str) -> Result<String, String> {
         let answer = self.post("approve", authorization_url).await?;
         member(&answer, "callback").as_string().ok_or_else(|| "no callback".to_owned())
@@ -64,7 +64,7 @@ impl Sandbox {
     }
 }
 
-/// What a sandbox saw.
+/// What a sandbox has seen.
 pub(crate) struct Ledger(JsValue);
 
 impl Ledger {
@@ -73,12 +73,21 @@ impl Ledger {
         format!("{count}").parse().unwrap_or(u32::MAX)
     }
 
-    /// How many requests the step's endpoint saw, preflights left out.
+    /// The number of requests to the step's endpoint, without preflights.
     pub(crate) fn requests(&self, operation: Operation) -> usize {
-        let requests: Array = member(&self.0, "requests").unchecked_into();
         let is = |request: &JsValue, name: &str, value: &str| member(request, name) == value;
         let counted = |request: &JsValue| is(request, "path", operation.path()) && !is(request, "method", "OPTIONS");
-        requests.iter().filter(counted).count()
+        self.all_requests().iter().filter(counted).count()
+    }
+
+    /// The number of requests that the sandbox accepted although no client should send them.
+    pub(crate) fn odd_requests(&self) -> usize {
+        let oddities = |request: &JsValue| member(request, "oddities").unchecked_into::<Array>().length();
+        self.all_requests().iter().filter(|request| oddities(request) > 0).count()
+    }
+
+    fn all_requests(&self) -> Array {
+        member(&self.0, "requests").unchecked_into()
     }
 }
 

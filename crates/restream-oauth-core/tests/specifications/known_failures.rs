@@ -262,7 +262,7 @@ pub(crate) const ROWS: &[Row] = &[
         "A compressed answer grows without bound. None is asked for, and the limit counts what comes out.",
         Tests(&[
             "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
-            "conformance::what_unpacks_without_end_ends_at_the_limit_and_is_never_held_whole",
+            "conformance::decompression_stops_at_the_body_limit_and_holds_little_memory",
             "hyper::a_request_gains_only_what_http_needs_and_a_user_agent",
         ]),
     ),
@@ -428,7 +428,7 @@ pub(crate) const ROWS: &[Row] = &[
         "undici's fetch",
         "",
         "transport",
-        "undici 6.24 and 7.x send a POST a second time when the answer is 421. A body that is a stream is sent once.",
+        "undici 6.24 and 7.x send a POST a second time when the answer is 421, unless its body is a stream.",
         Tests(&[
             "wasm::a_stream_is_sent_where_fetch_is_undici_and_nowhere_else",
             "conformance::fetch_has_the_documented_outcome_in_every_scenario",
