@@ -1,4 +1,4 @@
-//! The request's body, and the flag that says whether hyper ever asked for it.
+//! The request's body, with a flag that shows whether hyper asked for it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use restream_oauth_core::transport::Stage;
 
-/// A body of one piece that takes note when it is asked for.
+/// A body of one piece that sets its flag when hyper asks for it.
 pub(crate) struct FlaggedBody {
     bytes: Option<Bytes>,
     sent: SentFlag,
 }
 
 impl FlaggedBody {
-    /// An empty body is never asked for, so its flag stays unset whatever happens.
+    /// hyper never asks for an empty body, so its flag stays unset.
     pub(crate) fn new(body: restream_oauth_core::Body, sent: SentFlag) -> Self {
         Self { bytes: Some(Bytes::from(body)).filter(|bytes| !bytes.is_empty()), sent }
     }
@@ -43,7 +43,7 @@ impl http_body::Body for FlaggedBody {
     }
 }
 
-/// Unset: not one byte of the body left.
+/// Whether hyper asked for the body. While the flag is unset, no byte of the body was sent.
 #[derive(Clone, Default)]
 pub(crate) struct SentFlag(Arc<AtomicBool>);
 
@@ -52,7 +52,7 @@ impl SentFlag {
         self.0.load(Ordering::Acquire)
     }
 
-    /// How far a call came that failed before the head of its answer.
+    /// The stage of a call that fails before the head of its answer.
     pub(crate) fn stage(&self) -> Stage {
         if self.is_set() { Stage::AwaitingHead } else { Stage::BeforeBody }
     }

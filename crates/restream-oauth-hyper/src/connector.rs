@@ -1,4 +1,4 @@
-//! The default connector below TLS: TCP to the server, or to a proxy and on through its tunnel.
+//! The default connector below TLS: TCP to the server, or through a proxy's tunnel.
 
 use std::error::Error;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::proxy::Proxy;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Opens TCP connections: to the server, or through a proxy if one was switched on.
+/// Opens TCP connections to the server, or through a proxy if one is switched on.
 #[derive(Clone, Debug)]
 pub struct TcpConnector {
     tcp: HttpConnector,

@@ -1,4 +1,4 @@
-//! What hyper's errors mean.
+//! Maps hyper's errors to the core's failures.
 
 use std::error::Error;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use hyper_util::client::legacy;
 use restream_oauth_core::transport::{Failure, FailureKind};
 
-/// A failure before the head of the answer.
+/// Maps a failure before the head of the answer.
 pub(crate) fn of_client(error: legacy::Error) -> Failure {
     let kind = match kind(&error) {
         Some(kind @ (FailureKind::Tls | FailureKind::Timeout)) => kind,
@@ -16,21 +16,21 @@ pub(crate) fn of_client(error: legacy::Error) -> Failure {
     Failure::new(kind).with_source(error)
 }
 
-/// A failure within the body of the answer.
+/// Maps a failure within the body of the answer.
 pub(crate) fn of_body(error: hyper::Error) -> Failure {
     Failure::new(kind(&error).unwrap_or(FailureKind::Other)).with_source(error)
 }
 
-/// The deepest cause that has a name gives it.
+/// Returns the kind of the deepest cause that has one.
 fn kind(error: &(dyn Error + 'static)) -> Option<FailureKind> {
     let mut found = None;
     let mut cause = Some(error);
-    while let Some(one) = cause {
-        found = kind_of(one).or(found);
-        cause = match one.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            // The source of an `io::Error` is that of the error inside, which would be passed over.
+    while let Some(error) = cause {
+        found = kind_of(error).or(found);
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            // `source` would skip the error inside an `io::Error`: it returns that error's source.
             Some(inside) => Some(inside),
-            None => one.source(),
+            None => error.source(),
         };
     }
     found
@@ -49,7 +49,7 @@ fn kind_of(error: &(dyn Error + 'static)) -> Option<FailureKind> {
         };
     }
     match error.downcast_ref::<io::Error>()?.kind() {
-        // hyper's name for a chunk that breaks the framing.
+        // hyper reports a malformed chunk as `InvalidInput`.
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Some(FailureKind::Protocol),
         kind => Some(FailureKind::from(kind)).filter(|kind| *kind != FailureKind::Other),
     }

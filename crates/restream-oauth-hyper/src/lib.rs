@@ -1,8 +1,8 @@
 //! Sends the calls of `restream-oauth-core` over hyper and rustls.
 //!
-//! In scope: connecting, TLS, time limits, feeding the answer to its reader, and saying how far a failed call came.
-//! Out of scope: everything else. It follows no redirect, retries nothing, keeps no connection, asks for no
-//! compression, and adds to a request only what HTTP needs and a `User-Agent`.
+//! In scope: connecting, TLS, time limits, feeding the answer to its reader, and reporting the stage at which a call
+//! failed. Out of scope: everything else. The crate follows no redirect, retries nothing, keeps no connection and asks
+//! for no compression. It adds to a request only what HTTP needs and a `User-Agent`.
 //!
 //! ```no_run
 //! use restream_oauth_core::{Client, RefreshToken};
@@ -19,46 +19,47 @@
 //! # }
 //! ```
 //!
-//! It needs a tokio runtime with time and I/O enabled.
+//! The crate needs a tokio runtime with time and I/O enabled.
 //!
-//! # What `NotSent` rests on
+//! # How the crate proves `NotSent`
 //!
-//! A flag is set when hyper first asks for the request's body; only while it is unset can a failure be
-//! [`NotSent`](restream_oauth_core::Delivery::NotSent). The names of hyper's errors are never used for that.
+//! A flag is set when hyper first asks for the request's body. A failure can be
+//! [`NotSent`](restream_oauth_core::Delivery::NotSent) only while the flag is unset. The crate never concludes it from
+//! the kind of an error.
 //!
 //! # Dropping the future
 //!
-//! A dropped call closes its connection. If the flag was set by then, the server acts on the request all the same
-//! and its answer is lost, which for a refresh may be the grant: run refreshes in a task of their own
-//! (`tokio::spawn`) when the caller can be cancelled.
+//! Dropping a call closes its connection. If the flag was set by then, the server still acts on the request, and its
+//! answer is lost. After a refresh, that answer may be the only copy of the grant. If the caller can be cancelled, run
+//! the refresh in a task of its own (`tokio::spawn`).
 //!
 //! # TLS
 //!
-//! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
-//! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
-//! more crates.
+//! TLS is rustls with ring, not installed process-wide, and with compiled-in Mozilla roots. The feature `system-roots`
+//! adds `TransportBuilder::system_roots`, for machines with roots of their own. It costs a few more crates.
 //!
 //! # A proxy
 //!
-//! None is used unless it is switched on: a variable in the environment, which some other program may need, should not
-//! decide by itself how a refresh token travels. With the feature `proxy`, `TransportBuilder::proxy_from_environment`
-//! switches on the proxy that `HTTPS_PROXY` names, or else `ALL_PROXY`. Servers in `NO_PROXY` are connected to directly, as
-//! loopback addresses always are. Each name may be in lower case; upper case goes first. `HTTP_PROXY` plays no part: there
-//! is no plain http off loopback.
+//! The crate uses no proxy unless the program switches it on. A variable in the environment may be meant for another
+//! program, so it must not decide alone how a refresh token travels. The feature `proxy` adds
+//! `TransportBuilder::proxy_from_environment`, which uses the proxy in `HTTPS_PROXY`, or else the one in `ALL_PROXY`.
+//! It connects directly to servers in `NO_PROXY`, and always to loopback addresses. Each name may be in lower case;
+//! upper case has precedence. `HTTP_PROXY` is not read, because plain http is allowed on loopback only.
 //!
-//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, which the roots
-//! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
-//! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others. If the proxy cannot
-//! be reached or opens no tunnel, the failure is [`Connect`](restream_oauth_core::transport::FailureKind::Connect); its sources name the
-//! proxy and its reason. The time limit for connecting counts for both.
+//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, whose
+//! certificate is checked as without a proxy. If the proxy's URL has a user name and a password, the crate sends them
+//! to the proxy as Basic authentication without TLS, and prints them nowhere. Only `http://` proxies are supported;
+//! `build` fails with any other. If the proxy cannot be reached or opens no tunnel, the failure is
+//! [`Connect`](restream_oauth_core::transport::FailureKind::Connect), and its sources name the proxy and the reason.
+//! The time limit for connecting covers the proxy and the server together.
 //!
-//! For anything else there is [`Transport::with_connector`].
+//! For any other proxy, pass a connector to [`Transport::with_connector`].
 //!
-//! # What stays in memory
+//! # Secrets in memory
 //!
-//! The core wipes what it owned. hyper leaves two copies in memory that it frees: the head of each request, with the
-//! client secret or the access token in its header, and what it read of the answer, tokens included. The form is sent from
-//! the core's own memory. rustls and the kernel have copies besides, as every TLS connection does.
+//! The core wipes its own memory. hyper frees two copies without wiping them: the head of each request, with the client
+//! secret or the access token in it, and the answer, with its tokens. hyper sends the form from the core's memory,
+//! without a copy. rustls and the kernel have copies too, as with every TLS connection.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -89,7 +90,7 @@ pub use restream_oauth_core;
 pub use rustls;
 pub use transport::{Limits, Transport, TransportBuilder};
 
-/// The programs of the README, run with the tests.
+/// Compiles the programs of the README together with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

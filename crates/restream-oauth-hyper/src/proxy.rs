@@ -1,5 +1,4 @@
-//! The proxy that the environment names, and the tunnel through it: `CONNECT` (RFC 9110 §9.3.6), then TLS with the server
-//! itself.
+//! The proxy in the environment, and a tunnel through it: `CONNECT` (RFC 9110 §9.3.6), then TLS with the server itself.
 
 use std::env;
 use std::error::Error;
@@ -16,20 +15,21 @@ use tower_service::Service;
 use crate::build_error::BuildError;
 use crate::connector::TcpConnector;
 
-/// The first that is set and not empty counts. `HTTP_PROXY` is for plain http, of which there is none off loopback.
+/// The first variable that is set and not empty has precedence. `HTTP_PROXY` is not read: it is for plain http, which
+/// is allowed on loopback only, where no proxy is used.
 const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// A proxy, and the servers that it is not for. Neither prints credentials.
+/// A proxy, and the exceptions to it. `Debug` prints no credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy(Arc<Matcher>);
 
 impl Proxy {
-    /// `None` if the environment names no proxy.
+    /// Reads the environment. Returns `None` if it names no proxy.
     pub(crate) fn from_environment() -> Result<Option<Self>, BuildError> {
         let Some((variable, url)) = first_set(&PROXY) else { return Ok(None) };
-        // A matcher silently ignores a URL that it cannot read; the calls would go out without the proxy. The tunnel would
-        // speak plain text to a proxy of another scheme, credentials included.
+        // A matcher silently ignores a URL that it cannot read: calls would go out without the proxy. To a proxy with
+        // another scheme, the tunnel would send plain text, with the credentials.
         let read = Matcher::builder().https(url.clone()).build().intercept(&Uri::from_static("https://any.example"));
         if read.is_none_or(|proxy| proxy.uri().scheme_str() != Some("http")) {
             return Err(BuildError::unusable_proxy(variable));
@@ -38,7 +38,7 @@ impl Proxy {
         Ok(Some(Self(Arc::new(Matcher::builder().https(url).no(exceptions).build()))))
     }
 
-    /// `None` if the server is to be reached directly.
+    /// Opens a tunnel. Returns `None` for a server to connect to directly.
     pub(crate) fn tunnel(&self, tcp: &HttpConnector, server: &Uri) -> Option<<TcpConnector as Service<Uri>>::Future> {
         let proxy = if is_loopback(server) { None } else { self.0.intercept(server) }?;
         let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp.clone());
@@ -55,7 +55,7 @@ fn first_set(variables: &[&'static str]) -> Option<(&'static str, String)> {
     variables.iter().copied().filter_map(value).find(|(_, value)| !value.is_empty())
 }
 
-/// A literal loopback address, or its name.
+/// Whether the host is a literal loopback address or `localhost`.
 fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']');
@@ -65,7 +65,7 @@ fn is_loopback(uri: &Uri) -> bool {
 /// The proxy could not be reached, or opened no tunnel to the server. Nothing was sent to the server.
 #[derive(Debug)]
 struct NoTunnel {
-    /// Its host and port, without credentials.
+    /// The proxy's host and port, without credentials.
     proxy: String,
     source: Box<dyn Error + Send + Sync>,
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_known_by_the_host_alone() {
+    fn only_the_host_decides_what_is_loopback() {
         for (uri, expected) in [
             ("https://127.0.0.1:8000/oauth/token", true),
             ("https://[::1]:8000/oauth/token", true),

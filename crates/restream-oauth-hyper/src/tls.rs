@@ -10,18 +10,18 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::build_error::BuildError;
 use crate::connector::TcpConnector;
 
-/// Whom to trust.
+/// The root certificates to trust.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roots {
     pub(crate) additional: Vec<CertificateDer<'static>>,
-    /// Nobody but the additional ones.
+    /// Whether to trust the additional certificates only.
     pub(crate) only_additional: bool,
     #[cfg(feature = "system-roots")]
     pub(crate) system: bool,
 }
 
 pub(crate) fn connector(roots: Roots, tcp: TcpConnector) -> Result<HttpsConnector<TcpConnector>, BuildError> {
-    // Plain http is left to the core, which allows it on loopback only.
+    // The core refuses plain http, except on loopback.
     Ok(HttpsConnectorBuilder::new().with_tls_config(config(roots)?).https_or_http().enable_http1().wrap_connector(tcp))
 }
 
@@ -64,14 +64,14 @@ mod tests {
 
     use super::*;
 
-    /// TLS 1.3 early data (RFC 8446 §8): whoever sees a request that was sent so can send it again.
+    /// TLS 1.3 early data (RFC 8446 §8): an attacker on the network can replay it.
     #[test]
     fn no_early_data_is_sent() {
         assert!(!config(Roots::default()).unwrap().enable_early_data);
     }
 
     #[test]
-    fn additional_roots_are_added_or_stand_alone() {
+    fn additional_roots_are_added_to_the_bundled_ones_or_replace_them() {
         let bundled = webpki_roots::TLS_SERVER_ROOTS.len();
         let sandbox = Sandbox::builder().tls(Certificate::Good).start().unwrap();
         let root = CertificateDer::from(sandbox.ca_certificate_der().unwrap().to_vec());

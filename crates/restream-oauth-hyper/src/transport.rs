@@ -1,4 +1,4 @@
-//! One call over one connection of its own.
+//! Sends each call over a connection of its own.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,10 +29,10 @@ use crate::failure;
 use crate::proxy::Proxy;
 use crate::tls::{self, Roots};
 
-/// More informational answers (1xx) than any server sends before the real one.
+/// The most informational answers (1xx) that one call accepts: more than servers send before the final answer.
 const MOST_INFORMATIONAL: usize = 16;
 
-/// Sends calls. Cheap to clone; share it.
+/// Sends calls. A transport is cheap to clone; share it.
 #[derive(Clone, Debug)]
 pub struct Transport<C = HttpsConnector<TcpConnector>> {
     client: Client<C, FlaggedBody>,
@@ -41,7 +41,7 @@ pub struct Transport<C = HttpsConnector<TcpConnector>> {
 }
 
 impl Transport {
-    /// With the default connector, the bundled roots and the default limits.
+    /// Builds a transport with the default connector, the bundled roots and the default limits.
     ///
     /// # Errors
     /// [`BuildError`] if TLS cannot be set up.
@@ -49,7 +49,7 @@ impl Transport {
         Self::builder().build()
     }
 
-    /// With other roots or limits.
+    /// Begins a transport with other roots or limits.
     pub fn builder() -> TransportBuilder {
         TransportBuilder {
             roots: Roots::default(),
@@ -61,11 +61,11 @@ impl Transport {
 }
 
 impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
-    /// Over a connector of the caller's own, such as one through a proxy. It must check the server's certificate
-    /// (RFC 6749 §10.9), and must not fall back to plain http. Limits apply to it as to the default one.
+    /// Builds a transport over your own connector, for example one through a proxy. The connector must check the
+    /// server's certificate (RFC 6749 §10.9), and it must not fall back to plain http. The limits apply to it as well.
     pub fn with_connector(connector: C, limits: Limits) -> Self {
-        // A fresh connection for each call, and no retry of any kind: a refresh token must not be sent twice, and a
-        // kept connection may fail only after the request was written to it.
+        // A new connection for each call, and no retries: a refresh token must not be sent twice, and a reused
+        // connection may fail only after the request was written to it.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
@@ -74,23 +74,23 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         Self { client, limits, user_agent }
     }
 
-    /// Another `User-Agent` than this crate's name and version.
+    /// Sets the `User-Agent`, which otherwise is this crate's name and version.
     #[must_use]
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.user_agent = user_agent;
         self
     }
 
-    /// Sends a call and reads its answer.
+    /// Sends a call and interprets its answer.
     ///
     /// # Errors
-    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    /// [`Error`] says what happened, whether the server may have acted, and what to do now.
     pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.receive(call).await.interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
-    /// ([`Answer::to_saved`]) before anything reads it.
+    /// Sends a call and returns its answer, not yet interpreted. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything interprets it.
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
         let (request, mut reader) = call.into_parts(SystemTime::now());
         let sent = SentFlag::default();
@@ -117,14 +117,15 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         }
     }
 
-    /// Connects, sends, and waits for the head of the answer.
+    /// Connects, sends the request, and waits for the head of the answer.
     async fn send_head(
         &self,
         request: Request<Body>,
         sent: &SentFlag,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
-        // Without a body the flag tells nothing, so only the total limit is left.
+        // The flag of an empty body is never set, so it does not show the end of connecting. Only the total limit
+        // applies.
         let connect_deadline =
             if request.body().is_empty() { deadline } else { after(self.limits.connect).min(deadline) };
         let mut request = request.map(|body| FlaggedBody::new(body, sent.clone()));
@@ -152,7 +153,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
     }
 }
 
-/// The limits of one call's time.
+/// The time limits of a call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -164,14 +165,16 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// For name resolution, TCP and TLS together. For a call without a body, [`total`](Self::total) alone counts.
+    /// The limit for name resolution, TCP and TLS together. For a call without a body, only [`total`](Self::total)
+    /// applies.
     pub connect: Duration,
-    /// For the whole call, connecting included. Giving up is the expensive act once a refresh was sent, so this is long.
+    /// The limit for the whole call, with connecting. The default is long: to give up after a refresh was sent may cost
+    /// the user a login.
     pub total: Duration,
 }
 
 impl Default for Limits {
-    /// 10 seconds to connect, 90 in total.
+    /// 10 seconds to connect, 90 seconds in total.
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
     }
@@ -184,13 +187,13 @@ impl Limits {
         Self { connect, total }
     }
 
-    /// Another limit for connecting.
+    /// Sets the limit for connecting.
     #[must_use]
     pub fn connect(self, connect: Duration) -> Self {
         Self { connect, ..self }
     }
 
-    /// Another limit for the whole call.
+    /// Sets the limit for the whole call.
     #[must_use]
     pub fn total(self, total: Duration) -> Self {
         Self { total, ..self }
@@ -208,13 +211,13 @@ pub struct TransportBuilder {
 }
 
 impl TransportBuilder {
-    /// Other limits of time.
+    /// Sets the time limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Trusts further root certificates, beside the bundled or the system's ones.
+    /// Trusts these root certificates in addition to the bundled or the system's ones.
     pub fn root_certificates(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.roots.additional.extend(certificates);
         self
@@ -231,7 +234,7 @@ impl TransportBuilder {
         self
     }
 
-    /// Trusts what the operating system trusts, instead of the bundled roots.
+    /// Trusts the operating system's root certificates instead of the bundled ones.
     #[cfg(feature = "system-roots")]
     pub fn system_roots(mut self) -> Self {
         self.roots.system = true;
@@ -239,8 +242,8 @@ impl TransportBuilder {
         self
     }
 
-    /// Connects through the proxy that the environment names when [`build`](Self::build) is called, if it names one. See
-    /// [A proxy](crate#a-proxy).
+    /// Connects through the proxy in the environment, if there is one. [`build`](Self::build) reads the environment.
+    /// See [A proxy](crate#a-proxy).
     ///
     /// ```
     /// use restream_oauth_hyper::Transport;
@@ -254,11 +257,12 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets up TLS, and reads the environment if it is to name a proxy.
+    /// Sets up TLS, and reads the environment if [`proxy_from_environment`](Self#method.proxy_from_environment) was
+    /// called.
     ///
     /// # Errors
-    /// [`BuildError`] if a root certificate is not a certificate, the system's roots cannot be read, or the environment
-    /// names a proxy that cannot be used.
+    /// [`BuildError`] if a root certificate is not a certificate, if the system's roots cannot be read, or if the proxy
+    /// in the environment cannot be used.
     pub fn build(self) -> Result<Transport, BuildError> {
         let tcp = TcpConnector::direct();
         #[cfg(feature = "proxy")]
@@ -267,7 +271,8 @@ impl TransportBuilder {
     }
 }
 
-/// Counts the informational answers, which would otherwise put off every time limit, and tells when they are too many.
+/// Counts the informational answers, and notifies when there are too many. Without this count, a server could keep a
+/// call going past every time limit.
 fn limit_informational<B>(request: &mut Request<B>) -> Arc<Notify> {
     let too_many = Arc::new(Notify::new());
     let count = AtomicUsize::new(0);
@@ -280,7 +285,7 @@ fn limit_informational<B>(request: &mut Request<B>) -> Arc<Notify> {
     too_many
 }
 
-/// A limit beyond what the clock can express counts as thirty years.
+/// Returns the time at which a limit passes. A limit beyond what the clock can express counts as thirty years.
 fn after(limit: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 31_536_000);
     let now = Instant::now();
