@@ -1,4 +1,4 @@
-//! The request's body, and the flag that says whether ureq ever asked for it.
+//! The request's body, with a flag that shows whether ureq asked for it.
 
 use std::cell::Cell;
 use std::io::{self, Cursor, Read};
@@ -8,7 +8,7 @@ use restream_oauth_core::Body;
 use restream_oauth_core::transport::Stage;
 use ureq::SendBody;
 
-/// A body that takes note when it is read. An empty one is none at all, so its flag stays unset whatever happens.
+/// Returns a body that sets the flag when ureq first reads it. ureq never reads an empty body, so its flag stays unset.
 pub(crate) fn flagged(body: Body, sent: &SentFlag) -> SendBody<'static> {
     if body.is_empty() {
         return SendBody::none();
@@ -28,12 +28,13 @@ impl Read for FlaggedBody {
     }
 }
 
-/// Unset: not one byte of the body left. ureq reads a body on the thread that makes the call.
+/// Whether ureq asked for the body. While the flag is unset, no byte of the body was sent. ureq reads a body on the
+/// thread that makes the call, so the flag needs no atomic.
 #[derive(Clone, Default)]
 pub(crate) struct SentFlag(Rc<Cell<bool>>);
 
 impl SentFlag {
-    /// How far a call came that failed before the head of its answer.
+    /// The stage of a call that fails before the head of its answer.
     pub(crate) fn stage(&self) -> Stage {
         if self.0.get() { Stage::AwaitingHead } else { Stage::BeforeBody }
     }
@@ -45,7 +46,7 @@ mod tests {
     use restream_oauth_core::{Client, RefreshToken};
 
     #[test]
-    fn the_flag_is_set_by_the_first_read_and_by_nothing_before() {
+    fn the_first_read_sets_the_flag() {
         let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build().unwrap();
         let (request, _reader) = client.refresh(&RefreshToken::new("r1")).into_parts(std::time::SystemTime::UNIX_EPOCH);
         let sent = SentFlag::default();

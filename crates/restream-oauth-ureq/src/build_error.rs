@@ -1,16 +1,16 @@
-//! Why a transport cannot be built.
+//! The error of [`TransportBuilder::build`](crate::TransportBuilder::build).
 
 use std::fmt;
 
-/// A [`Transport`](crate::Transport) cannot be built: a root certificate is not a certificate, or the environment names a
-/// proxy that cannot be used.
+/// A [`Transport`](crate::Transport) cannot be built: a root certificate is not a certificate, or the proxy in the
+/// environment cannot be used.
 #[derive(Clone, Debug)]
 pub struct BuildError(Reason);
 
 #[derive(Clone, Debug)]
 enum Reason {
     Tls(rustls::Error),
-    /// The name of the variable. Its value may hold a password.
+    /// The name of the variable, without its value, which may contain a password.
     Proxy(&'static str),
 }
 

@@ -1,11 +1,12 @@
-//! What the core takes from its platform beside the time: randomness.
+//! Randomness for the core, from the operating system.
 
 use std::fmt;
 
 use restream_oauth_core::Entropy;
 use zeroize::Zeroizing;
 
-/// Fresh entropy for a [`Login`](restream_oauth_core::Login), from the operating system. There is no second source.
+/// Returns fresh entropy for a [`Login`](restream_oauth_core::Login), from the operating system. There is no other
+/// source.
 ///
 /// ```
 /// use restream_oauth_ureq::restream_oauth_core::Client;
@@ -16,14 +17,14 @@ use zeroize::Zeroizing;
 /// ```
 ///
 /// # Errors
-/// [`EntropyError`] if the operating system gives none. Do not go on with a login then.
+/// [`EntropyError`] if the operating system gives no randomness. Do not begin a login then.
 pub fn entropy() -> Result<Entropy, EntropyError> {
     let mut bytes = Zeroizing::new([0; 64]);
     getrandom::fill(bytes.as_mut_slice()).map_err(EntropyError)?;
     Ok(Entropy::from(*bytes))
 }
 
-/// The operating system has no cryptographic randomness to give.
+/// The operating system gives no cryptographic randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntropyError(getrandom::Error);
 

@@ -1,24 +1,24 @@
-//! What ureq's errors mean.
+//! Maps ureq's errors to the core's failures.
 
 use std::io;
 
 use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 use ureq::Error;
 
-/// A failure before the head of the answer. `stage` says whether the body was asked for; of a call without a body
-/// nobody can know.
+/// Maps a failure before the head of the answer. `stage` says whether ureq asked for the body. For a call without a
+/// body, it says nothing.
 pub(crate) fn of_call(error: Error, stage: Stage, has_body: bool) -> Failure {
     let kind = match kind(&error) {
-        // A name that is not found, a handshake that is cut off: with nothing sent, it is the connection that failed.
+        // For example, the name was not found, or the handshake was cut off. Nothing was sent, so connecting failed.
         FailureKind::Other | FailureKind::Interrupted if stage == Stage::BeforeBody && has_body => FailureKind::Connect,
         kind => kind,
     };
     Failure::new(kind).with_source(error)
 }
 
-/// A failure within the body of the answer.
+/// Maps a failure within the body of the answer.
 pub(crate) fn of_body(error: io::Error) -> Failure {
-    // ureq packs its own errors into those of I/O; this takes them out again.
+    // ureq wraps its own errors in I/O errors. This unwraps them.
     let error = Error::from(error);
     Failure::new(kind(&error)).with_source(error)
 }
@@ -39,7 +39,7 @@ fn kind(error: &Error) -> FailureKind {
     }
 }
 
-/// rustls speaks through errors of I/O, whose own kind says nothing then.
+/// rustls wraps its errors in I/O errors, whose own kind then says nothing.
 fn kind_of_io(error: &io::Error) -> FailureKind {
     if matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>()) {
         return FailureKind::Tls;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_a_connection_in_the_making_is_no_connection_and_later_an_interruption() {
+    fn a_reset_is_a_failure_to_connect_until_the_body_is_sent_and_an_interruption_after() {
         let reset = || Error::Io(io::ErrorKind::ConnectionReset.into());
         assert_eq!(of_call(reset(), Stage::BeforeBody, true).kind(), FailureKind::Connect);
         assert_eq!(of_call(reset(), Stage::AwaitingHead, true).kind(), FailureKind::Interrupted);
@@ -60,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn a_tls_failure_is_found_inside_an_error_of_io() {
+    fn a_tls_error_is_found_inside_an_io_error() {
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
-        let packed = Error::Io(io::Error::new(io::ErrorKind::InvalidData, alert));
-        assert_eq!(of_call(packed, Stage::AwaitingHead, true).kind(), FailureKind::Tls);
+        let wrapped = Error::Io(io::Error::new(io::ErrorKind::InvalidData, alert));
+        assert_eq!(of_call(wrapped, Stage::AwaitingHead, true).kind(), FailureKind::Tls);
     }
 
     #[test]
-    fn ureqs_own_errors_are_found_inside_an_error_of_io() {
-        let packed = Error::Timeout(ureq::Timeout::RecvBody).into_io();
-        assert_eq!(of_body(packed).kind(), FailureKind::Timeout);
+    fn ureqs_own_errors_are_found_inside_an_io_error() {
+        let wrapped = Error::Timeout(ureq::Timeout::RecvBody).into_io();
+        assert_eq!(of_body(wrapped).kind(), FailureKind::Timeout);
         assert_eq!(of_body(io::ErrorKind::UnexpectedEof.into()).kind(), FailureKind::Interrupted);
     }
 }

@@ -1,8 +1,8 @@
 //! Sends the calls of `restream-oauth-core` over ureq and rustls: blocking, without an async runtime.
 //!
-//! In scope: connecting, TLS, time limits, feeding the answer to its reader, and saying how far a failed call came.
-//! Out of scope: everything else. It follows no redirect, retries nothing, keeps no connection, asks for no
-//! compression, and adds to a request only what HTTP needs and a `User-Agent`.
+//! In scope: connecting, TLS, time limits, feeding the answer to its reader, and reporting the stage at which a call
+//! failed. Out of scope: everything else. The crate follows no redirect, retries nothing, keeps no connection and asks
+//! for no compression. It adds to a request only what HTTP needs and a `User-Agent`.
 //!
 //! ```no_run
 //! use restream_oauth_core::{Client, RefreshToken};
@@ -17,67 +17,74 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What `NotSent` rests on
+//! # How the crate proves `NotSent`
 //!
-//! A flag is set when ureq first asks for the request's body; only while it is unset can a failure be
-//! [`NotSent`](restream_oauth_core::Delivery::NotSent). The names of ureq's errors are never used for that.
+//! A flag is set when ureq first asks for the request's body. A failure can be
+//! [`NotSent`](restream_oauth_core::Delivery::NotSent) only while the flag is unset. The crate never concludes it from
+//! the kind of an error.
 //!
 //! # An agent of your own
 //!
-//! [`Transport::with_agent`] takes a [`ureq::Agent`], and each call overrides what could only do harm: statuses are no
-//! errors, no redirects, all limits of time and size, the headers that ureq adds, no proxy to a loopback address, https
-//! off loopback, a fresh connection that sends without delay. What you may have your reasons for stays yours:
+//! [`Transport::with_agent`] takes a [`ureq::Agent`]. Each call overrides the settings that could only do harm:
 //!
-//! - **TLS settings**, with or without checking the server's certificate. It must be checked (RFC 6749 §10.9). ureq
-//!   panics at the first call to https if these settings name a provider or roots whose feature is off.
+//! - A status is not an error. No redirect is followed.
+//! - The limits of time and size are those of the transport. ureq adds no headers.
+//! - Loopback addresses are reached without a proxy, and other addresses by https only.
+//! - Each call has a new connection, which sends without delay.
+//!
+//! All other settings stay as you made them:
+//!
+//! - **TLS settings**, even those that switch off the check of the server's certificate. RFC 6749 §10.9 requires this
+//!   check. ureq panics at the first https call if the settings need a provider or roots whose feature is off.
 //! - **Family of addresses**: IPv4, IPv6 or both.
-//! - **Middleware**: it sees the `Authorization` header and the body, and whatever it changes is changed.
-//! - **Connector and resolver**: where bytes really go.
-//! - **Proxy**, off loopback. Every agent of your own whose configuration says nothing of a proxy takes one from
-//!   `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`. It sees the server's name, and nothing of what goes through it: that is
-//!   https.
+//! - **Middleware**: it can read and change the request, with its `Authorization` header and its body.
+//! - **Connector and resolver**: they decide where the bytes go.
+//! - **Proxy**, off loopback. If the agent's configuration does not set a proxy, ureq takes one from `ALL_PROXY`,
+//!   `HTTPS_PROXY` or `HTTP_PROXY`. The proxy sees the server's name. It cannot read the traffic, which is https.
 //! - **Cookies**, with ureq's feature `cookies`.
-//! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`, which any crate of a build can turn on, and no call
-//!   can turn off. With the first two, an answer that nobody asked to compress is decoded, where it is an error otherwise.
-//!   `charset` can spoil an answer: tokens in UTF-8 that come as `text/plain; charset=utf-16`, say, are then
-//!   [`Malformed`](restream_oauth_core::error::ErrorKind::Malformed), where the label is ignored otherwise. Memory stays bounded
-//!   either way.
+//! - **Decoding**, with ureq's features `gzip`, `brotli` and `charset`. Any crate of a build can turn them on, and no
+//!   call can turn them off. With the first two, ureq decodes a compressed answer, which is an error otherwise. With
+//!   `charset`, ureq believes a wrong label: tokens in UTF-8 under `text/plain; charset=utf-16` become
+//!   [`Malformed`](restream_oauth_core::error::ErrorKind::Malformed). Without it, the label is ignored. Memory stays
+//!   bounded in all cases.
 //!
 //! # A proxy
 //!
-//! [`Transport::new`] uses none, and the builder uses one if it is switched on: a variable in the environment, which some
-//! other program may need, should not decide by itself how a refresh token travels. `proxy_from_environment` switches on the
-//! proxy that `HTTPS_PROXY` names, or else `ALL_PROXY`. Domains in `NO_PROXY`, and all below them, are connected to directly,
-//! as loopback addresses always are. Each name may be in lower case; upper case goes first. `HTTP_PROXY` plays no part: there
-//! is no plain http off loopback.
+//! [`Transport::new`] uses no proxy, and the builder uses one only if the program switches it on. A variable in the
+//! environment may be meant for another program, so it must not decide alone how a refresh token travels.
+//! [`proxy_from_environment`](TransportBuilder::proxy_from_environment) uses the proxy in `HTTPS_PROXY`, or else the
+//! one in `ALL_PROXY`. It connects directly to the domains in `NO_PROXY` and their subdomains, and always to loopback
+//! addresses. Each name may be in lower case; upper case has precedence. `HTTP_PROXY` is not read, because plain http
+//! is allowed on loopback only.
 //!
-//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, which the roots
-//! must vouch for as ever. A user name and a password in the proxy's URL are sent to the proxy, as Basic authentication
-//! without TLS, and printed nowhere. Only `http://` proxies are supported; `build` refuses all others, and an agent of your
-//! own may have them. If the proxy cannot be reached or opens no tunnel, the failure is
-//! [`Connect`](restream_oauth_core::transport::FailureKind::Connect), and its source has the reason.
+//! The proxy opens a tunnel (`CONNECT`) and sees the server's name and port. TLS is with the server itself, whose
+//! certificate is checked as without a proxy. If the proxy's URL has a user name and a password, the crate sends them
+//! to the proxy as Basic authentication without TLS, and prints them nowhere. Only `http://` proxies are supported;
+//! `build` fails with any other. An agent of your own may use others. If the proxy cannot be reached or opens no
+//! tunnel, the failure is [`Connect`](restream_oauth_core::transport::FailureKind::Connect), and its source has the
+//! reason.
 //!
 //! # Several addresses
 //!
-//! ureq tries a server's addresses one after the other. Of two it gives the first 6.7 of the default 10 seconds for
-//! connecting, of three 5.7, of four 5.3, and each further one half of the one before. The system mostly names IPv6 first, so
-//! an IPv6 that is announced and leads nowhere would cost these seconds at every call. The agent of [`Transport::new`] and of
-//! the builder tries IPv4 first, then the families by turns, so it pays only where an IPv4 address leads nowhere.
+//! ureq tries a server's addresses one after the other. Of the default 10 seconds for connecting, the first of two
+//! addresses gets 6.7, the first of three 5.7, and the first of four 5.3. Each further address gets half as much as the
+//! one before. Most systems list IPv6 addresses first. If IPv6 is announced but does not work, every call would lose
+//! these seconds. The agent of [`Transport::new`] and of the builder alternates the families and begins with IPv4, so
+//! it loses time only if an IPv4 address does not work.
 //!
-//! An agent of your own keeps its resolver, and with ureq's default one it pays. `ip_family(IpFamily::Ipv4Only)` in its
-//! configuration, or a greater [`Limits::connect`], is the way out there.
+//! An agent of your own keeps its resolver, and ureq's default resolver keeps the system's order. If IPv6 does not work
+//! there, set `ip_family(IpFamily::Ipv4Only)` in the agent's configuration, or a greater [`Limits::connect`].
 //!
 //! # TLS
 //!
-//! rustls with ring, never installed process-wide, and the Mozilla roots that are compiled in. The feature
-//! `system-roots` adds `TransportBuilder::system_roots`, for machines with roots of their own, at the price of a few
-//! more crates.
+//! TLS is rustls with ring, not installed process-wide, and with compiled-in Mozilla roots. The feature `system-roots`
+//! adds `TransportBuilder::system_roots`, for machines with roots of their own. It costs a few more crates.
 //!
-//! # What stays in memory
+//! # Secrets in memory
 //!
-//! The core wipes what it owned. ureq leaves its buffers as they were when it frees them: the head of each request, with
-//! the client secret or the access token in its header; the form; and what it read of the answer, tokens included. rustls
-//! and the kernel have copies besides, as every TLS connection does.
+//! The core wipes its own memory. ureq frees its buffers without wiping them: the head of each request, with the client
+//! secret or the access token in it; the form; and the answer, with its tokens. rustls and the kernel have copies too,
+//! as with every TLS connection.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -1,5 +1,5 @@
-//! The proxy that the environment names. ureq's own reading of it prefers `ALL_PROXY`, takes `HTTP_PROXY` as well, and goes
-//! on without a proxy where it cannot read the URL. This one does as `restream-oauth-hyper`.
+//! The proxy in the environment. ureq's own reading prefers `ALL_PROXY`, also reads `HTTP_PROXY`, and uses no proxy if
+//! it cannot read the URL. This module follows the rules of `restream-oauth-hyper` instead.
 
 use std::env;
 
@@ -7,11 +7,12 @@ use ureq::{Proxy, ProxyProtocol};
 
 use crate::build_error::BuildError;
 
-/// The first that is set and not empty counts. `HTTP_PROXY` is for plain http, of which there is none off loopback.
+/// The first variable that is set and not empty has precedence. `HTTP_PROXY` is not read: it is for plain http, which
+/// is allowed on loopback only, where no proxy is used.
 const PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// `None` if the environment names no proxy.
+/// Reads the environment. Returns `None` if it names no proxy.
 pub(crate) fn from_environment() -> Result<Option<Proxy>, BuildError> {
     let Some((variable, url)) = first_set(&PROXY) else { return Ok(None) };
     let exceptions = first_set(&EXCEPTIONS).map(|(_, list)| list).unwrap_or_default();
@@ -27,7 +28,7 @@ fn of(url: &str, exceptions: &str) -> Option<Proxy> {
         proxy = proxy.username(username).password(read.password().unwrap_or_default());
     }
     for exception in exceptions.split(',').map(str::trim).filter(|exception| !exception.is_empty()) {
-        // A domain stands for itself and all below it, with a dot in front or without.
+        // A domain means itself and its subdomains, with or without a leading dot.
         let domain = exception.strip_prefix('.').unwrap_or(exception);
         proxy = proxy.no_proxy(domain).no_proxy(&format!(".{domain}"));
     }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_the_url_comes_through() {
+    fn host_port_and_credentials_are_read_from_the_url() {
         let proxy = of("http://us%40er:pa55%2Bword@proxy.example", "").unwrap();
         assert_eq!((proxy.host(), proxy.port()), ("proxy.example", 80));
         assert_eq!((proxy.username(), proxy.password()), (Some("us@er"), Some("pa55+word")));
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_a_domain_and_all_below_it() {
+    fn an_exception_covers_a_domain_and_its_subdomains() {
         for (exceptions, direct, through_the_proxy) in [
             ("restream.io", &["restream.io", "api.restream.io", "API.Restream.IO"][..], &["notrestream.io"][..]),
             (".restream.io", &["restream.io", "api.restream.io"], &["notrestream.io"]),

@@ -1,10 +1,10 @@
 //! The order in which a server's addresses are tried.
 //!
-//! ureq tries one address after the other, and gives the first of two as much as two thirds of the time for connecting. The
-//! system names IPv6 addresses first. Where IPv6 is announced and leads nowhere, as in many home networks, 6.7 of 10 seconds
-//! would pass before the first IPv4 address is tried. A connection over IPv4 that leads nowhere is rare, and a machine
-//! without IPv4 says so at once. So IPv4 goes first, and the families alternate (RFC 8305 §4, which prefers IPv6 because its
-//! clients try several addresses at a time).
+//! ureq tries one address after the other, and gives the first of two addresses two thirds of the time for connecting.
+//! Most systems list IPv6 addresses first. In many home networks IPv6 is announced but does not work. There, 6.7 of 10
+//! seconds would pass before ureq tries IPv4. IPv4 that is announced but does not work is rare, and without IPv4 a
+//! connection fails at once. Therefore IPv4 comes first and the families alternate. RFC 8305 §4 prefers IPv6, but its
+//! clients try several addresses at a time.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// What another resolver finds, IPv4 and IPv6 by turns.
+/// The addresses that another resolver finds, IPv4 and IPv6 by turns.
 #[derive(Debug, Default)]
 pub(crate) struct Ipv4First<R = DefaultResolver>(R);
 
@@ -28,7 +28,7 @@ impl<R: Resolver> Resolver for Ipv4First<R> {
     }
 }
 
-/// Of each family in the order given.
+/// Orders addresses by turns, IPv4 first. Within a family the order stays.
 fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let (mut ordered, mut counts) = (Vec::new(), [0_usize; 2]);
     for address in addresses {
@@ -38,7 +38,6 @@ fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
             *count = count.saturating_add(1);
         }
     }
-    // Stable, and no two are alike.
     ordered.sort_by_key(|(turn, family, _)| (*turn, *family));
     ordered.into_iter().map(|(_, _, address)| address).collect()
 }
@@ -60,7 +59,7 @@ mod tests {
     use crate::{Limits, Transport};
 
     #[test]
-    fn ipv4_goes_first_and_the_families_alternate() {
+    fn ipv4_comes_first_and_the_families_alternate() {
         let cases: [(&[&str], &[&str]); 6] = [
             (&["[2001:db8::1]:443", "192.0.2.1:443"], &["192.0.2.1:443", "[2001:db8::1]:443"]),
             (
@@ -81,7 +80,7 @@ mod tests {
         }
     }
 
-    /// The system's answer, IPv6 first.
+    /// Finds these addresses, IPv6 first, as most systems do.
     #[derive(Debug)]
     struct Finds([SocketAddr; 2]);
 
@@ -93,7 +92,7 @@ mod tests {
         }
     }
 
-    /// Connects as ever, and looks at the order.
+    /// Connects as usual, and records the order of the addresses.
     #[derive(Debug)]
     struct Watching(Arc<Mutex<Vec<SocketAddr>>>);
 
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_that_leads_nowhere_is_not_tried_before_ipv4() {
+    fn an_ipv6_address_that_does_not_work_is_not_tried_before_ipv4() {
         let sandbox = Sandbox::start().unwrap();
         let ipv4: SocketAddr = sandbox.base_url().strip_prefix("http://").unwrap().parse().unwrap();
         let ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, ipv4.port()));
@@ -125,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn every_agent_of_ours_resolves_so() {
+    fn every_agent_of_this_crate_uses_this_order() {
         let transports = [Transport::new().unwrap(), Transport::builder().build().unwrap()];
         for transport in transports {
             assert!(format!("{transport:?}").contains("Ipv4First"), "{transport:?}");
         }
     }
 
-    /// A listener whose backlog is full: a further connection is left in the making. Other systems than Linux refuse it.
+    /// A listener with a full backlog. Linux leaves a further connection pending; other systems refuse it.
     fn black_hole(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
         let listener = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
         listener.bind(&address.into()).unwrap();

@@ -1,4 +1,4 @@
-//! The default agent: whom it trusts, over rustls with ring.
+//! The default agent, with rustls and ring.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use ureq::{Agent, Proxy};
 use crate::build_error::BuildError;
 use crate::resolver::Ipv4First;
 
-/// ureq takes one of these, not a sum of them.
+/// The root certificates to trust. ureq cannot combine these choices.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Roots {
     #[default]
@@ -29,7 +29,8 @@ impl TryFrom<Roots> for RootCerts {
         match roots {
             Roots::Bundled => Ok(Self::WebPki),
             Roots::These(certificates) => {
-                // ureq would pass over what is no certificate, and trust nobody instead.
+                // Checked here, because ureq would skip bytes that are not a certificate, and would then trust no
+                // server.
                 let mut store = RootCertStore::empty();
                 for certificate in &certificates {
                     store.add(certificate.clone()).map_err(BuildError::tls)?;
@@ -43,7 +44,7 @@ impl TryFrom<Roots> for RootCerts {
 }
 
 pub(crate) fn agent(roots: RootCerts, proxy: Option<Proxy>) -> Agent {
-    // Named here, a provider that the program installed process-wide plays no part.
+    // With a provider set here, ureq ignores one that the program installed process-wide.
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)

@@ -1,4 +1,4 @@
-//! One call over one connection of its own.
+//! Sends each call over a connection of its own.
 
 use std::io::{ErrorKind, Read};
 use std::net::IpAddr;
@@ -19,13 +19,14 @@ use crate::tls::{self, Roots};
 
 /// The longest head of an answer, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
-/// ureq keeps and reuses a connection only for calls whose buffers are as long as the agent's. These never are.
+/// ureq keeps and reuses a connection only for calls whose input buffer has the agent's size. A call takes the first of
+/// these sizes that is not the agent's.
 const INPUT_BUFFER: usize = 128 * 1024;
 const OTHER_INPUT_BUFFER: usize = 129 * 1024;
-/// It must hold the longest header of a request, which is that of an access token.
+/// The output buffer must hold the longest header of a request, which is the one with an access token.
 const OUTPUT_BUFFER: usize = 128 * 1024;
 
-/// Sends calls. Cheap to clone; share it.
+/// Sends calls. A transport is cheap to clone; share it.
 #[derive(Clone, Debug)]
 pub struct Transport {
     agent: Agent,
@@ -34,15 +35,15 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// With the bundled roots and the default limits.
+    /// Builds a transport with the bundled roots and the default limits.
     ///
     /// # Errors
-    /// [`BuildError`], as every adapter's. With these settings there is none today.
+    /// [`BuildError`], as with every adapter. Today these settings cause none.
     pub fn new() -> Result<Self, BuildError> {
         Self::builder().build()
     }
 
-    /// With other roots or limits.
+    /// Begins a transport with other roots or limits.
     ///
     /// ```
     /// use std::time::Duration;
@@ -56,8 +57,8 @@ impl Transport {
         TransportBuilder { roots: Roots::default(), limits: Limits::default(), proxy_from_environment: false }
     }
 
-    /// Over an agent of the caller's own. What of it stays in force is told in the
-    /// [crate's documentation](crate#an-agent-of-your-own).
+    /// Builds a transport over your own agent. The [crate's documentation](crate#an-agent-of-your-own) lists which of
+    /// its settings a call overrides.
     ///
     /// ```
     /// use restream_oauth_ureq::{Limits, Transport, ureq};
@@ -72,23 +73,23 @@ impl Transport {
         Self { agent, limits, user_agent }
     }
 
-    /// Another `User-Agent` than this crate's name and version.
+    /// Sets the `User-Agent`, which otherwise is this crate's name and version.
     #[must_use]
     pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
         self.user_agent = user_agent;
         self
     }
 
-    /// Sends a call and reads its answer. Blocks for as long as the limits allow.
+    /// Sends a call and interprets its answer. Blocks for as long as the limits allow.
     ///
     /// # Errors
-    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    /// [`Error`] says what happened, whether the server may have acted, and what to do now.
     pub fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.receive(call).interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
-    /// ([`Answer::to_saved`]) before anything reads it.
+    /// Sends a call and returns its answer, not yet interpreted. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything interprets it.
     pub fn receive<T>(&self, call: Call<T>) -> Answer<T> {
         let (request, mut reader) = call.into_parts(SystemTime::now());
         let has_body = !request.body().is_empty();
@@ -104,8 +105,8 @@ impl Transport {
             return reader.finish();
         }
         let mut body = body.into_reader();
-        // One byte at a time: ureq drops what a read has already decoded when a chunk later in it is malformed, and
-        // that may be a whole pair. ureq has a buffer of its own, so this costs calls of a function, not of the kernel.
+        // One byte at a time: if a read meets a malformed chunk, ureq drops the bytes that this read has already
+        // decoded, which may be a whole pair. ureq has a buffer, so this costs function calls and no system calls.
         let mut byte = [0];
         loop {
             match body.read(&mut byte) {
@@ -121,12 +122,12 @@ impl Transport {
         }
     }
 
-    /// Adds framing and `User-Agent`, and overrides all of the agent's settings that could do harm.
+    /// Adds `Content-Length` and `User-Agent`, and overrides the agent's settings that could only do harm.
     fn prepare(&self, request: Request<Body>, sent: &SentFlag) -> Request<SendBody<'static>> {
         let length = request.body().len();
         let mut request = request.map(|body| flagged(body, sent));
         if length > 0 {
-            // Without it ureq would send a body of unknown length in chunks.
+            // Without this header, ureq would send the body in chunks.
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
@@ -164,7 +165,7 @@ impl Transport {
     }
 }
 
-/// The limits of one call's time.
+/// The time limits of a call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -176,14 +177,15 @@ impl Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// For name resolution, and as much again for TCP and TLS together.
+    /// The limit for name resolution, and once more the same for TCP and TLS together.
     pub connect: Duration,
-    /// For the whole call, connecting included. Giving up is the expensive act once a refresh was sent, so this is long.
+    /// The limit for the whole call, with connecting. The default is long: to give up after a refresh was sent may cost
+    /// the user a login.
     pub total: Duration,
 }
 
 impl Default for Limits {
-    /// 10 seconds to connect, 90 in total.
+    /// 10 seconds to connect, 90 seconds in total.
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
     }
@@ -196,33 +198,35 @@ impl Limits {
         Self { connect, total }
     }
 
-    /// Another limit for connecting.
+    /// Sets the limit for connecting.
     #[must_use]
     pub fn connect(self, connect: Duration) -> Self {
         Self { connect, ..self }
     }
 
-    /// Another limit for the whole call.
+    /// Sets the limit for the whole call.
     #[must_use]
     pub fn total(self, total: Duration) -> Self {
         Self { total, ..self }
     }
 
-    /// ureq adds it to the present time, which must not overflow: beyond thirty years, thirty years.
+    /// Returns the total limit, but at most thirty years: ureq adds the limit to the present time, which must not
+    /// overflow.
     fn bounded_total(&self) -> Duration {
         const FAR: Duration = Duration::from_secs(30 * 31_536_000);
         self.total.min(FAR)
     }
 
-    /// The limit of each phase: a little less than the whole, so that ureq names the phase that took too long.
+    /// Returns the limit for each phase. It is a little shorter than the total limit, so that ureq reports which phase
+    /// took too long.
     fn phase(&self) -> Duration {
         let total = self.bounded_total();
-        let little = Duration::from_millis(100).min(total.checked_div(8).unwrap_or_default());
-        total.saturating_sub(little)
+        let margin = Duration::from_millis(100).min(total.checked_div(8).unwrap_or_default());
+        total.saturating_sub(margin)
     }
 }
 
-/// Builds a [`Transport`] with an agent of its own.
+/// Builds a [`Transport`] with the default agent.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until build() is called"]
 pub struct TransportBuilder {
@@ -232,27 +236,27 @@ pub struct TransportBuilder {
 }
 
 impl TransportBuilder {
-    /// Other limits of time.
+    /// Sets the time limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Trusts these root certificates *instead of* the bundled ones: ureq does not add the one to the other.
+    /// Trusts these root certificates *instead of* the bundled ones. ureq cannot combine both.
     pub fn only_root_certificates(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.roots = Roots::These(certificates.into_iter().collect());
         self
     }
 
-    /// Trusts what the operating system trusts, instead of the bundled roots.
+    /// Trusts the operating system's root certificates instead of the bundled ones.
     #[cfg(feature = "system-roots")]
     pub fn system_roots(mut self) -> Self {
         self.roots = Roots::System;
         self
     }
 
-    /// Connects through the proxy that the environment names when [`build`](Self::build) is called, if it names one. See
-    /// [A proxy](crate#a-proxy).
+    /// Connects through the proxy in the environment, if there is one. [`build`](Self::build) reads the environment.
+    /// See [A proxy](crate#a-proxy).
     ///
     /// ```
     /// use restream_oauth_ureq::Transport;
@@ -265,17 +269,17 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets up TLS, and reads the environment if it is to name a proxy.
+    /// Sets up TLS, and reads the environment if [`proxy_from_environment`](Self::proxy_from_environment) was called.
     ///
     /// # Errors
-    /// [`BuildError`] if a root certificate is not a certificate, or the environment names a proxy that cannot be used.
+    /// [`BuildError`] if a root certificate is not a certificate, or if the proxy in the environment cannot be used.
     pub fn build(self) -> Result<Transport, BuildError> {
         let proxy = if self.proxy_from_environment { proxy::from_environment()? } else { None };
         Ok(Transport::with_agent(tls::agent(self.roots.try_into()?, proxy), self.limits))
     }
 }
 
-/// A literal loopback address, or its name.
+/// Whether the host is a literal loopback address or `localhost`.
 fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']');
@@ -287,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_told_by_the_host_alone() {
+    fn only_the_host_decides_what_is_loopback() {
         for (uri, expected) in [
             ("http://127.0.0.1:8000/oauth/token", true),
             ("http://[::1]:8000/oauth/token", true),
@@ -302,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_any_length_can_be_added_to_the_present_time() {
+    fn a_limit_of_any_length_can_be_added_to_the_present_time() {
         let endless = Limits::default().connect(Duration::MAX).total(Duration::MAX);
         assert!(std::time::Instant::now().checked_add(endless.bounded_total()).is_some());
         assert!(endless.phase() < endless.bounded_total());
