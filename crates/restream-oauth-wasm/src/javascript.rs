@@ -12,7 +12,6 @@ mod objects;
 mod options;
 
 use std::ops::ControlFlow;
-use std::time::SystemTime;
 
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;

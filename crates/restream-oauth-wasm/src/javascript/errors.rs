@@ -32,7 +32,7 @@ pub(super) fn round_trip(error: &Error) -> JsValue {
 pub(super) fn callback(error: &CallbackError) -> JsValue {
     let object = named("CallbackError", error);
     let kind = match error {
-        CallbackError::WrongPlace => "wrong_place",
+        CallbackError::WrongPlace { .. } => "wrong_place",
         CallbackError::NoParameters => "no_parameters",
         CallbackError::Doubled(_) => "doubled",
         CallbackError::Unreadable(_) => "unreadable",
