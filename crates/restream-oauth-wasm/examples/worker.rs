@@ -1,11 +1,12 @@
-//! An endpoint of one's own at the edge, in Rust: it holds the client secret, so that pages and devices need not.
+//! An endpoint at the edge, in Rust. It has the client secret, so pages and devices do not need it.
 //!
-//! The router has axum's shape: it takes handlers whose futures are `Send`. The future of a call is not, because a promise
-//! that is waited for (`js_sys::futures::JsFuture`) stays on its thread. A worker has one thread, so a wrapper that checks
-//! the thread makes the future `Send`: `send_wrapper::SendWrapper` here. With Cloudflare's `worker` crate it is
-//! `worker::send::SendFuture`, or the attribute `#[worker::send]` on the handler.
+//! The router accepts the same handlers as axum: functions whose futures are `Send`. The future of a call is not
+//! `Send`, because it awaits a promise (`js_sys::futures::JsFuture`), which stays on its thread. A worker has only one
+//! thread, so a wrapper that checks the thread can make the future `Send`. This example uses
+//! `send_wrapper::SendWrapper`. Cloudflare's `worker` crate has `worker::send::SendFuture`, and `#[worker::send]` for
+//! handlers.
 //!
-//! With axum itself the handlers stay as they are, `App` is the state, and the entry point is
+//! To use axum itself, keep the handlers, make `App` the state, and begin with this entry point:
 //!
 //! ```text
 //! #[worker::event(fetch)]
@@ -14,8 +15,8 @@
 //! }
 //! ```
 //!
-//! Who may call the endpoint is for the application to decide, and left out. The suite in `tests/fetch` runs this over
-//! `fetch`.
+//! The example does not authenticate its callers: that is up to the application. The tests in `tests/fetch` run the
+//! example over `fetch`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,7 +34,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// A call, for a handler that must be `Send`. It panics on another thread, of which a worker has none.
+    /// Sends a call, with a future that is `Send`. The future panics on another thread, which a worker does not have.
     fn send<T>(&self, call: Call<T>) -> impl Future<Output = Result<T, Error>> + Send {
         SendWrapper::new(self.transport.send(call))
     }
@@ -43,7 +44,7 @@ pub(crate) fn router(app: App) -> Router {
     Router::new(app).route("/refresh", refresh).route("/revoke", revoke)
 }
 
-/// A refresh token in, a new pair out, in the form in which it can be saved.
+/// Takes a refresh token, and returns the new pair in its saved form.
 async fn refresh(app: Arc<App>, request: Request<String>) -> Response<String> {
     let call = app.client.refresh(&RefreshToken::new(request.into_body()));
     match app.send(call).await {
@@ -59,7 +60,7 @@ async fn revoke(app: Arc<App>, request: Request<String>) -> Response<String> {
     }
 }
 
-/// What the user's device is to do now. The error itself is for the worker's log.
+/// Tells the user's device what to do now. The error itself belongs in the worker's log.
 fn failed(error: &Error) -> Response<String> {
     let (status, words) = match error.advice() {
         Advice::Reauthorize => (StatusCode::UNAUTHORIZED, "log in again"),
@@ -79,7 +80,7 @@ fn answer(status: StatusCode, body: &str) -> Response<String> {
 type Handler = Box<dyn Fn(Arc<App>, Request<String>) -> Answering + Send + Sync>;
 type Answering = Pin<Box<dyn Future<Output = Response<String>> + Send>>;
 
-/// Asks of its handlers what axum's does.
+/// Requires of its handlers what axum's router requires.
 pub(crate) struct Router {
     app: Arc<App>,
     routes: Vec<(&'static str, Handler)>,
@@ -107,7 +108,7 @@ impl Router {
     }
 }
 
-/// A worker is a library. What stands here shows that all of it fits together.
+/// A worker is a library and has no `main`. This one shows that the parts fit together.
 #[cfg(not(test))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let builder = Client::builder("client-id").secret("client-secret").redirect_uri("https://app.example/callback");

@@ -1,4 +1,4 @@
-// Node and Bun: their fetch does not read files, or not everywhere.
+// For Node and Bun. Node's fetch does not read files.
 import { readFileSync } from "node:fs";
 import { AuthorizationCode, Client, Login, initSync, stateOf } from "./restream_oauth.js";
 

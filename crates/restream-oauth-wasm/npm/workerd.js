@@ -1,4 +1,4 @@
-// Edge runtimes: code is compiled when it is deployed, and a module is what the import gives.
+// For edge runtimes. They compile the code when it is deployed, so the import is a compiled module.
 import module from "./restream_oauth_bg.wasm";
 import { AuthorizationCode, Client, Login, initSync, stateOf } from "./restream_oauth.js";
 

@@ -1,4 +1,4 @@
-//! What a thrown value means.
+//! Maps thrown values to the core's failures.
 
 use std::fmt;
 
@@ -7,24 +7,23 @@ use wasm_bindgen::JsValue;
 
 use crate::platform::get;
 
-/// A failure before the head of the answer.
+/// Maps a failure before the head of the answer.
 pub(crate) fn of(thrown: &JsValue) -> Failure {
     let source = Thrown::read(thrown);
     Failure::new(source.kind().unwrap_or(FailureKind::Other)).with_source(source)
 }
 
-/// A failure within the body of the answer. Without a reason it is that the body ended too early.
+/// Maps a failure within the body of the answer. Without a known code, the body ended too early.
 pub(crate) fn of_body(thrown: &JsValue) -> Failure {
     let source = Thrown::read(thrown);
     Failure::new(source.kind().unwrap_or(FailureKind::Interrupted)).with_source(source)
 }
 
-/// The names that a thrown value gives to what happened. Its message is left where it is: some runtimes write the URL
-/// into it.
+/// The name and the code of a thrown value. The message is left out, because some runtimes write the URL into it.
 #[derive(Debug)]
 struct Thrown {
     name: String,
-    /// Node's, from the cause, or Bun's. Browsers tell none.
+    /// Node has the code in the cause, and Bun in the error itself. Browsers have no code.
     code: Option<String>,
 }
 
@@ -51,14 +50,15 @@ impl fmt::Display for Thrown {
 
 impl std::error::Error for Thrown {}
 
-/// A member that is a plain word, as names and codes are.
+/// Reads a member that is a plain word, as names and codes are.
 fn word(value: &JsValue, member: &str) -> Option<String> {
     let text = get(value, member).ok()?.as_string()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (plain && (1..=64).contains(&text.len())).then_some(text)
 }
 
-/// The codes of Node's system errors, its HTTP client (`UND_ERR_`), its HTTP parser (`HPE_`) and its TLS.
+/// Maps the codes of Node: those of system errors, of the HTTP client (`UND_ERR_`), of the HTTP parser (`HPE_`) and of
+/// TLS.
 fn kind_of_code(code: &str) -> Option<FailureKind> {
     Some(match code {
         "ENOTFOUND" | "EAI_AGAIN" | "ECONNREFUSED" | "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" => {
@@ -71,7 +71,7 @@ fn kind_of_code(code: &str) -> Option<FailureKind> {
         "UND_ERR_HEADERS_OVERFLOW" => FailureKind::Protocol,
         _ if code.starts_with("HPE_") => FailureKind::Protocol,
         _ if code.starts_with("ERR_TLS_") || code.starts_with("ERR_SSL_") => FailureKind::Tls,
-        // OpenSSL's names for what is wrong with a certificate.
+        // OpenSSL's codes for certificates.
         _ if code.split('_').any(|word| word.starts_with("CERT")) || code.starts_with("UNABLE_TO_") => FailureKind::Tls,
         _ => return None,
     })
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_codes_of_node_have_their_kinds() {
+    fn nodes_codes_are_mapped_to_kinds() {
         let cases = [
             ("ENOTFOUND", Some(FailureKind::Connect)),
             ("ECONNREFUSED", Some(FailureKind::Connect)),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_is_the_name_and_the_code() {
+    fn a_failure_prints_the_name_and_the_code() {
         let mut thrown = Thrown { name: "TypeError".to_owned(), code: None };
         assert_eq!(thrown.to_string(), "fetch failed with TypeError");
         thrown.code = Some("ECONNREFUSED".to_owned());

@@ -1,9 +1,9 @@
-//! What JavaScript sees: classes over the core, plain objects for results, real `Error`s for failures.
+//! The interface for JavaScript: classes over the core, plain objects for results, and `Error`s for failures.
 //!
-//! Behind the feature `javascript`, and built into the npm package by `build-npm`. Types that `wasm-bindgen` cannot
-//! express are written by hand in `types.d.ts`.
+//! The feature `javascript` turns the interface on, and `build-npm` builds the npm package with it. `types.d.ts` has
+//! the types that `wasm-bindgen` cannot express.
 
-#![allow(unreachable_pub, reason = "what is exported to JavaScript must be pub, and is nobody else's")]
+#![allow(unreachable_pub, reason = "items for JavaScript must be pub, although no Rust code can reach them")]
 
 mod client;
 mod errors;
@@ -26,7 +26,7 @@ use crate::transport::{Piece, Transport};
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("javascript/types.d.ts");
 
-/// Sends a call that could be built, and settles with what `resolve` makes of its outcome.
+/// Sends a call, if it could be built. The promise resolves with the value that `resolve` returns for the result.
 fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, resolve: fn(&T) -> JsValue) -> Promise {
     let parts = call.map(|call| {
         let (request, reader) = call.into_parts(now());
@@ -35,7 +35,7 @@ fn promise<T: 'static>(transport: &Transport, call: Result<Call<T>, JsValue>, re
     drive(transport.clone(), parts)
 }
 
-/// Not generic: a page would load it once for each kind of call.
+/// Not generic, because a page would download one copy for each kind of call.
 fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask + Send>), JsValue>) -> Promise {
     future_to_promise(async move {
         let (request, mut asked) = parts?;
@@ -44,7 +44,7 @@ fn drive(transport: Transport, parts: Result<(http::Request<Body>, Box<dyn Ask +
     })
 }
 
-/// The reader of an answer, whatever the answer becomes.
+/// The reader of an answer, without the type of the result.
 trait Ask {
     fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()>;
     fn settle(self: Box<Self>, end: Result<(), (Stage, Failure)>) -> Result<JsValue, JsValue>;

@@ -1,8 +1,8 @@
 //! Sends the calls of `restream-oauth-core` over `fetch`: in browsers (pages and workers), Node, Deno, Bun and workerd.
 //!
-//! In scope: asking `fetch` the right way, a time limit, feeding the answer to its reader, and the two things that the
-//! core takes from its platform, [`now`] and [`entropy`]. Out of scope: everything else. It follows no redirect and
-//! retries nothing. `fetch` and all else are looked up in the global object; nothing assumes a window.
+//! In scope: the right options for `fetch`, a time limit, feeding the answer to its reader, and the time ([`now`]) and
+//! randomness ([`entropy`]) for the core. Out of scope: everything else. The crate follows no redirect and retries
+//! nothing. It looks up `fetch` and everything else in the global object, so it does not need a window.
 //!
 //! ```no_run
 //! use restream_oauth_core::{Client, RefreshToken};
@@ -10,7 +10,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::builder("client-id")
-//!     .secret("client-secret") // on a server or at the edge; a page or a device must not hold it
+//!     .secret("client-secret") // on a server or at the edge; a page or a device must not have it
 //!     .redirect_uri("https://app.example/callback")
 //!     .build()?;
 //! let transport = Transport::new();
@@ -20,59 +20,62 @@
 //! # }
 //! ```
 //!
-//! The target is `wasm32-unknown-unknown`. On others the crate compiles, so that a workspace can be checked as a whole,
-//! and does nothing: each call into JavaScript panics. The feature `javascript` adds the classes of the npm package;
-//! `npm` also chooses the allocator of the whole program, and is for that package alone.
+//! The target is `wasm32-unknown-unknown`. On other targets the crate compiles, so that a whole workspace can be
+//! checked, but each call into JavaScript panics. The feature `javascript` adds the classes of the npm package. The
+//! feature `npm` also sets the allocator of the whole program; it is only for that package.
 //!
-//! # What `fetch` cannot tell
+//! # What `fetch` does not show
 //!
 //! - **Whether anything was sent.** A failure before the head of the answer is
-//!   [`Unknown`](restream_oauth_core::Delivery::Unknown), even where the server was not there. Only a request that was
-//!   never handed to `fetch` is `NotSent`.
-//! - **Why a connection failed.** Browsers, Deno and workerd hide it: the kind is
-//!   [`Other`](restream_oauth_core::transport::FailureKind::Other). Node and Bun tell a code, which is read.
-//! - **Which redirect it was.** A browser answers `redirect: "manual"` with an empty answer of status 0. It is reported
-//!   as `Redirected` with status 303, whichever it was, because it may have been that one; other runtimes give the real status.
-//! - **How many bytes there were.** The runtime decodes compressed answers, so `Content-Length` does not count what this
-//!   crate sees, and is left out. An answer that is cut is the runtime's to notice.
-//! - **All that arrived before a break.** A stream that fails drops what nobody has read yet: Chromium and Bun lose a pair that
-//!   came whole in the same moment as the break. It is then `Unknown`, where other stacks save the pair.
+//!   [`Unknown`](restream_oauth_core::Delivery::Unknown), even if the server does not exist. Only a request that was
+//!   never passed to `fetch` is `NotSent`.
+//! - **Why a connection failed.** Browsers, Deno and workerd hide the reason: the kind is
+//!   [`Other`](restream_oauth_core::transport::FailureKind::Other). Node and Bun have codes, which this crate reads.
+//! - **The status of a redirect.** With `redirect: "manual"`, a browser gives an empty answer with status 0. The crate
+//!   reports it as `Redirected` with status 303, because 303 leaves the most in doubt. Other runtimes give the real
+//!   status.
+//! - **The number of bytes on the wire.** The runtime decodes compressed answers, so `Content-Length` may not count the
+//!   bytes that this crate gets. The crate ignores it. Only the runtime can notice that a body is shorter than
+//!   announced.
+//! - **Bytes that were not yet read when the answer broke off.** Chromium and Bun drop them, even if they contain a
+//!   whole pair. The refresh is then `Unknown`, where other stacks save the pair.
 //!
 //! # What `fetch` adds
 //!
-//! `Origin`, `User-Agent`, `Accept-Language`, `Sec-Fetch-*` and the like. A browser asks for compressed answers whatever
-//! is set; elsewhere `Accept-Encoding: identity` and `Connection: close` are sent.
+//! Runtimes add `Origin`, `User-Agent`, `Accept-Language`, `Sec-Fetch-*` and similar headers. A browser always asks for
+//! compressed answers. Elsewhere the crate sends `Accept-Encoding: identity` and `Connection: close`.
 //!
 //! # How often a request is sent
 //!
-//! This crate calls `fetch` once for each call. **Some runtimes then send the request a second time** by themselves. If the
-//! server acted on the first request of a refresh, it answers the second one with `invalid_grant`.
+//! This crate calls `fetch` once for each call. **Some runtimes then send the request a second time** by themselves. If
+//! the server acted on the first request of a refresh, it answers the second one with `invalid_grant`.
 //!
-//! - **Browsers** may send a request again when the connection that they reused turns out to be closed, and when the answer
-//!   is 421 (both measured in Chromium). No page can forbid it.
-//! - **Node** sends a request again when the answer is 421, unless its body is a stream. A POST is given one there, with
-//!   its length, so it goes out once and with `Content-Length`. A profile call has no body, and can be sent twice.
-//! - **Deno** sends a POST again on a connection that was used before. It is asked for a connection of the call's own
-//!   (`Deno.createHttpClient`), which rules that out. Where Deno has no such connection to give, nothing does.
-//! - **Bun and workerd** sent each request once in all tests (421, lost answers). Nothing is known that would forbid them
-//!   to send it twice.
+//! - **Browsers** may send a request again if they reused a connection that turns out to be closed, and if the answer
+//!   is 421 (both measured in Chromium). A page cannot prevent it.
+//! - **Node** sends a request again if the answer is 421, unless the body is a stream. There, the crate gives a POST a
+//!   stream as the body, and announces its length. So a POST is sent once, and with `Content-Length`. A profile call
+//!   has no body and can be sent twice.
+//! - **Deno** sends a POST again on a connection that was used before. The crate asks Deno for a new connection for
+//!   each call (`Deno.createHttpClient`), which prevents it. If that function is missing, Deno may send a POST twice.
+//! - **Bun and workerd** sent each request once in all tests (421, lost answers). No setting is known that guarantees
+//!   it.
 //!
 //! # Dropping the future
 //!
-//! A dropped call is aborted. The server may have acted all the same, and its answer is lost, which for a refresh may
-//! be the grant: spawn refreshes (`js_sys::futures::spawn_local`) when the caller can be cancelled. `keepalive` is not
-//! set, since a request that outlives its page is answered to nobody.
+//! Dropping a call aborts it. The server may still act, and its answer is lost. After a refresh, that answer may be the
+//! only copy of the grant. If the caller can be cancelled, spawn the refresh (`js_sys::futures::spawn_local`). The
+//! crate does not set `keepalive`, because nothing would read the answer after its page is gone.
 //!
 //! # Where futures must be `Send`
 //!
-//! The future of a call is not `Send`, for one reason: it waits for a promise of JavaScript's, which stays on its thread.
-//! Routers such as axum's want handlers whose futures are `Send`. A worker has one thread, so a wrapper that checks the
-//! thread will do: `send_wrapper::SendWrapper::new(transport.send(call)).await`, or `SendFuture` and `#[worker::send]` of
+//! The future of a call is not `Send`, because it awaits a JavaScript promise, which stays on its thread. Routers such
+//! as axum's need handlers whose futures are `Send`. A worker has only one thread, so a wrapper that checks the thread
+//! is enough: `send_wrapper::SendWrapper::new(transport.send(call)).await`, or `SendFuture` and `#[worker::send]` of
 //! Cloudflare's `worker` crate. The example `examples/worker.rs` is such an endpoint.
 //!
 //! # Memory
 //!
-//! Nothing is wiped beyond the core's own buffers: JavaScript's strings and the runtime's buffers cannot be.
+//! The core wipes its own buffers. JavaScript's strings and the runtime's buffers cannot be wiped.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -96,7 +99,7 @@ mod response;
 mod time_limit;
 mod transport;
 
-/// The one of the npm package.
+/// The allocator of the npm package.
 #[cfg(all(feature = "npm", target_arch = "wasm32", not(target_feature = "atomics")))]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

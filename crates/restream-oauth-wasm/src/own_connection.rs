@@ -1,19 +1,20 @@
-//! A connection that no other request was on, where the runtime can be asked for one.
+//! A new connection for each call, in a runtime that offers it.
 //!
-//! Deno (2.9) keeps the connections of all that a program fetches, whatever `Connection` says, and when one turns out to
-//! be closed it sends the request again by itself, though the server may have read all of it. If the first one had rotated the tokens, the answer to the second is
-//! `invalid_grant`, and a login is lost for nothing. A client of the call's own keeps no connection.
+//! Deno (2.9) keeps connections whatever the header `Connection` says. If a kept connection turns out to be closed,
+//! Deno sends the request again by itself, although the server may have read all of it. If the first request rotated
+//! the tokens, the second is answered with `invalid_grant`, and the user must log in again for nothing. An HTTP client
+//! for one call keeps no connection.
 
 use js_sys::{Array, Object};
 use wasm_bindgen::JsValue;
 
 use crate::platform::{call, get, global, set};
 
-/// What `fetch` is told beside the request. Dropping it closes the client, if there is one.
+/// Deno's HTTP client for one call, if there is one. Dropping this closes the client.
 pub(crate) struct OwnConnection(Option<JsValue>);
 
 impl OwnConnection {
-    /// None where there is no such client.
+    /// Creates the client, in a runtime that has such clients.
     pub(crate) fn prepare() -> Self {
         let options = Object::new();
         set(&options, "poolMaxIdlePerHost", 0);
@@ -21,7 +22,7 @@ impl OwnConnection {
         Self(client.ok())
     }
 
-    /// The arguments of `fetch`.
+    /// Returns the arguments of `fetch`.
     pub(crate) fn arguments(&self, request: &JsValue) -> Array {
         match &self.0 {
             None => Array::of1(request),

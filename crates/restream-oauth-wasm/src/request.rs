@@ -1,4 +1,4 @@
-//! From an `http::Request` to the `Request` that `fetch` takes.
+//! Turns an `http::Request` into a JavaScript `Request` for `fetch`.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -7,11 +7,11 @@ use wasm_bindgen::JsValue;
 
 use crate::platform::{construct, get, global, is_fetch_undici, set};
 
-/// The names of all that the core sets. Reading any name at all (`HeaderName::as_str`) costs a page 900 bytes.
+/// The headers that the core sets, with their names as text. `HeaderName::as_str` would cost a page 900 bytes.
 const HEADERS: [(HeaderName, &str); 3] =
     [(ACCEPT, "accept"), (AUTHORIZATION, "authorization"), (CONTENT_TYPE, "content-type")];
 
-/// Nothing is sent by this: whoever fails here has not handed anything to `fetch`.
+/// Builds the request. It sends nothing, so a failure here proves that nothing was sent.
 pub(crate) fn build(request: &http::Request<Body>, signal: &JsValue) -> Result<JsValue, JsValue> {
     let init = Object::new();
     let headers = headers(request.headers())?;
@@ -21,17 +21,18 @@ pub(crate) fn build(request: &http::Request<Body>, signal: &JsValue) -> Result<J
     }
     set(&init, "headers", headers);
     set(&init, "signal", signal);
-    // Following one would carry the credentials elsewhere.
+    // To follow a redirect would send the credentials to another server.
     set(&init, "redirect", "manual");
     set_where_known(&init)?;
     construct("Request", &Array::of2(&request.uri().to_string().into(), &init))
 }
 
-/// Bytes, and in Node a stream of them, which can be read once and so be sent once: Node's `fetch` answers a 421 by sending
-/// the request again by itself, unless its body is a stream (the Fetch standard, "HTTP-network-or-cache fetch"; undici 6.24
-/// and 7.29). The length that is announced keeps the stream from going out in chunks, which not every server takes.
+/// Sets the body: bytes, or in Node a stream of these bytes. After a 421, Node's `fetch` sends the request again by
+/// itself, unless its body is a stream, which can be read only once (the Fetch standard, "HTTP-network-or-cache fetch";
+/// undici 6.24 and 7.29). A stream without an announced length would be sent in chunks, which not every server accepts.
 ///
-/// Chromium sends again as well, and takes a stream over HTTP/2 and later only, so a page has no such way.
+/// Chromium also sends a request again after a 421. It accepts streams over HTTP/2 and later only, so this does not
+/// help in a page.
 fn set_body(init: &Object, headers: &Object, bytes: &Uint8Array) -> Result<(), JsValue> {
     if !is_fetch_undici() {
         set(init, "body", bytes);
@@ -43,8 +44,8 @@ fn set_body(init: &Object, headers: &Object, bytes: &Uint8Array) -> Result<(), J
     Ok(())
 }
 
-/// What only means something where there are cookies, a cache and pages. A runtime without them may refuse a member
-/// that it does not know (Cloudflare's workerd does), and says so by not having it.
+/// Sets the options for cookies, cache and referrer, in a runtime that has them. A runtime without such an option may
+/// refuse it, as Cloudflare's workerd does; its `Request` then lacks the member.
 fn set_where_known(init: &Object) -> Result<(), JsValue> {
     let prototype = get(&get(&global(), "Request")?, "prototype")?;
     for (member, value) in [("credentials", "omit"), ("cache", "no-store"), ("referrerPolicy", "no-referrer")] {
@@ -63,8 +64,8 @@ fn headers(from: &HeaderMap) -> Result<Object, JsValue> {
             known.ok_or_else(|| js_sys::Error::new("the request has a header that cannot be sent"))?;
         set(&headers, name, value);
     }
-    // Browsers let neither be set, and say nothing. In Node the second keeps the connection from being used again: a kept
-    // one may fail only after the request was written to it.
+    // Browsers silently ignore both headers. In Node, `connection: close` prevents reuse: a reused connection may fail
+    // only after the request was written to it.
     set(&headers, "accept-encoding", "identity");
     set(&headers, "connection", "close");
     Ok(headers)
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn every_header_that_the_core_sets_is_known_by_its_name() {
+    fn every_header_that_the_core_sets_is_in_the_list_with_its_name() {
         let builder = || Client::builder("id").redirect_uri("https://app.example/callback");
         for builder in [builder(), builder().secret("secret"), builder().secret_in_body("secret")] {
             let client = builder.build().unwrap();

@@ -1,4 +1,4 @@
-//! The head of a `Response`, and its body piece by piece.
+//! Reads the headers of a `Response`, and its body piece by piece.
 
 use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::platform::{call, get};
 use crate::time_limit::TimeLimit;
 
-/// What a reader looks at, without `Content-Length`: it counts the bytes on the wire, and the runtime may have decoded
-/// them. Looked up by name, because parsing any name at all costs a page 7 KB.
+/// The headers that a reader uses, with their names as text: code that parses names would cost a page 7 KB.
+/// `Content-Length` is left out, because it counts the bytes on the wire, and the runtime may have decoded them.
 const HEADERS: [(HeaderName, &str); 5] = [
     (CONTENT_ENCODING, "content-encoding"),
     (CONTENT_TYPE, "content-type"),
@@ -25,7 +25,7 @@ pub(crate) fn headers(response: &JsValue) -> Result<HeaderMap, JsValue> {
     let from = get(response, "headers")?;
     let mut headers = HeaderMap::new();
     for (name, text) in HEADERS {
-        // Several of one name come joined by commas, which is how a list is written anyway.
+        // The runtime joins several headers of one name with commas, as HTTP writes a list.
         let value = call(&from, "get", &text.into())?.as_string();
         if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
             headers.insert(name, value);
@@ -34,11 +34,11 @@ pub(crate) fn headers(response: &JsValue) -> Result<HeaderMap, JsValue> {
     Ok(headers)
 }
 
-/// The body of an answer. Dropping it tells the runtime that no more is wanted.
+/// The body of an answer. Dropping it cancels the rest.
 pub(crate) enum Chunks {
-    /// A stream's reader.
+    /// The reader of a stream.
     Stream(JsValue),
-    /// Where bodies are no streams, or there is none: all of it at once, promised.
+    /// The promise of the whole body, if the response has no stream.
     Whole(JsValue),
     Done,
 }
@@ -53,7 +53,7 @@ impl Chunks {
         })
     }
 
-    /// The next piece; `None` at the end.
+    /// Waits for the next piece. Returns `None` at the end.
     pub(crate) async fn next(&mut self, limit: &TimeLimit) -> Result<Option<Zeroizing<Vec<u8>>>, JsValue> {
         let bytes = match self {
             Self::Stream(reader) => {
@@ -77,7 +77,7 @@ impl Chunks {
 impl Drop for Chunks {
     fn drop(&mut self) {
         if let Self::Stream(reader) = self {
-            // Whether it works is nobody's business, but a rejected promise that nobody heard of ends a Node process.
+            // The result does not matter. But without a handler, a rejected promise would end a Node process.
             if let Ok(cancelled) = call(reader, "cancel", &JsValue::UNDEFINED) {
                 drop(JsFuture::from(Promise::resolve(&cancelled)));
             }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_texts_are_the_names() {
+    fn each_text_is_the_headers_name() {
         for (name, text) in HEADERS {
             assert_eq!(name, text);
         }

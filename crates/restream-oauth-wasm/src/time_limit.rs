@@ -1,7 +1,7 @@
-//! The end of a call's time: a timer against which all waiting is a race, and an abort signal.
+//! The time limit of a call: a timer that races with every promise, and an abort signal.
 //!
-//! The signal alone would not do: Node (20.20) forgets to pass an abort on once its garbage collector was at the request,
-//! which may be while the body of the answer is awaited.
+//! The signal alone is not enough. Node (20.20) no longer passes an abort on once it has garbage-collected the request,
+//! which may happen while the call waits for the body.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use wasm_bindgen::JsValue;
 use crate::failure;
 use crate::platform::{call, construct, get, global, global_function};
 
-/// A running limit. Dropping it takes the timer back and aborts what is still under way.
+/// A running time limit. Dropping it clears the timer and aborts the call if it is still running.
 pub(crate) struct TimeLimit {
     /// An `AbortController`.
     controller: JsValue,
     timer: JsValue,
-    /// Resolves when the time has passed, to the controller: nothing else has that to say.
+    /// Resolves when the time has passed. The value is the controller, which no other promise resolves to.
     passed: Promise,
 }
 
 impl TimeLimit {
     pub(crate) fn start(limit: Duration) -> Result<Self, JsValue> {
-        // A longer time would count as none at all.
+        // `setTimeout` takes a longer time for 0.
         let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
         let controller = construct("AbortController", &Array::new())?;
         let set_timeout = global_function("setTimeout")?;
@@ -39,19 +39,19 @@ impl TimeLimit {
         get(&self.controller, "signal")
     }
 
-    /// Waits for a promise as long as there is time. What it throws is for one of the two below.
+    /// Waits for a promise until the time has passed. Pass a thrown value to one of the two methods below.
     pub(crate) async fn wait_for(&self, promise: &JsValue) -> Result<JsValue, JsValue> {
-        // The time comes first: an answer without end always has another piece ready.
+        // The timer comes first, because an endless answer always has another piece ready.
         let value = JsFuture::from(Promise::race(&Array::of2(&self.passed, promise))).await?;
         if self.has_passed(&value) { Err(value) } else { Ok(value) }
     }
 
-    /// What it means that `fetch` gave no answer.
+    /// Maps a value that was thrown before the head of the answer.
     pub(crate) fn failure_before_head(&self, thrown: &JsValue) -> Failure {
         if self.has_passed(thrown) { Failure::new(FailureKind::Timeout) } else { failure::of(thrown) }
     }
 
-    /// What it means that the body of an answer cannot be read on.
+    /// Maps a value that was thrown within the body of the answer.
     pub(crate) fn failure_in_body(&self, thrown: &JsValue) -> Failure {
         if self.has_passed(thrown) { Failure::new(FailureKind::Timeout) } else { failure::of_body(thrown) }
     }
@@ -64,7 +64,7 @@ impl TimeLimit {
 impl Drop for TimeLimit {
     fn drop(&mut self) {
         if let Ok(clear) = global_function("clearTimeout") {
-            // Where there is `setTimeout`, this does not fail.
+            // This cannot fail in a runtime that has `setTimeout`.
             let _ = clear.call1(&global(), &self.timer);
         }
         let _ = call(&self.controller, "abort", &JsValue::UNDEFINED);

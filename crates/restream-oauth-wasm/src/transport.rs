@@ -1,4 +1,4 @@
-//! One call by one `fetch`.
+//! Sends each call with one `fetch`.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::request;
 use crate::response::{self, Chunks};
 use crate::time_limit::TimeLimit;
 
-/// Giving up is the expensive act once a refresh was sent, so this is long.
+/// The limit is long: to give up after a refresh was sent may cost the user a login.
 const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(90);
 
 /// Sends calls.
@@ -26,28 +26,28 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// With 90 seconds for each call.
+    /// Builds a transport with a time limit of 90 seconds for each call.
     pub fn new() -> Self {
         Self { time_limit: DEFAULT_TIME_LIMIT }
     }
 
-    /// Another limit for a whole call, from connecting to the last byte. Beyond 24 days it counts as 24 days.
+    /// Sets the time limit for a whole call, from connecting to the last byte. More than 24 days count as 24 days.
     #[must_use]
     pub fn time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
         self
     }
 
-    /// Sends a call and reads its answer.
+    /// Sends a call and interprets its answer.
     ///
     /// # Errors
-    /// [`Error`] says what happened, whether the server perhaps acted, and what to do now.
+    /// [`Error`] says what happened, whether the server may have acted, and what to do now.
     pub async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.receive(call).await.interpret()
     }
 
-    /// Sends a call and receives its answer without interpreting it. Use it to save the raw answer
-    /// ([`Answer::to_saved`]) before anything reads it.
+    /// Sends a call and returns its answer, not yet interpreted. Use it to save the raw answer
+    /// ([`Answer::to_saved`]) before anything interprets it.
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
         let (request, mut reader) = call.into_parts(now());
         match self.drive(&request, &mut |piece| piece.feed(&mut reader)).await {
@@ -56,22 +56,23 @@ impl Transport {
         }
     }
 
-    /// Feeds the answer piece by piece until it ends, or enough was fed. Not generic: a page would load it once for each
-    /// kind of call. `Send`, so that only what JavaScript holds keeps this future on its thread.
+    /// Feeds the answer piece by piece until it ends or `feed` needs no more. Not generic, because a page would
+    /// download one copy for each kind of call. `feed` is `Send`, so that only JavaScript's values keep this future on
+    /// its thread.
     pub(crate) async fn drive(
         &self,
         request: &http::Request<Body>,
         feed: &mut (dyn FnMut(Piece<'_>) -> ControlFlow<()> + Send),
     ) -> Result<(), (Stage, Failure)> {
         let unsent = |thrown: JsValue| (Stage::BeforeBody, failure::of(&thrown));
-        // Lives to the end of the call, however it ends, and then aborts what is left of it.
+        // Lives to the end of the call. Dropping the limit aborts the call if it is still running.
         let limit = TimeLimit::start(self.time_limit).map_err(unsent)?;
         let fetch = Fetch::prepare(request, &limit).map_err(unsent)?;
         let before_head = |thrown: JsValue| (Stage::AwaitingHead, limit.failure_before_head(&thrown));
         let response = limit.wait_for(&fetch.begin().map_err(before_head)?).await.map_err(before_head)?;
 
         if get(&response, "type").map_err(before_head)?.as_string().as_deref() == Some("opaqueredirect") {
-            // The browser hides which 3xx it was, and where to. It may have been 303, after which all is in doubt.
+            // The browser hides the status and the target. It may have been 303, which leaves the most in doubt.
             let _ = feed(Piece::Head(StatusCode::SEE_OTHER, &HeaderMap::new()));
             return Ok(());
         }
@@ -91,7 +92,7 @@ impl Transport {
     }
 }
 
-/// What a reader is fed.
+/// A piece of an answer.
 pub(crate) enum Piece<'a> {
     Head(StatusCode, &'a HeaderMap),
     Chunk(&'a [u8]),
@@ -112,7 +113,7 @@ impl Default for Transport {
     }
 }
 
-/// The platform's `fetch` and what it is given. Until [`begin`](Self::begin), nothing has left.
+/// The platform's `fetch` and its arguments. Before [`begin`](Self::begin), nothing is sent.
 struct Fetch {
     function: Function,
     /// A `Request`.
@@ -126,7 +127,7 @@ impl Fetch {
         Ok(Self { function: global_function("fetch")?, request, connection: OwnConnection::prepare() })
     }
 
-    /// Promises the head of the answer. What the connection needs lives as long as this.
+    /// Calls `fetch`, which promises the head of the answer. The connection stays open as long as `self` lives.
     fn begin(&self) -> Result<JsValue, JsValue> {
         self.function.apply(&global(), &self.connection.arguments(&self.request))
     }
@@ -134,7 +135,7 @@ impl Fetch {
 
 fn status_of(response: &JsValue) -> Option<StatusCode> {
     let status = get(response, "status").ok()?.as_f64()?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cut is no status either")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast changes no status")]
     StatusCode::from_u16(status as u16).ok()
 }
 
@@ -144,9 +145,9 @@ mod tests {
 
     use super::*;
 
-    /// It compiles, or it does not. Beside these a call holds a `JsFuture`, which is not `Send`.
+    /// This test compiles, or it does not. A call also holds a `JsFuture`, which is not `Send`.
     #[test]
-    fn what_a_call_holds_of_ours_is_send_whatever_its_answer_becomes() {
+    fn all_that_a_call_holds_except_promises_is_send() {
         fn is_send<T: Send>() {}
         is_send::<(TimeLimit, Fetch, Chunks, JsValue)>();
         is_send::<Reader<Rc<()>>>();

@@ -25,10 +25,10 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Checks everything.
+    /// Creates a client and checks all options.
     ///
     /// # Errors
-    /// `ConfigurationError` names the value that cannot be used, and why.
+    /// `ConfigurationError` names the value that cannot be used, and the reason.
     #[wasm_bindgen(constructor)]
     pub fn new(#[wasm_bindgen(unchecked_param_type = "ClientOptions")] options: &JsValue) -> Result<Client, JsValue> {
         let mut options = Members::of("options", options)?;
@@ -76,11 +76,11 @@ impl Client {
         Ok(Login::new(login))
     }
 
-    /// Restores a login that `login.save()` wrote. Delete the saved one when a callback was accepted: a restored copy
-    /// cannot know that another was used.
+    /// Restores a login that `login.save()` wrote. Delete the saved login when a callback was accepted: another
+    /// restored copy of the login cannot know about it.
     ///
     /// # Errors
-    /// `ConfigurationError` if it is not one, is damaged, or belongs to another client.
+    /// `ConfigurationError` if the text is not a saved login, is damaged, or belongs to another client.
     #[wasm_bindgen(js_name = restoreLogin)]
     pub fn restore_login(
         &self,
@@ -96,8 +96,8 @@ impl Client {
         promise(&self.transport, Ok(self.client.exchange(code.as_ref())), objects::tokens)
     }
 
-    /// Step 4: exchanges a refresh token for a new pair. The previous pair is dead from the moment the server answers:
-    /// let one caller refresh at a time, and keep the refresh token until the new pair is saved.
+    /// Step 4: exchanges a refresh token for a new pair. The server ends the old pair when it issues the new one. Let
+    /// only one caller refresh at a time, and keep the refresh token until the new pair is saved.
     #[wasm_bindgen(unchecked_return_type = "Promise<Tokens>")]
     pub fn refresh(
         &self,
@@ -107,7 +107,7 @@ impl Client {
         promise(&self.transport, call, objects::tokens)
     }
 
-    /// Step 5: revokes a token, and with it the other one of its pair. The hint says which of both it is.
+    /// Step 5: revokes a token, and with it the other token of the pair. The hint says which of the two tokens it is.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn revoke(
         &self,
@@ -125,7 +125,7 @@ impl Client {
         promise(&self.transport, call, |_| JsValue::UNDEFINED)
     }
 
-    /// Whose token is this, and is it alive?
+    /// Returns the profile of the user to whom the access token belongs. Use it to check whether the token is valid.
     #[wasm_bindgen(unchecked_return_type = "Promise<Profile>")]
     pub fn profile(
         &self,

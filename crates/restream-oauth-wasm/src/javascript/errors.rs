@@ -1,4 +1,4 @@
-//! Failures as JavaScript's own `Error`s, with members that need no string matching.
+//! Failures as JavaScript `Error`s, with members that a program can compare.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use super::objects::{set_some, whole_milliseconds};
 use crate::platform::set;
 
-/// A call that failed.
+/// Returns the error of a failed call.
 pub(super) fn round_trip(error: &Error) -> JsValue {
     let object = named("RoundTripError", error);
     set(&object, "kind", kind(error.kind()));
@@ -28,7 +28,7 @@ pub(super) fn round_trip(error: &Error) -> JsValue {
     object
 }
 
-/// A callback that gives no code.
+/// Returns the error of a callback without a code.
 pub(super) fn callback(error: &CallbackError) -> JsValue {
     let object = named("CallbackError", error);
     let kind = match error {
@@ -52,12 +52,12 @@ pub(super) fn callback(error: &CallbackError) -> JsValue {
     object
 }
 
-/// A value of the right type that cannot be used.
+/// Returns the error of a value that has the right type and cannot be used.
 pub(super) fn configuration(error: &impl Display) -> JsValue {
     named("ConfigurationError", error)
 }
 
-/// A value of the wrong type. It is not printed: it may be a secret in the wrong place.
+/// Returns the error of a value with the wrong type. The message leaves out the value, which may be a misplaced secret.
 pub(super) fn wrong_type(name: &str, expected: &str) -> JsValue {
     TypeError::new(&format!("{name} must be {expected}")).into()
 }

@@ -1,4 +1,4 @@
-//! Steps 1 and 2: a login, and the code that it ends with.
+//! Steps 1 and 2: a login, and the code at its end.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -6,8 +6,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::options::text;
 use super::{errors, objects};
 
-/// One login attempt, between the moment the browser leaves and the moment it comes back. Keep it bound to the browser
-/// that was sent away, for ten minutes at most.
+/// One login attempt, from the moment when the browser leaves to its return. Bind the login to the browser that you
+/// sent away, and keep it for ten minutes at most.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Login(restream_oauth_core::Login);
@@ -20,29 +20,29 @@ impl Login {
 
 #[wasm_bindgen]
 impl Login {
-    /// The URL to open in the user's browser. It holds `state`: do not log it.
+    /// The URL to open in the user's browser. It contains `state`: do not log it.
     #[wasm_bindgen(getter, unchecked_return_type = "string")]
     pub fn url(&self) -> JsValue {
         self.0.url().as_str().into()
     }
 
-    /// The `state` of this attempt: under it a web application saves the login.
+    /// The `state` of this attempt. A web application saves the login under it.
     #[wasm_bindgen(getter, unchecked_return_type = "string")]
     pub fn state(&self) -> JsValue {
         self.0.state().expose_secret().into()
     }
 
-    /// One line of text that `client.restoreLogin` reads. It holds secrets: keep it on the server.
+    /// One line of text that `client.restoreLogin` reads. It contains secrets: keep it on the server.
     #[wasm_bindgen(unchecked_return_type = "string")]
     pub fn save(&self) -> JsValue {
         self.0.to_saved().expose_secret().into()
     }
 
-    /// Reads the redirect back: an absolute URI, what a server sees of it (`/callback?…`), or a bare query. It accepts
-    /// once; a stray or forged callback does not end the login.
+    /// Reads the callback: an absolute URI, the part that a server sees (`/callback?…`), or a bare query. The login
+    /// accepts one callback. A stray or forged callback does not end it.
     ///
     /// # Errors
-    /// `CallbackError` says why there is no code.
+    /// `CallbackError` says why the callback gives no code.
     #[wasm_bindgen(js_name = readCallback)]
     pub fn read_callback(
         &mut self,
@@ -53,7 +53,7 @@ impl Login {
     }
 }
 
-/// A code that came back through a checked callback, with what its exchange needs.
+/// A code from a checked callback, with everything that its exchange needs.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct AuthorizationCode(restream_oauth_core::AuthorizationCode);
@@ -66,17 +66,17 @@ impl AsRef<restream_oauth_core::AuthorizationCode> for AuthorizationCode {
 
 #[wasm_bindgen]
 impl AuthorizationCode {
-    /// The scopes that the redirect said were granted, if it said so.
+    /// The scopes that the user granted, if the callback names them.
     #[wasm_bindgen(getter, unchecked_return_type = "string[] | undefined")]
     pub fn scopes(&self) -> JsValue {
         self.0.scopes().map(objects::scopes).into()
     }
 }
 
-/// The `state` of a callback, unchecked: to find the saved login that it belongs to.
+/// Returns the `state` of a callback, unchecked. Use it to find the saved login to which the callback belongs.
 ///
 /// # Errors
-/// `CallbackError` if there is none, or more than one, or no parameter at all.
+/// `CallbackError` if the callback has no parameters, no `state`, or more than one.
 #[wasm_bindgen(js_name = stateOf, unchecked_return_type = "string")]
 pub fn state_of(#[wasm_bindgen(unchecked_param_type = "string")] uri: &JsValue) -> Result<JsValue, JsValue> {
     let state = restream_oauth_core::login::state_of(&text("uri", uri)?);

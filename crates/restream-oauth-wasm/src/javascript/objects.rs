@@ -1,4 +1,4 @@
-//! Results as plain objects, which survive `JSON.stringify` and `structuredClone` unchanged.
+//! Results as plain objects, which `JSON.stringify` and `structuredClone` copy unchanged.
 
 use std::time::{Duration, SystemTime};
 
@@ -29,14 +29,14 @@ pub(super) fn profile(profile: &Profile) -> JsValue {
     object.into()
 }
 
-/// A member that is left out when there is nothing to say.
+/// Sets a member if there is a value.
 pub(super) fn set_some(object: &JsValue, member: &str, value: Option<impl Into<JsValue>>) {
     if let Some(value) = value {
         set(object, member, value);
     }
 }
 
-/// A duration as JavaScript counts it.
+/// Converts a duration to milliseconds, as JavaScript counts time.
 pub(super) fn whole_milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round()
 }

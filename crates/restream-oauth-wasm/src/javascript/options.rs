@@ -1,4 +1,4 @@
-//! Reading what JavaScript passes in: nothing of the wrong type, and no misspelt member, passes as none.
+//! Reads the arguments from JavaScript. A value of the wrong type or a misspelt member is an error, and is not ignored.
 
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -6,12 +6,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::errors;
 use crate::platform::{get, whole_number};
 
-/// An argument that must be text. Given an object, JavaScript would send `[object Object]` to the server.
+/// Reads an argument that must be a string. JavaScript would turn an object into `[object Object]` and send that.
 pub(super) fn text(name: &str, value: &JsValue) -> Result<String, JsValue> {
     value.as_string().ok_or_else(|| errors::wrong_type(name, "a string"))
 }
 
-/// The members of an object. `undefined` is as good as absent.
+/// Reads the members of an object. `undefined` counts as absent.
 pub(super) struct Members<'a> {
     object: &'a Object,
     read: Vec<&'static str>,
@@ -38,7 +38,7 @@ impl<'a> Members<'a> {
         chosen.map(Some).ok_or_else(|| errors::wrong_type(name, &format!("\"{one}\" or \"{other}\"")))
     }
 
-    /// A number of something that cannot be negative or broken.
+    /// Reads a whole number that is not negative.
     pub(super) fn number(&mut self, name: &'static str) -> Result<Option<u64>, JsValue> {
         let Some(value) = self.member(name)? else { return Ok(None) };
         let whole = value.as_f64().and_then(whole_number);
@@ -58,7 +58,7 @@ impl<'a> Members<'a> {
         Object::keys(&object).iter().map(pair).collect()
     }
 
-    /// A misspelt `clientSecret` must not make a public client.
+    /// Fails if the object has a member that was not read: a misspelt `clientSecret` must not make a public client.
     pub(super) fn finish(self) -> Result<(), JsValue> {
         let known = |key: &String| self.read.contains(&key.as_str());
         match Object::keys(self.object).iter().filter_map(|key| key.as_string()).find(|key| !known(key)) {

@@ -1,22 +1,22 @@
 /** A registered application. */
 export interface ClientOptions {
   clientId: string;
-  /** For code that runs on a server or at the edge. A page or a device must not hold it. */
+  /** For code that runs on a server or at the edge. A page or a device must not have it. */
   clientSecret?: string;
   /** How the secret is sent: in a Basic header (the default) or in the form. */
   clientAuthentication?: "basic" | "body";
-  /** One of the redirect URIs that are registered for the application. */
+  /** A redirect URI that is registered for the application. */
   redirectUri: string;
-  /** Another server than Restream's with the same paths, such as a local sandbox. */
+  /** The base URL of another server with Restream's paths, such as a local sandbox. */
   baseUrl?: string;
-  /** For a whole call, in milliseconds; 90,000 unless set. */
+  /** The time limit for a whole call, in milliseconds. 90,000 by default. */
   timeLimit?: number;
-  /** The longest answer that is read, in bytes; 262,144 unless set. */
+  /** The largest body of an answer that is read, in bytes. 262,144 by default. */
   bodyLimit?: number;
 }
 
 export interface LoginOptions {
-  /** Restream grants those of the application's settings unless set. */
+  /** The scopes to ask for. By default, Restream grants those of the application's settings. */
   scopes?: string[];
   /** Further query parameters of the authorization URL. */
   parameters?: Record<string, string>;
@@ -25,16 +25,16 @@ export interface LoginOptions {
 /** Times are in milliseconds since 1970, as `Date.now()` gives them. */
 export interface Tokens {
   accessToken: string;
-  /** Used once, for the next pair. Save it before anything else is done. */
+  /** The token for the next pair. It works once. Save it before you do anything else. */
   refreshToken?: string;
   tokenType: string;
-  /** What was granted, if the answer said so. It may be less than was asked for. */
+  /** The granted scopes, if the answer names them. They may be fewer than the login asked for. */
   scopes?: string[];
-  /** When the request was sent. Lifetimes count from here. */
+  /** The time when the request was sent. Lifetimes count from it. */
   sentAt: number;
   expiresAt: number;
   refreshExpiresAt: number;
-  /** What was strange about the answer, and tolerated. */
+  /** The deviations of the answer that were tolerated. */
   oddities: string[];
 }
 
@@ -46,17 +46,25 @@ export interface Profile {
 
 export type TokenTypeHint = "access_token" | "refresh_token";
 
-/** Did the server perhaps act on it? Restream rotates: a refresh in doubt may have spent the refresh token. */
+/**
+ * Whether the server may have acted on the request. Restream rotates, so a refresh in doubt may have used the refresh
+ * token.
+ */
 export type Delivery = "not_sent" | "unknown" | "refused" | "completed";
 
 /**
- * What to do now: build and send the call again (`retry`); send the same refresh token once more, soon and from one
- * place only (`replay`); refresh the access token (`refresh`); log in again (`reauthorize`); correct identifier, secret,
- * scopes or URLs (`fix_configuration`); give up (`abort`).
+ * What to do now:
+ *
+ * - `retry`: build and send the call again.
+ * - `replay`: send the same refresh token once more, soon, and from one place only.
+ * - `refresh`: refresh the access token.
+ * - `reauthorize`: log in again.
+ * - `fix_configuration`: correct the identifier, the secret, the scopes or the URLs.
+ * - `abort`: give up.
  */
 export type Advice = "retry" | "replay" | "refresh" | "reauthorize" | "fix_configuration" | "abort";
 
-/** A call that did not give what was asked for. */
+/** The error of a failed call. */
 export interface RoundTripError extends Error {
   name: "RoundTripError";
   kind:
@@ -73,24 +81,24 @@ export interface RoundTripError extends Error {
     | "other";
   delivery: Delivery;
   advice: Advice;
-  /** The server's error code when it refused, such as `invalid_grant`. */
+  /** The server's error code, such as `invalid_grant`. */
   code?: string;
-  /** The HTTP status, if an answer came. A browser hides that of a redirect: then it is 302. */
+  /** The HTTP status, if an answer arrived. A browser hides the status of a redirect; this is then 303. */
   status?: number;
-  /** How long the server asked to wait, in milliseconds. */
+  /** The time to wait, in milliseconds, if the server named one. */
   retryAfter?: number;
-  /** What the server wrote for people: untrusted, cut and escaped. */
+  /** The server's message for people. It is untrusted, and it is truncated and escaped. */
   serverMessage?: string;
-  /** The one token that arrived when the other did not. */
+  /** The token that arrived although the other one did not. */
   salvaged?: { accessToken: string } | { refreshToken: string };
 }
 
-/** A callback that gives no code. The login stays open for the real one. */
+/** The error of a callback without a code. The login keeps waiting for the real callback. */
 export interface CallbackError extends Error {
   name: "CallbackError";
   kind:
     | "wrong_place"
-    /** Restream's way of saying that the user denied. Anyone can send this: tell the user and keep waiting a while. */
+    /** Restream sends this when the user denied. Anyone can send it: inform the user, and keep waiting a while. */
     | "no_parameters"
     | "doubled"
     | "unreadable"
@@ -101,7 +109,7 @@ export interface CallbackError extends Error {
     | "code_missing"
     | "refused"
     | "other";
-  /** The server's error code when it refused, such as `access_denied`. */
+  /** The server's error code, such as `access_denied`. */
   code?: string;
   serverMessage?: string;
 }
