@@ -1,4 +1,4 @@
-//! An agent of the caller's own, with settings that would each spoil a refresh.
+//! A transport over the caller's own agent, whose settings would each break a refresh.
 
 mod sandboxed;
 
@@ -19,13 +19,13 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, TcpConnector};
 use ureq::{Agent, Proxy};
 
 fn hostile() -> Agent {
-    let nobody = Proxy::new("http://127.0.0.1:9").unwrap();
+    let refuses_connections = Proxy::new("http://127.0.0.1:9").unwrap();
     let instant = Some(Duration::from_nanos(1));
     Agent::config_builder()
         .http_status_as_error(true)
         .https_only(true)
         .max_redirects(10)
-        .proxy(Some(nobody))
+        .proxy(Some(refuses_connections))
         .user_agent("no\nheader")
         .accept("no\nheader")
         .accept_encoding("gzip")
@@ -47,7 +47,7 @@ fn hostile() -> Agent {
 }
 
 #[test]
-fn hostile_settings_change_nothing() {
+fn settings_that_could_only_do_harm_are_overridden() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::with_agent(hostile(), Limits::default()));
     let tokens = tokens(&sandbox, &transport);
@@ -63,7 +63,7 @@ fn hostile_settings_change_nothing() {
     assert_eq!(sandbox.ledger().canary_hits, 0);
 }
 
-/// Connects as ever, and looks at how.
+/// Connects as usual, and records the setting `no_delay`.
 #[derive(Debug)]
 struct Watching(Arc<AtomicBool>);
 
@@ -77,7 +77,7 @@ impl Connector for Watching {
 }
 
 #[test]
-fn what_is_sent_is_not_held_back_whatever_the_agent_says() {
+fn a_call_sends_without_delay_whatever_the_agents_setting() {
     let sandbox = Sandbox::start().unwrap();
     let no_delay = Arc::new(AtomicBool::new(false));
     let config = Agent::config_builder().no_delay(false).build();
@@ -87,9 +87,9 @@ fn what_is_sent_is_not_held_back_whatever_the_agent_says() {
 }
 
 #[test]
-fn a_connection_that_the_agent_kept_is_not_used_and_ours_are_not_kept() {
+fn a_call_uses_no_connection_that_the_agent_kept_and_keeps_none() {
     let sandbox = Sandbox::start().unwrap();
-    // Also for an agent that is as much like ours as can be.
+    // The sizes include those that a call uses, so the agent is as similar to a call as possible.
     for size in [64 * 1024, 128 * 1024, 129 * 1024] {
         let like_ours = Agent::config_builder().proxy(None).user_agent("").input_buffer_size(size);
         let agent = like_ours.build().new_agent();
@@ -105,7 +105,7 @@ fn a_connection_that_the_agent_kept_is_not_used_and_ours_are_not_kept() {
 }
 
 #[test]
-fn a_proxy_is_used_off_loopback_and_is_told_the_name_of_the_server_alone() {
+fn the_agents_proxy_is_used_off_loopback_and_learns_only_the_servers_name() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let seen = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What is told of a call that went wrong on its way.
+//! Calls that fail: their kind, delivery and advice.
 
 mod sandboxed;
 
@@ -12,12 +12,12 @@ use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, Sandbo
 use restream_oauth_ureq::Transport;
 use sandboxed::{client, short, tokens};
 
-fn patient_no_more() -> Transport {
+fn with_short_limits() -> Transport {
     Transport::builder().limits(short()).build().unwrap()
 }
 
 #[test]
-fn a_refused_connection_sent_nothing() {
+fn a_refused_connection_proves_that_nothing_was_sent() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     drop(sandbox);
@@ -27,7 +27,7 @@ fn a_refused_connection_sent_nothing() {
 }
 
 #[test]
-fn a_name_that_is_not_found_sent_nothing() {
+fn a_name_that_does_not_resolve_proves_that_nothing_was_sent() {
     let client = Client::builder("id")
         .secret("s")
         .redirect_uri("https://app.example/callback")
@@ -40,7 +40,7 @@ fn a_name_that_is_not_found_sent_nothing() {
 }
 
 #[test]
-fn a_call_without_a_body_never_claims_that_nothing_was_sent() {
+fn a_failed_call_without_a_body_never_proves_that_nothing_was_sent() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     drop(sandbox);
@@ -50,7 +50,7 @@ fn a_call_without_a_body_never_claims_that_nothing_was_sent() {
 }
 
 #[test]
-fn a_lost_answer_leaves_the_refresh_in_doubt() {
+fn a_lost_answer_leaves_a_refresh_in_doubt() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for what in [What::lost_answer(), What::reset(), What::Drop { point: Point::InHead, ending: Ending::Close }] {
@@ -64,7 +64,7 @@ fn a_lost_answer_leaves_the_refresh_in_doubt() {
 }
 
 #[test]
-fn silence_ends_at_the_limit_wherever_it_falls() {
+fn silence_at_any_point_ends_at_the_time_limit() {
     let points = [Point::BeforeHead, Point::InHead, Point::AfterHead, Point::InBody(40)];
     for point in points {
         let sandbox = Sandbox::start().unwrap();
@@ -72,7 +72,7 @@ fn silence_ends_at_the_limit_wherever_it_falls() {
         sandbox.inject(Fault::new(What::Hang(point)).on(Endpoint::Token));
         let started = Instant::now();
         let call = client(&sandbox).refresh(before.refresh_token().unwrap());
-        let error = patient_no_more().send(call).unwrap_err();
+        let error = with_short_limits().send(call).unwrap_err();
         assert!(started.elapsed() < short().total + std::time::Duration::from_secs(1), "{point:?}");
         assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout), "{point:?}");
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{point:?}");
@@ -80,7 +80,7 @@ fn silence_ends_at_the_limit_wherever_it_falls() {
 }
 
 #[test]
-fn an_answer_that_drips_or_never_comes_to_the_point_ends_at_the_limit() {
+fn a_slow_answer_and_endless_informational_answers_end_at_the_time_limit() {
     let drip = What::Drip { bytes: 1, every: std::time::Duration::from_millis(20) };
     let endless_early_hints =
         What::Informational { status: 103, times: None, every: std::time::Duration::from_millis(5) };
@@ -90,14 +90,14 @@ fn an_answer_that_drips_or_never_comes_to_the_point_ends_at_the_limit() {
         sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
         let started = Instant::now();
         let call = client(&sandbox).refresh(before.refresh_token().unwrap());
-        let error = patient_no_more().send(call).unwrap_err();
+        let error = with_short_limits().send(call).unwrap_err();
         assert!(started.elapsed() < short().total + std::time::Duration::from_secs(1), "{what:?}");
         assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout), "{what:?}");
     }
 }
 
 #[test]
-fn a_pair_that_arrived_survives_what_comes_after_it() {
+fn a_pair_that_arrived_is_kept_whatever_follows_it() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let truncate = |framing| What::Truncate { after: 300, framing, ending: Ending::Close };
@@ -123,7 +123,7 @@ fn a_pair_that_arrived_survives_what_comes_after_it() {
 
 /// the oauth2 crate's adapters.
 #[test]
-fn memory_is_bounded_whatever_comes() {
+fn an_answer_of_any_size_takes_bounded_memory() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for what in [What::Endless { answer_first: false }, What::Oversize { bytes: 1 << 30, answer_first: false }] {

@@ -1,4 +1,4 @@
-//! The documented flow against a server that is in order, and one that says no.
+//! The documented flow, and error responses.
 
 mod sandboxed;
 
@@ -9,7 +9,7 @@ use restream_oauth_ureq::Transport;
 use sandboxed::{client, code, tokens};
 
 #[test]
-fn exchange_refresh_profile_and_revocation_work_and_rotate_once() {
+fn the_whole_flow_works_and_rotates_once() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let first = tokens(&sandbox, &transport);
@@ -25,7 +25,7 @@ fn exchange_refresh_profile_and_revocation_work_and_rotate_once() {
 }
 
 #[test]
-fn a_request_carries_only_what_http_needs_and_a_user_agent() {
+fn a_request_has_only_the_headers_that_http_needs_and_a_user_agent() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     let tokens = tokens(&sandbox, &transport);
@@ -34,6 +34,8 @@ fn a_request_carries_only_what_http_needs_and_a_user_agent() {
     let mut seen: Vec<_> = sandbox.ledger().requests;
     for request in &mut seen {
         request.headers.sort();
+        // The sandbox accepts some requests that no client should send. It notes them as oddities.
+        assert_eq!(request.oddities, []);
         assert_eq!(request.user_agent.as_deref(), Some(concat!("restream-oauth-ureq/", env!("CARGO_PKG_VERSION"))));
     }
     assert_eq!(seen[0].headers, ["accept", "authorization", "content-length", "content-type", "host", "user-agent"]);
@@ -41,7 +43,7 @@ fn a_request_carries_only_what_http_needs_and_a_user_agent() {
 }
 
 #[test]
-fn the_user_agent_can_be_another() {
+fn the_user_agent_can_be_set() {
     let sandbox = Sandbox::start().unwrap();
     let transport = Transport::new().unwrap().user_agent("mine/1".parse().unwrap());
     tokens(&sandbox, &transport);
@@ -50,7 +52,7 @@ fn the_user_agent_can_be_another() {
 
 /// ureq's default.
 #[test]
-fn a_refusal_is_read_from_its_body() {
+fn an_error_response_is_read_from_its_body() {
     let sandbox = Sandbox::start().unwrap();
     let call = client(&sandbox).refresh(&RefreshToken::new("unknown"));
     let error = Transport::new().unwrap().send(call).unwrap_err();
@@ -61,7 +63,7 @@ fn a_refusal_is_read_from_its_body() {
 
 /// ureq's default.
 #[test]
-fn any_status_is_an_answer_and_none_is_retried() {
+fn no_status_is_an_error_of_ureqs_own_and_none_is_retried() {
     let sandbox = Sandbox::start().unwrap();
     let (client, transport) = (client(&sandbox), Transport::new().unwrap());
     for (count, status) in (1..).zip([400_u16, 401, 404, 408, 425, 429, 500, 502, 503, 504, 520]) {
@@ -81,7 +83,7 @@ fn no_redirect_is_followed() {
         sandbox.inject(Fault::new(What::redirect(status)));
         let error = transport.send(client.refresh(&RefreshToken::new("r1"))).unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Redirected(status.try_into().unwrap()));
-        // A 303 often comes after the POST was done.
+        // Servers often send 303 after they acted on the POST.
         assert_eq!(error.advice(), if status == 303 { Advice::Replay } else { Advice::FixConfiguration });
 
         sandbox.inject(Fault::new(What::redirect(status)));
@@ -92,7 +94,7 @@ fn no_redirect_is_followed() {
 }
 
 #[test]
-fn an_answer_can_be_kept_before_it_is_read() {
+fn a_received_answer_gives_its_bytes_before_it_is_interpreted() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     let answer = Transport::new().unwrap().receive(client.exchange(&code(&sandbox, &client)));

@@ -1,5 +1,5 @@
-//! Through a real proxy: it takes `CONNECT`, connects to the sandbox, and relays. The environment belongs to a process, so
-//! each call is made by a process of its own.
+//! Calls through a real proxy, which accepts `CONNECT` and relays to the sandbox. All threads of a process share its
+//! environment, so each call runs in a process of its own.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use restream_oauth_ureq::{Limits, Transport};
 
 const VARIABLES: [&str; 8] =
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
-/// For which the sandbox has a certificate, and which no resolver knows.
+/// The sandbox has a certificate for this name, and no resolver knows it.
 const NAME: &str = "wrong.host.example";
 const REFUSED: &str = "kind Refused(InvalidGrant), delivery Refused";
 const NO_CONNECTION: &str = "kind Transport(Connect), delivery NotSent";
@@ -26,9 +26,9 @@ const NO_CONNECTION: &str = "kind Transport(Connect), delivery NotSent";
 #[test]
 fn a_call_goes_through_the_tunnel_and_tls_is_with_the_server_itself() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
-        let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[(variable, &proxy.url(""))]);
-        assert!(told.contains(REFUSED), "{variable}: {told}");
+        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
+        let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[(variable, &proxy.url(""))]);
+        assert!(printed.contains(REFUSED), "{variable}: {printed}");
         let port = port(&sandbox);
         let connect =
             format!("CONNECT {NAME}:{port} HTTP/1.1\r\nHost: {NAME}:{port}\r\nProxy-Connection: Keep-Alive\r\n\r\n");
@@ -39,119 +39,120 @@ fn a_call_goes_through_the_tunnel_and_tls_is_with_the_server_itself() {
 
 #[test]
 fn a_certificate_for_another_name_is_refused_through_a_tunnel_as_well() {
-    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
-    let told =
+    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
+    let printed =
         refresh_of_a_dead_token(&base_url("other.example", &sandbox), &sandbox, &[("HTTPS_PROXY", &proxy.url(""))]);
-    assert!(told.contains("kind Transport(Tls), delivery NotSent"), "{told}");
+    assert!(printed.contains("kind Transport(Tls), delivery NotSent"), "{printed}");
     assert_eq!((proxy.heads().len(), sandbox.ledger().requests.len()), (1, 0));
 }
 
 #[test]
-fn credentials_are_sent_to_the_proxy_and_printed_nowhere() {
+fn the_proxy_gets_its_credentials_and_nothing_prints_them() {
     // "user:pa55+word" as Basic credentials (RFC 7617).
     const BASIC: &str = "dXNlcjpwYTU1K3dvcmQ=";
-    for (does, outcome) in [(Does::Tunnel, REFUSED), (Does::Answer("407 Proxy Authentication Required"), NO_CONNECTION)]
+    for (behaviour, outcome) in
+        [(Behaviour::Tunnel, REFUSED), (Behaviour::Answer("407 Proxy Authentication Required"), NO_CONNECTION)]
     {
-        let (sandbox, proxy) = (named_sandbox(), Proxy::start(does));
+        let (sandbox, proxy) = (named_sandbox(), Proxy::start(behaviour));
         let url = proxy.url("user:pa55%2Bword@");
-        let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[("HTTPS_PROXY", &url)]);
-        assert!(told.contains(outcome), "{told}");
+        let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[("HTTPS_PROXY", &url)]);
+        assert!(printed.contains(outcome), "{printed}");
         assert!(
             proxy.heads()[0].contains(&format!("\r\nProxy-Authorization: Basic {BASIC}\r\n")),
             "{:?}",
             proxy.heads()
         );
-        assert!(!told.contains("pa55") && !told.contains(BASIC), "{told}");
+        assert!(!printed.contains("pa55") && !printed.contains(BASIC), "{printed}");
     }
 }
 
 #[test]
-fn without_a_tunnel_nothing_is_sent_and_the_reason_is_told() {
-    for (does, outcome, reason) in [
-        (Does::Answer("407 Proxy Authentication Required"), NO_CONNECTION, "proxy server responded 407"),
-        (Does::Answer("502 Bad Gateway"), NO_CONNECTION, "proxy server responded 502"),
-        (Does::Close, NO_CONNECTION, "proxy server did not respond"),
-        (Does::Nothing, "kind Transport(Timeout), delivery NotSent", ""),
-        (Does::NotListen, NO_CONNECTION, "refused"),
+fn without_a_tunnel_nothing_is_sent_and_the_error_has_the_reason() {
+    for (behaviour, outcome, reason) in [
+        (Behaviour::Answer("407 Proxy Authentication Required"), NO_CONNECTION, "proxy server responded 407"),
+        (Behaviour::Answer("502 Bad Gateway"), NO_CONNECTION, "proxy server responded 502"),
+        (Behaviour::Close, NO_CONNECTION, "proxy server did not respond"),
+        (Behaviour::Nothing, "kind Transport(Timeout), delivery NotSent", ""),
+        (Behaviour::NotListen, NO_CONNECTION, "refused"),
     ] {
-        let (sandbox, proxy) = (named_sandbox(), Proxy::start(does));
-        let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[("HTTPS_PROXY", &proxy.url(""))]);
-        assert!(told.contains(outcome) && told.contains(reason), "{does:?}: {told}");
-        assert_eq!(sandbox.ledger().connections, 0, "{does:?}");
+        let (sandbox, proxy) = (named_sandbox(), Proxy::start(behaviour));
+        let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[("HTTPS_PROXY", &proxy.url(""))]);
+        assert!(printed.contains(outcome) && printed.contains(reason), "{behaviour:?}: {printed}");
+        assert_eq!(sandbox.ledger().connections, 0, "{behaviour:?}");
     }
 }
 
-/// A name that does not resolve (RFC 6761 §6.4): without the proxy there is no way to it.
+/// The name does not resolve (RFC 6761 §6.4), so a direct connection fails.
 #[test]
-fn exceptions_are_reached_directly() {
+fn servers_in_no_proxy_are_connected_to_directly() {
     for (variable, exceptions) in [
         ("NO_PROXY", "nowhere.invalid"),
         ("no_proxy", "nowhere.invalid"),
         ("NO_PROXY", "other.example, .invalid"),
         ("NO_PROXY", "*"),
     ] {
-        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
+        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
         let variables = [("HTTPS_PROXY", proxy.url("")), (variable, exceptions.to_owned())];
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let told = refresh_of_a_dead_token(&base_url("nowhere.invalid", &sandbox), &sandbox, &variables);
-        assert!(told.contains(NO_CONNECTION) && !told.contains("tunnel"), "{told}");
+        let printed = refresh_of_a_dead_token(&base_url("nowhere.invalid", &sandbox), &sandbox, &variables);
+        assert!(printed.contains(NO_CONNECTION) && !printed.contains("tunnel"), "{printed}");
         assert_eq!(proxy.connections(), 0, "{variable}={exceptions}");
     }
 }
 
 #[test]
-fn other_exceptions_change_nothing() {
-    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
+fn exceptions_for_other_servers_change_nothing() {
+    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
     let variables = [("HTTPS_PROXY", proxy.url("")), ("NO_PROXY", "example.org,st.example,10.0.0.0/8".to_owned())];
     let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &variables);
-    assert!(told.contains(REFUSED), "{told}");
+    let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &variables);
+    assert!(printed.contains(REFUSED), "{printed}");
     assert_eq!(proxy.connections(), 1);
 }
 
 #[test]
-fn loopback_is_reached_directly() {
+fn loopback_is_connected_to_directly() {
     for (tls, host) in [(true, "127.0.0.1"), (true, "localhost"), (false, "127.0.0.1")] {
         let builder = Sandbox::builder().client_id("id").client_secret("s");
         let sandbox = if tls { builder.tls(Certificate::Good) } else { builder }.start().unwrap();
-        let proxy = Proxy::start(Does::Tunnel);
+        let proxy = Proxy::start(Behaviour::Tunnel);
         let url = proxy.url("");
         let base_url = format!("{}://{host}:{}", if tls { "https" } else { "http" }, port(&sandbox));
-        let told = refresh_of_a_dead_token(
+        let printed = refresh_of_a_dead_token(
             &base_url,
             &sandbox,
             &[("HTTPS_PROXY", &url), ("ALL_PROXY", &url), ("http_proxy", &url)],
         );
-        assert!(told.contains(REFUSED), "{base_url}: {told}");
+        assert!(printed.contains(REFUSED), "{base_url}: {printed}");
         assert_eq!(proxy.connections(), 0, "{base_url}");
     }
 }
 
 #[test]
-fn upper_case_goes_first_and_an_empty_value_is_none() {
+fn upper_case_has_precedence_and_an_empty_value_counts_as_unset() {
     let nobody = "http://127.0.0.1:1";
     for [first, second] in [["HTTPS_PROXY", "https_proxy"], ["https_proxy", "ALL_PROXY"], ["ALL_PROXY", "all_proxy"]] {
-        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
+        let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
         let url = proxy.url("");
         for values in [[(first, url.as_str()), (second, nobody)], [(first, ""), (second, &url)]] {
-            let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &values);
-            assert!(told.contains(REFUSED), "{values:?}: {told}");
+            let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &values);
+            assert!(printed.contains(REFUSED), "{values:?}: {printed}");
         }
     }
 }
 
 #[test]
 fn no_proxy_is_used_unless_it_is_switched_on() {
-    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Does::Tunnel));
+    let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
     let url = proxy.url("");
     let variables: Vec<_> = VARIABLES[..6].iter().map(|name| (*name, url.as_str())).chain([(OFF, "1")]).collect();
-    let told = refresh_of_a_dead_token(&base_url("nowhere.invalid", &sandbox), &sandbox, &variables);
-    assert!(told.contains(NO_CONNECTION) && !told.contains("tunnel"), "{told}");
+    let printed = refresh_of_a_dead_token(&base_url("nowhere.invalid", &sandbox), &sandbox, &variables);
+    assert!(printed.contains(NO_CONNECTION) && !printed.contains("tunnel"), "{printed}");
     assert_eq!(proxy.connections(), 0);
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_refused_when_built_and_its_value_is_not_told() {
+fn build_refuses_a_proxy_that_cannot_be_used_and_does_not_print_its_url() {
     let sandbox = named_sandbox();
     for value in [
         "socks5://user:pa55@10.0.0.1:1080",
@@ -161,9 +162,12 @@ fn a_proxy_that_cannot_be_used_is_refused_when_built_and_its_value_is_not_told()
         "ftp://pa55",
     ] {
         for variable in ["HTTPS_PROXY", "all_proxy"] {
-            let told = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[(variable, value)]);
-            assert!(told.contains(&format!("not built: the proxy in {variable} cannot be used")), "{value}: {told}");
-            assert!(!told.contains("pa55"), "{value}: {told}");
+            let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &[(variable, value)]);
+            assert!(
+                printed.contains(&format!("not built: the proxy in {variable} cannot be used")),
+                "{value}: {printed}"
+            );
+            assert!(!printed.contains("pa55"), "{value}: {printed}");
         }
     }
 }
@@ -172,24 +176,24 @@ const BASE_URL: &str = "PROXY_TEST_BASE_URL";
 const ROOT: &str = "PROXY_TEST_ROOT";
 const OFF: &str = "PROXY_TEST_OFF";
 
-/// What came of a refresh in another process, and all that it could print of it.
+/// Sends a refresh from another process, and returns everything that it can print of the outcome.
 fn refresh_of_a_dead_token(base_url: &str, sandbox: &Sandbox, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "refreshes_a_dead_token_as_its_environment_says", "--ignored", "--nocapture"]);
+    command.args(["--exact", "refreshes_a_dead_token_with_the_proxy_of_its_environment", "--ignored", "--nocapture"]);
     for variable in VARIABLES {
         command.env_remove(variable);
     }
     command.env(BASE_URL, base_url).env(ROOT, sandbox.ca_certificate_pem().unwrap_or_default());
     let output = command.envs(variables.iter().copied()).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && told.contains("told: "), "{told}");
-    told
+    let printed = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && printed.contains("printed: "), "{printed}");
+    printed
 }
 
-/// What the tests above run in a process of its own.
+/// The other process of [`refresh_of_a_dead_token`].
 #[test]
-#[ignore = "part of the other tests here"]
-fn refreshes_a_dead_token_as_its_environment_says() {
+#[ignore = "the other tests of this file run it"]
+fn refreshes_a_dead_token_with_the_proxy_of_its_environment() {
     let root = env::var(ROOT).unwrap();
     let roots = CertificateDer::pem_slice_iter(root.as_bytes()).map(Result::unwrap);
     let limits = Limits::default().connect(Duration::from_secs(2)).total(Duration::from_secs(5));
@@ -199,18 +203,18 @@ fn refreshes_a_dead_token_as_its_environment_says() {
     }
     let transport = match builder.build() {
         Ok(transport) => transport,
-        Err(error) => return println!("told: not built: {error} {error:?}"),
+        Err(error) => return println!("printed: not built: {error} {error:?}"),
     };
     let client = Client::builder("id").secret("s").redirect_uri("http://127.0.0.1:8976/callback");
     let client = client.endpoints(Endpoints::at(&env::var(BASE_URL).unwrap())).build().unwrap();
     let error = transport.send(client.refresh(&RefreshToken::new("dead"))).unwrap_err();
-    let mut told = format!("kind {:?}, delivery {:?}: {error} {error:?} {error:#?}", error.kind(), error.delivery());
+    let mut printed = format!("kind {:?}, delivery {:?}: {error} {error:?} {error:#?}", error.kind(), error.delivery());
     let mut source = error.source();
     while let Some(cause) = source {
-        write!(told, " <- {cause} {cause:?} {cause:#?}").unwrap();
+        write!(printed, " <- {cause} {cause:?} {cause:#?}").unwrap();
         source = cause.source();
     }
-    println!("told: {told} {transport:?} {transport:#?}");
+    println!("printed: {printed} {transport:?} {transport:#?}");
 }
 
 fn named_sandbox() -> Sandbox {
@@ -226,35 +230,35 @@ fn port(sandbox: &Sandbox) -> u16 {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Does {
-    /// Opens the tunnel, to this machine whatever the name.
+enum Behaviour {
+    /// Opens the tunnel, always to this machine.
     Tunnel,
-    /// Answers with this status.
+    /// Answers with this status, and opens no tunnel.
     Answer(&'static str),
-    /// Closes in place of an answer.
+    /// Closes the connection instead of answering.
     Close,
-    /// Keeps the connection open and says nothing.
+    /// Keeps the connection open and sends nothing.
     Nothing,
-    /// Is not there.
+    /// Refuses connections.
     NotListen,
 }
 
 struct Proxy {
     address: SocketAddr,
-    /// What came of each connection before it was answered.
+    /// The head of the request on each connection.
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start(does: Does) -> Self {
+    fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (address, heads) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
         let seen = Arc::clone(&heads);
-        if !matches!(does, Does::NotListen) {
+        if !matches!(behaviour, Behaviour::NotListen) {
             thread::spawn(move || {
                 for stream in listener.incoming() {
                     let seen = Arc::clone(&seen);
-                    thread::spawn(move || serve(stream.unwrap(), does, &seen));
+                    thread::spawn(move || serve(stream.unwrap(), behaviour, &seen));
                 }
             });
         }
@@ -274,7 +278,7 @@ impl Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, does: Does, seen: &Mutex<Vec<String>>) {
+fn serve(mut client: TcpStream, behaviour: Behaviour, seen: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -285,8 +289,8 @@ fn serve(mut client: TcpStream, does: Does, seen: &Mutex<Vec<String>>) {
     }
     let head = String::from_utf8(head).unwrap();
     seen.lock().unwrap().push(head.clone());
-    match does {
-        Does::Tunnel => {
+    match behaviour {
+        Behaviour::Tunnel => {
             let port = head.split(' ').nth(1).unwrap().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
             let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
@@ -298,11 +302,11 @@ fn serve(mut client: TcpStream, does: Does, seen: &Mutex<Vec<String>>) {
             let _ = io::copy(&mut server, &mut client);
             let _ = client.shutdown(std::net::Shutdown::Write);
         }
-        Does::Answer(status) => {
+        Behaviour::Answer(status) => {
             client.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
         }
-        // Until the client closes.
-        Does::Nothing => drop(client.read(&mut [0])),
-        Does::Close | Does::NotListen => {}
+        // Waits until the client closes.
+        Behaviour::Nothing => drop(client.read(&mut [0])),
+        Behaviour::Close | Behaviour::NotListen => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Whom the transport trusts, and what it sends to others: nothing.
+//! TLS: the transport sends nothing to a server without a trusted certificate.
 
 mod sandboxed;
 
@@ -20,7 +20,7 @@ fn trusting(sandbox: &Sandbox) -> Transport {
     Transport::builder().only_root_certificates([root]).limits(short()).build().unwrap()
 }
 
-/// Of a refresh that must not have been sent.
+/// Sends a refresh, checks that nothing was sent, and returns the kind of the failure.
 fn failure(sandbox: &Sandbox, transport: &Transport) -> FailureKind {
     let error = transport.send(client(sandbox).refresh(&RefreshToken::new("r1"))).unwrap_err();
     assert_eq!((error.delivery(), error.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
@@ -30,7 +30,7 @@ fn failure(sandbox: &Sandbox, transport: &Transport) -> FailureKind {
 }
 
 #[test]
-fn a_server_with_a_trusted_certificate_is_served_without_a_provider_for_the_whole_process() {
+fn a_trusted_certificate_is_accepted_without_a_process_wide_provider() {
     let sandbox = start(Certificate::Good);
     tokens(&sandbox, &trusting(&sandbox));
     assert!(CryptoProvider::get_default().is_none());
@@ -38,7 +38,7 @@ fn a_server_with_a_trusted_certificate_is_served_without_a_provider_for_the_whol
 
 /// RFC 6749 §10.9.
 #[test]
-fn nothing_is_sent_to_a_server_that_cannot_prove_who_it_is() {
+fn nothing_is_sent_to_a_server_without_a_trusted_certificate() {
     for certificate in [Certificate::SelfSigned, Certificate::Expired, Certificate::WrongHost] {
         let sandbox = start(certificate);
         assert_eq!(failure(&sandbox, &trusting(&sandbox)), FailureKind::Tls, "{certificate:?}");
@@ -48,7 +48,7 @@ fn nothing_is_sent_to_a_server_that_cannot_prove_who_it_is() {
 }
 
 #[test]
-fn a_handshake_that_is_cut_off_or_hangs_sent_nothing() {
+fn a_handshake_that_hangs_or_is_cut_off_sends_nothing() {
     let sandbox = start(Certificate::Good);
     for (what, expected) in [
         (What::Drop { point: Point::Handshake, ending: Ending::Reset }, FailureKind::Connect),
@@ -61,7 +61,7 @@ fn a_handshake_that_is_cut_off_or_hangs_sent_nothing() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_when_the_transport_is_built() {
+fn build_refuses_a_root_that_is_not_a_certificate() {
     let nonsense = CertificateDer::from(b"nonsense".to_vec());
     let error = Transport::builder().only_root_certificates([nonsense]).build().unwrap_err();
     assert!(error.to_string().contains("check the root certificates"));

@@ -1,8 +1,9 @@
-// The npm package's entry for browsers, in a page of headless Chromium, against the example `sandbox`.
+// Tests the npm package's entry for browsers, in a page of headless Chromium, against the example `sandbox`.
 //
 //     node --test tests/browser.mjs
 //
-// RESTREAM_PACKAGE is the built package, RESTREAM_SANDBOX what the example prints. `.ci/wasm` sets them.
+// RESTREAM_PACKAGE is the folder of the built package. RESTREAM_SANDBOX is the address that the example prints.
+// `.ci/wasm` sets both.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -13,7 +14,7 @@ import { test } from "node:test";
 
 const { RESTREAM_PACKAGE, RESTREAM_SANDBOX } = process.env;
 
-// Runs in the page: the whole flow, and a refusal. What it says is posted back.
+// Runs in the page: the whole flow, and a refresh with a dead token. The page posts the result back.
 const program = async (baseUrl) => {
   const { Client } = await import("/web.js");
   const client = new Client({
@@ -34,15 +35,15 @@ const program = async (baseUrl) => {
 };
 const page = `<!doctype html><title>restream-oauth</title><script type="module">
 const program = ${program};
-const told = await program(${JSON.stringify(RESTREAM_SANDBOX)}).catch((error) => ({ failed: String(error) }));
-await fetch("/told", { method: "POST", body: JSON.stringify(told) });
+const result = await program(${JSON.stringify(RESTREAM_SANDBOX)}).catch((error) => ({ failed: String(error) }));
+await fetch("/result", { method: "POST", body: JSON.stringify(result) });
 </script>`;
 const types = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
 test("the whole flow in a page", { timeout: 60_000 }, async (context) => {
-  const told = await new Promise((resolve, reject) => {
+  const result = await new Promise((resolve, reject) => {
     const server = createServer(async (request, response) => {
-      if (request.url === "/told") {
+      if (request.url === "/result") {
         let body = "";
         for await (const chunk of request) body += chunk;
         response.end();
@@ -64,7 +65,7 @@ test("the whole flow in a page", { timeout: 60_000 }, async (context) => {
         "--disable-background-networking", "--disable-component-update", "--disable-sync", `--user-data-dir=${profile}`];
       const address = `http://127.0.0.1:${server.address().port}/`;
       const browser = spawn("chromium", [...options, "--remote-debugging-port=0", address], { stdio: "ignore" });
-      browser.on("error", reject).on("exit", () => reject(new Error("the browser ended before the page told anything")));
+      browser.on("error", reject).on("exit", () => reject(new Error("the browser ended without a result")));
       context.after(async () => {
         browser.removeAllListeners("exit").kill();
         await new Promise((ended) => browser.on("exit", ended));
@@ -72,7 +73,7 @@ test("the whole flow in a page", { timeout: 60_000 }, async (context) => {
       });
     });
   });
-  assert.deepEqual(told, {
+  assert.deepEqual(result, {
     id: "1000001",
     rotated: true,
     name: "RoundTripError",

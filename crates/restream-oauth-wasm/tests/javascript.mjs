@@ -1,10 +1,11 @@
-// The npm package in Node, Deno and Bun, as a program would use it, against the example `sandbox`.
+// Tests the npm package in Node, Deno and Bun, as a program would use it, against the example `sandbox`.
 //
 //     node --test javascript.mjs
 //     deno test --allow-all --no-check javascript.mjs
 //     bun test ./javascript.mjs
 //
-// from a folder in which the package is installed. The variables are what the example prints. `.ci/wasm` does that.
+// Run a command in a folder in which the package is installed, with the variables that the example prints. `.ci/wasm`
+// does that.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Client, stateOf } from "restream-oauth";
@@ -53,7 +54,7 @@ test("the documented flow", async () => {
   assert.deepEqual({ exchanges, refreshes, revocations }, { exchanges: 1, refreshes: 1, revocations: 1 });
 });
 
-test("a login survives the time in which the browser is away", async () => {
+test("a login is saved and restored while the browser is away", async () => {
   const saved = { [client.login().state]: null };
   const login = client.login();
   saved[login.state] = login.save();
@@ -64,7 +65,7 @@ test("a login survives the time in which the browser is away", async () => {
   assert.ok((await client.exchange(restored.readCallback(callback))).accessToken);
 });
 
-test("a forged callback gives no code, and the login stays open", async () => {
+test("a forged callback gives no code and does not end the login", async () => {
   const login = client.login();
   const kindOf = (uri) => {
     try {
@@ -83,7 +84,7 @@ test("a forged callback gives no code, and the login stays open", async () => {
   assert.equal(kindOf(`?code=again&state=${login.state}`), "already_used");
 });
 
-test("a refusal is an Error that says what to do", async () => {
+test("an error response becomes an Error that says what to do", async () => {
   await assert.rejects(client.refresh("dead"), (error) => {
     assert.ok(error instanceof Error);
     const { name, kind, code, delivery, advice, status, serverMessage } = error;
@@ -100,12 +101,12 @@ test("a refusal is an Error that says what to do", async () => {
   });
 });
 
-test("a server that asks to wait says how long", async () => {
+test("the error has the time to wait that the server named", async () => {
   await inject({ what: "status", status: 429, headers: { "Retry-After": "7" }, endpoint: "token" });
   await assert.rejects(client.refresh("any"), { advice: "retry", retryAfter: 7000, delivery: "refused" });
 });
 
-test("a server that is the wrong one is sent nothing twice, but for a profile call in Node", async () => {
+test("after a 421 nothing is sent twice, except a profile call in Node", async () => {
   const { accessToken, refreshToken } = await grant();
   const refused = { advice: "retry", delivery: "refused", status: 421 };
   await inject({ what: "status", status: 421, endpoint: "token" });
@@ -122,36 +123,36 @@ test("a server that is the wrong one is sent nothing twice, but for a profile ca
   assert.equal(sent("/v2/user/profile"), Deno || Bun ? 1 : 2);
 });
 
-test("a lost answer leaves the refresh in doubt, and half a pair is salvaged", async () => {
+test("a lost answer leaves the refresh in doubt, and one token of a pair is salvaged", async () => {
   const lost = await grant();
   await inject({ what: "drop", point: "before_head", endpoint: "token" });
   await assert.rejects(client.refresh(lost.refreshToken), { delivery: "unknown", advice: "replay" });
-  // The exchange, and the refresh once.
+  // One exchange and one refresh.
   assert.equal((await ledger()).requests.filter((it) => it.path === "/oauth/token").length, 2);
 
   const cut = await grant();
   await inject({ what: "truncate", after: 80, endpoint: "token" });
   await assert.rejects(client.refresh(cut.refreshToken), (error) => {
-    // Bun drops what arrived before a break, unless it was read already.
+    // Bun drops the bytes that were not yet read when the answer broke off.
     assert.ok(error.delivery === "completed" || (Bun && error.delivery === "unknown"));
     assert.equal(Boolean(error.salvaged?.accessToken), error.delivery === "completed");
     return true;
   });
 });
 
-test("a time limit in milliseconds, and a server that is gone", async () => {
+test("a time limit is in milliseconds, and a refused connection is an error", async () => {
   const hasty = new Client({ ...options, timeLimit: 200 });
   const { refreshToken } = await grant();
   await inject({ what: "hang", point: "before_head", endpoint: "token" });
   await assert.rejects(hasty.refresh(refreshToken), { kind: "timeout", delivery: "unknown", advice: "replay" });
 
   const nobody = new Client({ ...options, baseUrl: RESTREAM_GONE });
-  // Node's errors have a code; Deno's do not.
+  // Errors have a code in Node and Bun, but not in Deno.
   const kind = Deno ? "other" : "connect";
   await assert.rejects(nobody.refresh("any"), { kind, delivery: "unknown", advice: "replay" });
 });
 
-test("a time limit holds whatever was collected meanwhile", async () => {
+test("a time limit is kept although the garbage collector runs meanwhile", async () => {
   const { setFlagsFromString } = await import("node:v8");
   const { runInNewContext } = await import("node:vm");
   setFlagsFromString("--expose-gc");
@@ -165,7 +166,7 @@ test("a time limit holds whatever was collected meanwhile", async () => {
   assert.ok(Date.now() - begun < 2500);
 });
 
-test("values of the wrong type, misspelt options and wrong configuration are refused before anything is sent", async () => {
+test("a wrong type, a misspelt option or a wrong configuration is refused before anything is sent", async () => {
   const wrong = [
     [undefined, TypeError, /options must be an object/],
     [{ ...options, clientId: 5 }, TypeError, /clientId must be a string/],
@@ -180,7 +181,7 @@ test("values of the wrong type, misspelt options and wrong configuration are ref
   assert.throws(() => client.login({ scopes: ["two words"] }), { name: "ConfigurationError" });
   assert.throws(() => client.login({ parameters: { state: "mine" } }), { name: "ConfigurationError" });
   assert.throws(() => client.restoreLogin("{}"), { name: "ConfigurationError" });
-  // The whole result instead of its refresh token must not go out as "[object Object]".
+  // A whole result instead of its refresh token must not be sent as "[object Object]".
   await assert.rejects(client.refresh(await grant()), /refreshToken must be a string/);
   await assert.rejects(client.profile("two\r\nlines"), { name: "ConfigurationError" });
   assert.equal((await ledger()).requests.filter((it) => it.form_parameters.includes("refresh_token")).length, 0);

@@ -1,4 +1,4 @@
-// Compiled, never run: the package's types, as a program in TypeScript uses them.
+// Uses the package's types as a program in TypeScript does. This file is compiled and never run.
 import { Client, Login, stateOf } from "restream-oauth";
 import type { CallbackError, ClientOptions, RoundTripError, Tokens } from "restream-oauth";
 
@@ -26,7 +26,7 @@ export async function flow(callback: string): Promise<string | undefined> {
 
 // @ts-expect-error a misspelt option
 new Client({ ...options, cleintSecret: "s" });
-// @ts-expect-error the whole pair instead of its refresh token
+// @ts-expect-error a whole pair instead of its refresh token
 client.refresh({} as Tokens);
-// @ts-expect-error a code that did not come through a callback
+// @ts-expect-error a code that is not from a callback
 client.exchange("code");

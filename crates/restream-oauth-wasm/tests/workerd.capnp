@@ -1,4 +1,4 @@
-# The npm package in workerd, which is what Cloudflare's Workers run in: `workerd test workerd.capnp`, from a folder in
+# Tests the npm package in workerd, the runtime of Cloudflare's Workers. Run `workerd test workerd.capnp` in a folder in
 # which the package is installed, with the address of the example `sandbox` in the environment. `.ci/wasm` does that.
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -12,7 +12,7 @@ const config :Workerd.Config = (
 const suite :Workerd.Worker = (
   modules = [
     (name = "suite", esModule = embed "workerd.mjs"),
-    # As a bundler resolves it by the condition `workerd` of the package's exports.
+    # The file that a bundler chooses by the condition `workerd` in the package's exports.
     (name = "restream-oauth", esModule = embed "node_modules/restream-oauth/workerd.js"),
     (name = "restream_oauth.js", esModule = embed "node_modules/restream-oauth/restream_oauth.js"),
     (name = "restream_oauth_bg.wasm", wasm = embed "node_modules/restream-oauth/restream_oauth_bg.wasm"),

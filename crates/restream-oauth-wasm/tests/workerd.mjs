@@ -1,4 +1,4 @@
-// The npm package in workerd: see workerd.capnp.
+// Tests the npm package in workerd. See workerd.capnp.
 import assert from "node:assert/strict";
 
 import { Client } from "restream-oauth";
@@ -23,7 +23,7 @@ export default {
     assert.equal((await client.profile(first.accessToken)).id, "1000001");
     const second = await client.refresh(first.refreshToken);
 
-    // A redirect is not followed, and its real status is told.
+    // A redirect is not followed, and the error has its real status.
     await inject({ what: "redirect", endpoint: "token" });
     await assert.rejects(client.refresh(second.refreshToken), { kind: "redirected", status: 302 });
 
@@ -38,7 +38,7 @@ export default {
     await assert.rejects(client.refresh(second.refreshToken), { delivery: "unknown", advice: "replay" });
     await client.revoke(first.refreshToken, "refresh_token");
 
-    // Nothing was sent twice: one rotation that was heard of, and one that was lost.
+    // Nothing was sent twice: there were two rotations, and the answer to the second one was lost.
     const { refreshes, canary_hits, requests } = await ledger();
     const sent = requests.filter((it) => it.form_parameters.includes("refresh_token")).length;
     assert.deepEqual({ refreshes, canary_hits, sent }, { refreshes: 2, canary_hits: 0, sent: 5 });

@@ -18,7 +18,7 @@ pub(crate) const ROWS: &[Row] = &[
             "core::rfc_9700_4_12_no_redirect_is_ever_followed",
             "hyper::a_redirect_is_reported_and_never_followed",
             "ureq::no_redirect_is_followed",
-            "wasm::a_redirected_refresh_ends_there_and_its_target_sees_nothing",
+            "wasm::a_redirected_refresh_is_not_followed",
             "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
@@ -34,7 +34,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "transport",
         "The HTTP client turns a 400 into an error of its own, and drops the body that says why.",
-        Tests(&["ureq::a_refusal_is_read_from_its_body", "ureq::any_status_is_an_answer_and_none_is_retried"]),
+        Tests(&["ureq::an_error_response_is_read_from_its_body", "ureq::no_status_is_an_error_of_ureqs_own_and_none_is_retried"]),
     ),
     Row(
         "RUSTSEC-2023-0125",
@@ -250,9 +250,9 @@ pub(crate) const ROWS: &[Row] = &[
         "A body is read to its end, however long.",
         Tests(&[
             "core::an_endless_response_stops_at_the_limit_for_every_chunk_size",
-            "hyper::an_endless_body_ends_at_the_limit",
-            "ureq::memory_is_bounded_whatever_comes",
-            "wasm::an_endless_answer_is_cut_at_the_limit_of_its_length",
+            "hyper::an_endless_body_ends_at_the_body_limit",
+            "ureq::an_answer_of_any_size_takes_bounded_memory",
+            "wasm::an_endless_answer_ends_at_the_body_limit",
         ]),
     ),
     Row(
@@ -263,7 +263,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
             "conformance::decompression_stops_at_the_body_limit_and_holds_little_memory",
-            "hyper::a_request_gains_only_what_http_needs_and_a_user_agent",
+            "hyper::a_request_has_only_the_headers_that_http_needs_and_a_user_agent",
         ]),
     ),
     Row(
@@ -430,7 +430,7 @@ pub(crate) const ROWS: &[Row] = &[
         "transport",
         "undici 6.24 and 7.x send a POST a second time when the answer is 421, unless its body is a stream.",
         Tests(&[
-            "wasm::a_stream_is_sent_where_fetch_is_undici_and_nowhere_else",
+            "wasm::the_body_is_a_stream_only_if_fetch_is_undicis",
             "conformance::fetch_has_the_documented_outcome_in_every_scenario",
         ]),
     ),

@@ -274,7 +274,7 @@ pub(crate) const ROWS: &[Row] = &[
         "The server's certificate is validated, and there is no way around it.",
         Tests(&[
             "hyper::rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent",
-            "ureq::nothing_is_sent_to_a_server_that_cannot_prove_who_it_is",
+            "ureq::nothing_is_sent_to_a_server_without_a_trusted_certificate",
         ]),
     ),
     Row(
@@ -285,7 +285,7 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&[
             "core::rfc_6749_10_10_state_and_verifier_are_256_bits_of_the_given_entropy",
             "core::every_byte_of_the_entropy_is_used",
-            "wasm::without_randomness_no_login_begins",
+            "wasm::without_randomness_there_is_no_entropy_for_a_login",
         ]),
     ),
     Row(
@@ -669,7 +669,7 @@ pub(crate) const ROWS: &[Row] = &[
             "core::rfc_9700_4_12_no_redirect_is_ever_followed",
             "hyper::a_redirect_is_reported_and_never_followed",
             "ureq::no_redirect_is_followed",
-            "wasm::a_redirected_refresh_ends_there_and_its_target_sees_nothing",
+            "wasm::a_redirected_refresh_is_not_followed",
         ]),
     ),
     Row("RFC 9700", "4.13", "MUST", "A reverse proxy cleans the headers that come in.", NotYet(NO_BROKER)),
@@ -851,7 +851,7 @@ pub(crate) const ROWS: &[Row] = &[
         "6.3",
         "MUST",
         "A browser client uses PKCE, and no implicit grant.",
-        Tests(&["wasm::the_documented_flow"]),
+        Tests(&["wasm::the_whole_flow_works"]),
     ),
     Row(
         "Browser-based apps draft",
@@ -879,6 +879,6 @@ pub(crate) const ROWS: &[Row] = &[
         "8",
         "NOT RECOMMENDED",
         "Tokens in cookies or shared storage: the adapter for fetch stores none.",
-        Tests(&["wasm::no_storage_of_a_page_is_touched"]),
+        Tests(&["wasm::no_storage_of_a_page_is_used"]),
     ),
 ];

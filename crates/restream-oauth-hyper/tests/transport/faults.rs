@@ -1,4 +1,4 @@
-//! What goes wrong on the way, and how far it came: kind, delivery, advice, and what the server saw.
+//! Calls that fail: their kind, delivery and advice, and what the server saw.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use restream_oauth_core::transport::FailureKind;
 use restream_oauth_core::{Advice, Delivery, Error, Tokens};
 use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, What};
 
-/// A refresh that meets a fault.
+/// Sends a refresh to a server with a fault.
 async fn refresh(what: What) -> (Setup, Result<Tokens, Error>) {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
@@ -17,7 +17,7 @@ async fn refresh(what: What) -> (Setup, Result<Tokens, Error>) {
     let begun = Instant::now();
     let outcome = setup.transport.send(setup.client.refresh(tokens.refresh_token().unwrap())).await;
     let limit = support::limits().total + Duration::from_secs(1);
-    assert!(begun.elapsed() < limit, "a call ends by its time limit and a second");
+    assert!(begun.elapsed() < limit, "a call ends at most a second after its time limit");
     assert_eq!(setup.token_requests(), 2, "the exchange and one refresh, never sent twice");
     assert_eq!(setup.sandbox.ledger().canary_hits, 0, "no redirect is followed");
     (setup, outcome)
@@ -28,7 +28,7 @@ async fn refresh_error(what: What) -> Error {
 }
 
 #[tokio::test]
-async fn no_listener_is_not_sent() {
+async fn a_refused_connection_proves_that_nothing_was_sent() {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
     let Setup { sandbox, client, transport } = setup;
@@ -40,7 +40,7 @@ async fn no_listener_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_refresh_is_in_doubt() {
+async fn a_lost_answer_leaves_a_refresh_in_doubt() {
     for (what, kind) in [
         (What::lost_answer(), FailureKind::Interrupted),
         (What::reset(), FailureKind::Interrupted),
@@ -53,12 +53,12 @@ async fn a_lost_answer_to_a_refresh_is_in_doubt() {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Transport(kind), "{what:?}");
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{what:?}");
-        assert_eq!(setup.sandbox.ledger().refreshes, 1, "{what:?}: the server did rotate");
+        assert_eq!(setup.sandbox.ledger().refreshes, 1, "{what:?}: the server rotated");
     }
 }
 
 #[tokio::test]
-async fn a_pair_that_arrived_before_the_connection_broke_is_kept() {
+async fn a_pair_that_arrived_before_the_answer_broke_off_is_kept() {
     let ways = [BodyFraming::Length, BodyFraming::UntilClose, BodyFraming::Chunked]
         .into_iter()
         .flat_map(|framing| [Ending::Close, Ending::Reset].map(|ending| (framing, ending)));
@@ -78,7 +78,7 @@ async fn a_redirect_is_reported_and_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let error = refresh_error(What::redirect(status)).await;
         assert!(matches!(error.kind(), ErrorKind::Redirected(_)), "{status}: {error}");
-        // A 303 often comes after the POST was done.
+        // Servers often send 303 after they acted on the POST.
         let expected = match status {
             303 => (Delivery::Unknown, Advice::Replay),
             _ => (Delivery::Refused, Advice::FixConfiguration),
@@ -88,7 +88,7 @@ async fn a_redirect_is_reported_and_never_followed() {
 }
 
 #[tokio::test]
-async fn statuses_arrive_with_their_bodies_and_headers() {
+async fn an_error_status_arrives_with_its_body_and_headers() {
     let error = refresh_error(What::retry_after(429, "7")).await;
     assert_eq!(error.advice(), Advice::Retry { after: Some(Duration::from_secs(7)) });
     assert_eq!(error.delivery(), Delivery::Refused);
@@ -98,15 +98,15 @@ async fn statuses_arrive_with_their_bodies_and_headers() {
 
 /// the oauth2 crate's adapters.
 #[tokio::test]
-async fn an_endless_body_ends_at_the_limit() {
+async fn an_endless_body_ends_at_the_body_limit() {
     let error = refresh_error(What::Endless { answer_first: false }).await;
     assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
     let (_, outcome) = refresh(What::Endless { answer_first: true }).await;
-    assert!(outcome.is_ok(), "the answer stood before the limit");
+    assert!(outcome.is_ok(), "the pair arrived before the limit");
 }
 
 #[tokio::test]
-async fn informational_answers_are_skipped_until_they_are_too_many() {
+async fn informational_answers_are_skipped_until_there_are_too_many() {
     for status in [100, 102, 103] {
         let every = Duration::ZERO;
         let (_, outcome) = refresh(What::Informational { status, times: Some(3), every }).await;
@@ -121,7 +121,7 @@ async fn informational_answers_are_skipped_until_they_are_too_many() {
 }
 
 #[tokio::test]
-async fn informational_answers_that_come_slowly_do_not_put_off_the_limit() {
+async fn slow_informational_answers_do_not_extend_the_time_limit() {
     let every = Duration::from_millis(100);
     let error = refresh_error(What::Informational { status: 103, times: None, every }).await;
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout), "{error}");
@@ -129,7 +129,7 @@ async fn informational_answers_that_come_slowly_do_not_put_off_the_limit() {
 }
 
 #[tokio::test]
-async fn a_profile_call_has_no_body_so_nothing_is_proven() {
+async fn a_profile_call_has_no_body_so_its_failure_never_proves_that_nothing_was_sent() {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
     let Setup { sandbox, client, transport } = setup;
@@ -140,7 +140,7 @@ async fn a_profile_call_has_no_body_so_nothing_is_proven() {
 }
 
 #[tokio::test]
-async fn the_connect_limit_covers_a_server_that_never_shakes_hands() {
+async fn the_connect_limit_covers_the_tls_handshake() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let client = restream_oauth_core::Client::builder("id")
@@ -158,7 +158,7 @@ async fn the_connect_limit_covers_a_server_that_never_shakes_hands() {
 }
 
 #[tokio::test]
-async fn a_received_answer_keeps_its_bytes_until_it_is_read() {
+async fn a_received_answer_gives_its_bytes_before_it_is_interpreted() {
     let setup = Setup::new();
     let tokens = setup.tokens().await;
     setup.sandbox.inject(Fault::new(What::body("text/html", "<html>")).on(Endpoint::Token));

@@ -1,11 +1,11 @@
-//! The documented flow over real sockets.
+//! The documented flow.
 
 use crate::support::{self, Setup};
 use restream_oauth_core::error::{ErrorCode, ErrorKind};
 use restream_oauth_core::{Advice, Delivery};
 
 #[tokio::test]
-async fn the_whole_flow_runs_and_rotation_and_revocation_kill_the_pair() {
+async fn the_whole_flow_works_and_refresh_and_revocation_end_the_old_pair() {
     let setup = Setup::new();
     let Setup { sandbox, client, transport } = &setup;
     let first = setup.tokens().await;
@@ -35,7 +35,7 @@ async fn the_whole_flow_runs_and_rotation_and_revocation_kill_the_pair() {
 
 /// CVE-2025-66418.
 #[tokio::test]
-async fn a_request_gains_only_what_http_needs_and_a_user_agent() {
+async fn a_request_has_only_the_headers_that_http_needs_and_a_user_agent() {
     let setup = Setup::new();
     setup.tokens().await;
     let ledger = setup.sandbox.ledger();
@@ -44,6 +44,8 @@ async fn a_request_gains_only_what_http_needs_and_a_user_agent() {
     headers.sort();
     assert_eq!(headers, ["accept", "authorization", "content-length", "content-type", "host", "user-agent"]);
     assert!(request.user_agent.as_deref().unwrap().starts_with("restream-oauth-hyper/"));
+    // The sandbox accepts some requests that no client should send. It notes them as oddities.
+    assert!(ledger.requests.iter().all(|request| request.oddities.is_empty()), "{ledger:?}");
 }
 
 #[tokio::test]
@@ -57,7 +59,7 @@ async fn every_call_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_connector_of_the_callers_own_is_used() {
+async fn a_connector_from_the_caller_is_used() {
     use hyper_util::client::legacy::connect::HttpConnector;
     use restream_oauth_hyper::Transport;
 

@@ -1,4 +1,4 @@
-//! The adapter over real sockets, against the sandbox.
+//! Tests of the adapter against the sandbox, over real sockets.
 
 mod drops;
 mod faults;

@@ -22,14 +22,14 @@ impl Setup {
         Self { sandbox, client, transport }
     }
 
-    /// A code that the user has just granted.
+    /// A new code, which the user has approved.
     pub(crate) fn code(&self) -> AuthorizationCode {
         let mut login = self.client.login(Entropy::from([7; 64]));
         let callback = self.sandbox.approve(login.url().as_str()).unwrap();
         login.read_callback(&callback).unwrap()
     }
 
-    /// A pair that the server has just issued, before any fault is ordered.
+    /// A new pair. Call it before a fault is injected.
     pub(crate) async fn tokens(&self) -> Tokens {
         self.transport.send(self.client.exchange(&self.code())).await.unwrap()
     }
@@ -48,7 +48,7 @@ pub(crate) fn client(sandbox: &Sandbox) -> Client {
         .unwrap()
 }
 
-/// Half a second to connect, one in total.
+/// Half a second to connect, one second in total.
 pub(crate) fn limits() -> Limits {
     Limits::default().connect(Duration::from_millis(500)).total(Duration::from_secs(1))
 }

@@ -1,4 +1,4 @@
-//! Real TLS: a good chain is accepted; any other is refused before one byte of HTTP is written.
+//! TLS: a valid certificate is accepted. With any other, the call fails before it writes a byte of HTTP.
 
 use crate::support::{self, Setup};
 use restream_oauth_core::error::ErrorKind;
@@ -20,13 +20,13 @@ async fn refresh(setup: &Setup) -> Result<Tokens, Error> {
 }
 
 #[tokio::test]
-async fn a_good_chain_is_accepted() {
+async fn a_valid_certificate_is_accepted() {
     let setup = setup(Certificate::Good);
     assert!(setup.tokens().await.refresh_token().is_some());
 }
 
 #[tokio::test]
-async fn the_only_authority_is_trusted_and_no_other() {
+async fn with_only_one_root_certificate_no_other_is_trusted() {
     let [trusted, other] = [(); 2].map(|()| Sandbox::builder().tls(Certificate::Good).start().unwrap());
     let root = CertificateDer::from(trusted.ca_certificate_der().unwrap().to_vec());
     let transport = Transport::builder().only_root_certificates([root]).limits(support::limits()).build().unwrap();
@@ -49,7 +49,7 @@ async fn rfc_6749_10_9_other_certificates_are_refused_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn an_authority_that_nobody_added_is_not_trusted() {
+async fn an_authority_that_was_not_added_is_not_trusted() {
     let sandbox = Sandbox::builder().tls(Certificate::Good).start().unwrap();
     let setup = Setup::with(sandbox, support::short());
     let error = refresh(&setup).await.unwrap_err();
@@ -58,7 +58,7 @@ async fn an_authority_that_nobody_added_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_hangs_or_breaks_sends_nothing() {
+async fn a_handshake_that_hangs_or_is_cut_off_sends_nothing() {
     for (what, kind) in [
         (What::Hang(Point::Handshake), FailureKind::Timeout),
         (What::Drop { point: Point::Handshake, ending: Ending::Reset }, FailureKind::Connect),
@@ -74,7 +74,7 @@ async fn a_handshake_that_hangs_or_breaks_sends_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_cut_without_close_notify_keeps_its_pair() {
+async fn a_pair_in_an_answer_without_close_notify_is_kept() {
     let setup = setup(Certificate::Good);
     let tokens = setup.tokens().await;
     let framing = restream_oauth_sandbox::BodyFraming::UntilClose;
@@ -83,7 +83,7 @@ async fn an_answer_cut_without_close_notify_keeps_its_pair() {
 }
 
 #[test]
-fn a_root_that_is_no_certificate_is_refused_when_built() {
+fn build_refuses_a_root_that_is_not_a_certificate() {
     let refused = Transport::builder().root_certificates([CertificateDer::from(vec![1, 2, 3])]).build();
     assert!(refused.is_err());
 }

@@ -1,6 +1,6 @@
-//! A sandbox and a client that is registered there.
+//! A client of a sandbox, and its tokens.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, reason = "each test file uses a part of this module")]
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ pub(crate) fn client(sandbox: &Sandbox) -> Client {
         .unwrap()
 }
 
-/// Steps 1 and 2, the user agreeing.
+/// Runs steps 1 and 2, with the user's approval.
 pub(crate) fn code(sandbox: &Sandbox, client: &Client) -> AuthorizationCode {
     let mut login = client.login(Entropy::from([7; 64]));
     let callback = sandbox.approve(login.url().as_str()).unwrap();
     login.read_callback(&callback).unwrap()
 }
 
-/// Steps 1 to 3.
+/// Runs steps 1 to 3.
 pub(crate) fn tokens(sandbox: &Sandbox, transport: &Transport) -> Tokens {
     let client = client(sandbox);
     transport.send(client.exchange(&code(sandbox, &client))).unwrap()
 }
 
-/// Limits for what hangs.
+/// Limits for a server that hangs.
 pub(crate) fn short() -> Limits {
     Limits::default().connect(Duration::from_millis(300)).total(Duration::from_millis(500))
 }

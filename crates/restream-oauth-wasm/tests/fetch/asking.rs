@@ -1,4 +1,4 @@
-//! What `fetch` is asked for, seen by a stand-in; and what happens where the platform lacks something.
+//! The arguments that `fetch` gets, and a platform that lacks something. Some tests replace global functions.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use web_sys::{ReferrerPolicy, Request, RequestCache, RequestCredentials, Request
 use crate::sandbox::{Sandbox, client_of_nobody, in_node, refresh_token, transport};
 
 #[wasm_bindgen_test]
-async fn no_cookie_no_cache_no_referrer_no_redirect() {
+async fn fetch_gets_no_cookies_no_cache_no_referrer_and_follows_no_redirect() {
     let checked = Closure::<dyn FnMut(Request) -> Promise>::new(|request: Request| {
         assert_eq!(request.method(), "POST");
         assert_eq!(request.redirect(), RequestRedirect::Manual);
@@ -24,15 +24,15 @@ async fn no_cookie_no_cache_no_referrer_no_redirect() {
         assert_eq!(request.headers().get("content-type").unwrap().unwrap(), "application/x-www-form-urlencoded");
         Promise::reject(&JsValue::from("checked"))
     });
-    let _stand_in = StandIn::put("fetch", checked.as_ref());
+    let _fetch = Replaced::by("fetch", checked.as_ref());
     let call = client_of_nobody().refresh(&RefreshToken::new("any"));
     let unanswered = Transport::new().send(call).await.unwrap_err();
     assert_eq!(unanswered.delivery(), Delivery::Unknown);
 }
 
-/// Deno's client, and one that it will not give.
+/// `Deno.createHttpClient` is replaced by a function that gives a client, and by one that fails.
 #[wasm_bindgen_test]
-async fn a_connection_of_its_own_is_asked_for_and_is_no_condition() {
+async fn a_call_asks_for_a_connection_of_its_own_and_does_without() {
     for given in [true, false] {
         let closed = Rc::new(Cell::new(false));
         let sees = Rc::clone(&closed);
@@ -43,21 +43,21 @@ async fn a_connection_of_its_own_is_asked_for_and_is_no_condition() {
             assert_eq!(Reflect::get(&options, &"poolMaxIdlePerHost".into()).unwrap(), 0);
             if given { Ok(gives.clone().into()) } else { Err(JsValue::NULL) }
         });
-        let _deno = StandIn::put("Deno", &object_with("createHttpClient", create.as_ref()));
+        let _deno = Replaced::by("Deno", &object_with("createHttpClient", create.as_ref()));
         let fetch = Closure::<dyn FnMut(Request, JsValue) -> Promise>::new(move |_, init: JsValue| {
             let handed = Reflect::get(&init, &"client".into()).is_ok_and(|handed| Object::is(&handed, &client));
             assert_eq!((handed, init.is_undefined()), (given, !given));
             Promise::reject(&JsValue::from("checked"))
         });
-        let _fetch = StandIn::put("fetch", fetch.as_ref());
+        let _fetch = Replaced::by("fetch", fetch.as_ref());
         let call = client_of_nobody().refresh(&RefreshToken::new("any"));
         assert_eq!(Transport::new().send(call).await.unwrap_err().delivery(), Delivery::Unknown);
-        assert_eq!(closed.get(), given, "nothing is left open");
+        assert_eq!(closed.get(), given, "the client is closed");
     }
 }
 
 #[wasm_bindgen_test]
-async fn what_leaves_holds_no_more_than_is_documented() {
+async fn a_request_has_only_the_documented_parameters_and_headers() {
     let sandbox = Sandbox::fresh().await;
     let granted = sandbox.grant().await;
     transport().send(sandbox.client().refresh(refresh_token(&granted))).await.unwrap();
@@ -69,9 +69,9 @@ async fn what_leaves_holds_no_more_than_is_documented() {
     // The sandbox accepts some requests that no client should send. It notes them as oddities.
     assert!(refresh.contains(r#""oddities":[]"#), "{refresh}");
     assert!(!refresh.contains("cookie") && !refresh.contains("referer"), "{refresh}");
-    // A browser keeps its own ways with connections.
+    // A browser ignores the header `connection`.
     assert!(refresh.contains(r#""connection""#) || !in_node(), "{refresh}");
-    // A stream whose length is announced goes out as bytes do.
+    // A stream with an announced length is not sent in chunks.
     assert!(refresh.contains(r#""content-length""#) && !refresh.contains("transfer-encoding"), "{refresh}");
 }
 
@@ -79,13 +79,13 @@ async fn what_leaves_holds_no_more_than_is_documented() {
 ///
 /// The adapter announces a length for a stream only: `fetch` counts bytes itself.
 #[wasm_bindgen_test]
-async fn a_stream_is_sent_where_fetch_is_undici_and_nowhere_else() {
+async fn the_body_is_a_stream_only_if_fetch_is_undicis() {
     let node = json(r#"{"versions":{"node":"22.0.0","undici":"6.0.0"}}"#);
     let electrons_page = json(r#"{"versions":{"node":"22.0.0","undici":"6.0.0"},"type":"renderer"}"#);
     let deno = json(r#"{"versions":{"node":"26.3.0","deno":"2.9.6"}}"#);
     let workerd = json(r#"{"versions":{"node":"22.23.4","undici":""}}"#);
     let cases = [(node, true), (electrons_page, false), (deno, false), (workerd, false), (JsValue::UNDEFINED, false)];
-    // Elsewhere a request with a stream cannot be made, or does not show the header.
+    // In other runtimes a request with a stream cannot be made, or does not show the header.
     for (process, streams) in cases.into_iter().filter(|_| in_node()) {
         let announced = Rc::new(Cell::new(None));
         let sees = Rc::clone(&announced);
@@ -93,9 +93,9 @@ async fn a_stream_is_sent_where_fetch_is_undici_and_nowhere_else() {
             sees.set(Some(request.headers().has("content-length").unwrap()));
             Promise::reject(&JsValue::from("checked"))
         });
-        let _fetch = StandIn::put("fetch", fetch.as_ref());
+        let _fetch = Replaced::by("fetch", fetch.as_ref());
         let unanswered = {
-            let _process = StandIn::put("process", &process);
+            let _process = Replaced::by("process", &process);
             Transport::new().send(client_of_nobody().refresh(&RefreshToken::new("any"))).await.unwrap_err()
         };
         assert_eq!((unanswered.delivery(), announced.get()), (Delivery::Unknown, Some(streams)), "{process:?}");
@@ -104,7 +104,7 @@ async fn a_stream_is_sent_where_fetch_is_undici_and_nowhere_else() {
 
 #[wasm_bindgen_test]
 async fn without_fetch_nothing_is_sent() {
-    let _stand_in = StandIn::put("fetch", &JsValue::UNDEFINED);
+    let _fetch = Replaced::by("fetch", &JsValue::UNDEFINED);
     let call = client_of_nobody().refresh(&RefreshToken::new("any"));
     let unsent = Transport::new().send(call).await.unwrap_err();
     assert_eq!((unsent.delivery(), unsent.advice()), (Delivery::NotSent, Advice::Retry { after: None }));
@@ -112,9 +112,9 @@ async fn without_fetch_nothing_is_sent() {
 
 /// RFC 6749 §10.10.
 #[wasm_bindgen_test]
-fn without_randomness_no_login_begins() {
+fn without_randomness_there_is_no_entropy_for_a_login() {
     for broken in [JsValue::UNDEFINED, Object::new().into()] {
-        let _stand_in = StandIn::put("crypto", &broken);
+        let _crypto = Replaced::by("crypto", &broken);
         let error: EntropyError = entropy().unwrap_err();
         assert!(error.to_string().contains("getRandomValues"));
     }
@@ -139,27 +139,27 @@ fn object_with(name: &str, value: &JsValue) -> Object {
     object
 }
 
-/// Something else in the place of a global, until it is dropped.
-struct StandIn {
+/// A global that has another value until this is dropped.
+struct Replaced {
     name: &'static str,
     original: JsValue,
 }
 
-impl StandIn {
-    fn put(name: &'static str, value: &JsValue) -> Self {
+impl Replaced {
+    fn by(name: &'static str, value: &JsValue) -> Self {
         let original = Reflect::get(&js_sys::global(), &name.into()).unwrap();
         define(name, value);
         Self { name, original }
     }
 }
 
-impl Drop for StandIn {
+impl Drop for Replaced {
     fn drop(&mut self) {
         define(self.name, &self.original);
     }
 }
 
-/// Not an assignment: some globals can be defined anew but not written.
+/// Defines a global anew. Some globals cannot be assigned.
 fn define(name: &str, value: &JsValue) {
     let descriptor = Object::new();
     for (member, value) in [("value", value), ("configurable", &JsValue::TRUE), ("writable", &JsValue::TRUE)] {

@@ -1,4 +1,4 @@
-//! Answers that break off, connections that end, servers that are gone.
+//! Answers that break off, connections that end, and a server that refuses connections.
 
 use restream_oauth_core::error::{ErrorCode, ErrorKind, Malformed, Salvaged};
 use restream_oauth_core::token::Oddity;
@@ -9,7 +9,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::sandbox::{Sandbox, client_of_nobody, in_node, transport};
 
 #[wasm_bindgen_test]
-async fn a_pair_that_arrived_whole_before_the_cut_is_kept() {
+async fn a_pair_that_arrived_before_the_answer_broke_off_is_kept() {
     for cut in [
         r#"{"what":"truncate","after":250,"endpoint":"token"}"#,
         r#"{"what":"truncate","after":250,"framing":"chunked","endpoint":"token"}"#,
@@ -18,17 +18,17 @@ async fn a_pair_that_arrived_whole_before_the_cut_is_kept() {
         let outcome = Sandbox::fresh().await.refresh_with(cut).await;
         match outcome {
             Ok(tokens) => assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated), "{cut}"),
-            Err(error) => assert_may_have_lost_all(&error),
+            Err(error) => assert_bytes_were_dropped(&error),
         }
     }
 }
 
 #[wasm_bindgen_test]
-async fn half_a_pair_is_salvaged() {
+async fn one_token_of_a_pair_is_salvaged() {
     let sandbox = Sandbox::fresh().await;
     let cut = sandbox.refresh_with(r#"{"what":"truncate","after":80,"endpoint":"token"}"#).await.unwrap_err();
     if cut.salvaged().is_none() {
-        return assert_may_have_lost_all(&cut);
+        return assert_bytes_were_dropped(&cut);
     }
     assert_eq!(cut.kind(), &ErrorKind::Transport(FailureKind::Interrupted));
     assert_eq!((cut.delivery(), cut.advice()), (Delivery::Completed, Advice::Replay));
@@ -36,7 +36,7 @@ async fn half_a_pair_is_salvaged() {
 }
 
 #[wasm_bindgen_test]
-async fn a_cut_before_any_token_leaves_the_refresh_in_doubt() {
+async fn an_answer_truncated_before_any_token_leaves_the_refresh_in_doubt() {
     for framing in ["length", "chunked", "until_close"] {
         let sandbox = Sandbox::fresh().await;
         let fault = format!(r#"{{"what":"truncate","after":10,"framing":"{framing}","endpoint":"token"}}"#);
@@ -45,18 +45,18 @@ async fn a_cut_before_any_token_leaves_the_refresh_in_doubt() {
 }
 
 #[wasm_bindgen_test]
-async fn a_cut_that_looks_like_an_end_is_noticed() {
+async fn a_truncated_answer_without_a_length_is_noticed() {
     let fault = r#"{"what":"truncate","after":250,"framing":"until_close","endpoint":"token"}"#;
     let tokens = Sandbox::fresh().await.refresh_with(fault).await.unwrap();
     assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated));
 }
 
 #[wasm_bindgen_test]
-async fn a_broken_chunk_leaves_the_refresh_in_doubt() {
+async fn a_malformed_chunk_leaves_the_refresh_in_doubt_or_the_pair_whole() {
     let sandbox = Sandbox::fresh().await;
     match sandbox.refresh_with(r#"{"what":"bad_chunk","endpoint":"token"}"#).await {
         Ok(tokens) => assert!(tokens.oddities().any(|oddity| oddity == Oddity::Truncated)),
-        // What came before the bad chunk may be lost, in Node as well.
+        // Even Node may drop the bytes before the malformed chunk.
         Err(error) => assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay)),
     }
 }
@@ -68,10 +68,11 @@ async fn a_connection_that_ends_without_an_answer_leaves_the_refresh_in_doubt() 
         let fault = format!(r#"{{"what":"drop","point":"before_head","ending":"{ending}","endpoint":"token"}}"#);
         let lost = sandbox.refresh_with(&fault).await.unwrap_err();
         let ledger = sandbox.ledger().await;
-        // One exchange, and the refresh.
+        // One exchange and one refresh.
         match ledger.requests_to("/oauth/token").len() {
             2 => assert_in_doubt(&lost, if in_node() { FailureKind::Interrupted } else { FailureKind::Other }),
-            // Chromium sent it again by itself. The first one had rotated, so the second was refused.
+            // Chromium sent the refresh again by itself. The first request rotated, so the server refused the second
+            // one.
             3 if !in_node() => assert_eq!(lost.kind(), &ErrorKind::Refused(ErrorCode::InvalidGrant)),
             sent => panic!("{ending}: {sent} requests"),
         }
@@ -80,10 +81,11 @@ async fn a_connection_that_ends_without_an_answer_leaves_the_refresh_in_doubt() 
 }
 
 #[wasm_bindgen_test]
-async fn a_server_that_is_gone() {
+async fn a_refused_connection_leaves_the_refresh_in_doubt() {
     let call = client_of_nobody().refresh(&RefreshToken::new("any"));
     let gone = transport().send(call).await.unwrap_err();
-    // Node tells that nobody answered; a browser tells nothing. Neither proves that nothing was sent.
+    // Node's error says that the connection was refused; a browser's says nothing. Neither proves that nothing was
+    // sent.
     assert_in_doubt(&gone, if in_node() { FailureKind::Connect } else { FailureKind::Other });
 }
 
@@ -94,7 +96,7 @@ async fn a_compressed_answer_is_read() {
 }
 
 #[wasm_bindgen_test]
-async fn a_page_of_a_captive_portal_is_no_logout() {
+async fn a_page_of_a_captive_portal_leaves_the_refresh_in_doubt() {
     let sandbox = Sandbox::fresh().await;
     let page = sandbox.refresh_with(r#"{"what":"html","endpoint":"token"}"#).await.unwrap_err();
     assert_eq!(page.kind(), &ErrorKind::Malformed(Malformed::NotJson));
@@ -106,8 +108,8 @@ fn assert_in_doubt(error: &Error, kind: FailureKind) {
     assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
 }
 
-/// In a browser, a stream that fails drops what arrived but was not yet read: a race that only time decides.
-fn assert_may_have_lost_all(error: &Error) {
+/// In a browser, a stream that fails drops the bytes that were not yet read. Timing decides how many these are.
+fn assert_bytes_were_dropped(error: &Error) {
     assert!(!in_node(), "{error:?}");
     assert_in_doubt(error, FailureKind::Interrupted);
 }

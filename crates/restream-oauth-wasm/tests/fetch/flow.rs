@@ -1,4 +1,4 @@
-//! The documented flow, and the refusals that belong to it.
+//! The documented flow, and error responses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::sandbox::{Sandbox, approve, refresh_token, transport};
 
 /// Browser-based apps draft §6.3.
 #[wasm_bindgen_test]
-async fn the_documented_flow() {
+async fn the_whole_flow_works() {
     let sandbox = Sandbox::fresh().await;
     let (client, transport) = (sandbox.client(), transport());
 
@@ -44,7 +44,7 @@ async fn a_dead_refresh_token_is_an_invalid_grant() {
 }
 
 #[wasm_bindgen_test]
-async fn a_wrong_secret_is_a_matter_of_configuration() {
+async fn a_wrong_secret_asks_for_another_configuration() {
     let sandbox = Sandbox::fresh().await;
     let call = sandbox.client_with_wrong_secret().refresh(&RefreshToken::new("any"));
     let refused = transport().send(call).await.unwrap_err();
@@ -70,7 +70,7 @@ async fn rfc_9110_10_2_3_the_time_to_wait_is_read_across_origins() {
 }
 
 #[wasm_bindgen_test]
-async fn an_answer_can_be_had_before_it_is_interpreted() {
+async fn a_received_answer_gives_its_bytes_before_it_is_interpreted() {
     let sandbox = Sandbox::fresh().await;
     let granted = sandbox.grant().await;
     let answer = transport().receive(sandbox.client().refresh(refresh_token(&granted))).await;

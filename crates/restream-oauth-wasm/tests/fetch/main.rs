@@ -1,6 +1,6 @@
-//! The adapter in a real runtime against a real server: built for wasm32 and run in Node, in a page and in a worker.
+//! Tests the adapter, built for wasm32, in Node, in a page and in a worker, against the example `sandbox`.
 //!
-//! `.ci/wasm` starts the server, sets the addresses at which it answers, and runs this in each of them.
+//! `.ci/wasm` starts the example, sets the addresses that it prints, and runs these tests in each runtime.
 
 #[cfg(target_arch = "wasm32")]
 mod asking;
@@ -20,4 +20,4 @@ mod worker;
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 #[ignore = "runs in Node and Chromium: see .ci/wasm"]
-fn the_suite_is_left_to_ci() {}
+fn these_tests_run_in_ci_only() {}

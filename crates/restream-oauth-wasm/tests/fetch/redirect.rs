@@ -1,4 +1,4 @@
-//! A redirect is never followed, in whichever of its two forms the runtime shows it.
+//! No redirect is followed. Browsers hide its status, and other runtimes show it.
 
 use http::StatusCode;
 use restream_oauth_core::error::ErrorKind;
@@ -9,12 +9,12 @@ use crate::sandbox::{Sandbox, in_node, transport};
 
 /// CVE-2026-54605, RFC 9700 §4.12.
 #[wasm_bindgen_test]
-async fn a_redirected_refresh_ends_there_and_its_target_sees_nothing() {
+async fn a_redirected_refresh_is_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let sandbox = Sandbox::fresh().await;
         let fault = format!(r#"{{"what":"redirect","status":{status},"endpoint":"token"}}"#);
         let refused = sandbox.refresh_with(&fault).await.unwrap_err();
-        // A page is not told which it was, so it may have been the one that often comes after the POST was done.
+        // A page cannot read the status. It may have been 303, which servers often send after they acted on the POST.
         let shown = if in_node() { status } else { 303 };
         assert_eq!(refused.kind(), &ErrorKind::Redirected(StatusCode::from_u16(shown).unwrap()));
         let expected = match shown {
@@ -28,7 +28,7 @@ async fn a_redirected_refresh_ends_there_and_its_target_sees_nothing() {
 }
 
 #[wasm_bindgen_test]
-async fn a_redirected_profile_call_takes_its_access_token_nowhere() {
+async fn a_redirected_profile_call_is_not_followed() {
     let sandbox = Sandbox::fresh().await;
     let granted = sandbox.grant().await;
     sandbox.inject(r#"{"what":"redirect","endpoint":"profile"}"#).await;

@@ -1,4 +1,4 @@
-//! The server under the suites: its remote control, a client of it, and a grant to begin with.
+//! Controls the example `sandbox`, and gets clients and grants for the tests.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use web_sys::{Request, RequestInit, Response};
 const SANDBOX: Option<&str> = option_env!("RESTREAM_SANDBOX");
 const GONE: Option<&str> = option_env!("RESTREAM_GONE");
 
-/// The sandbox, as new: tests run one after the other and begin with this.
+/// The sandbox. Tests run one after the other, and each begins with [`fresh`](Self::fresh).
 pub(crate) struct Sandbox {
     base_url: &'static str,
 }
 
 impl Sandbox {
+    /// Resets the sandbox.
     pub(crate) async fn fresh() -> Self {
         let sandbox = Self { base_url: known(SANDBOX) };
         post(&format!("{}/_sandbox/reset", sandbox.base_url), "").await;
@@ -32,13 +33,13 @@ impl Sandbox {
         client_at(self.base_url, "wrong")
     }
 
-    /// Orders a fault, in the sandbox's JSON.
+    /// Injects a fault, in the sandbox's JSON.
     pub(crate) async fn inject(&self, fault: &str) {
         let answer = post(&format!("{}/_sandbox/faults", self.base_url), fault).await;
         assert!(answer.contains("true"), "{fault}: {answer}");
     }
 
-    /// Goes through steps 1 to 3.
+    /// Runs steps 1 to 3.
     pub(crate) async fn grant(&self) -> Tokens {
         let client = self.client();
         let mut login = client.login(entropy().unwrap());
@@ -46,7 +47,7 @@ impl Sandbox {
         transport().send(client.exchange(&code)).await.unwrap()
     }
 
-    /// A refresh of a fresh grant that meets a fault.
+    /// Gets a new grant, injects a fault, and sends a refresh.
     pub(crate) async fn refresh_with(&self, fault: &str) -> Result<Tokens, Error> {
         let granted = self.grant().await;
         self.inject(fault).await;
@@ -59,7 +60,7 @@ impl Sandbox {
     }
 }
 
-/// What the sandbox saw.
+/// What the sandbox has seen.
 pub(crate) struct Ledger(JsValue);
 
 impl Ledger {
@@ -68,7 +69,7 @@ impl Ledger {
         format!("{count}").parse().unwrap()
     }
 
-    /// The requests to one path, preflights left out, as JSON.
+    /// The requests to one path, without preflights, as JSON.
     pub(crate) fn requests_to(&self, path: &str) -> Vec<String> {
         let requests: js_sys::Array = Reflect::get(&self.0, &"requests".into()).unwrap().unchecked_into();
         let texts = requests.iter().map(|request| String::from(JSON::stringify(&request).unwrap()));
@@ -77,19 +78,19 @@ impl Ledger {
     }
 }
 
-/// Presses "Approve": the URL that the browser comes back to.
+/// Approves a login, as the user would. Returns the URL to which the sandbox redirects the browser.
 pub(crate) async fn approve(authorization_url: &str) -> String {
     let answer = post(&format!("{}/_sandbox/approve", known(SANDBOX)), authorization_url).await;
     let callback = Reflect::get(&JSON::parse(&answer).unwrap(), &"callback".into()).unwrap();
     callback.as_string().unwrap_or_else(|| panic!("{answer}"))
 }
 
-/// A client of a server that is not there.
+/// A client of a server that refuses connections.
 pub(crate) fn client_of_nobody() -> Client {
     client_at(known(GONE), "secret")
 }
 
-/// Limits that let a test fail soon.
+/// A transport with a time limit that lets a test fail soon.
 pub(crate) fn transport() -> Transport {
     Transport::new().time_limit(Duration::from_secs(10))
 }
@@ -98,17 +99,17 @@ pub(crate) fn refresh_token(tokens: &Tokens) -> &RefreshToken {
     tokens.refresh_token().unwrap()
 }
 
-/// Browsers hide much of what Node tells.
+/// Whether the tests run in Node, which shows much that browsers hide.
 pub(crate) fn in_node() -> bool {
     Reflect::has(&js_sys::global(), &"process".into()).unwrap()
 }
 
-/// A function of the runtime.
+/// A function of the global object.
 pub(crate) fn global_function(name: &str) -> Function {
     Reflect::get(&js_sys::global(), &name.into()).unwrap().unchecked_into()
 }
 
-/// An address that was set when this was built: there is no environment where it runs.
+/// Unwraps an address that was set at compile time: there is no environment at run time.
 fn known(address: Option<&'static str>) -> &'static str {
     address.expect("build this with what the example `sandbox` prints, as .ci/wasm does")
 }

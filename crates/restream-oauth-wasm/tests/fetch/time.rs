@@ -1,4 +1,4 @@
-//! Each call ends: by its time limit, or by the limit of its answer's length.
+//! Each call ends: at its time limit, or at the body limit.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::sandbox::{Sandbox, refresh_token, transport};
 
 #[wasm_bindgen_test]
-async fn silence_ends_with_the_time_limit() {
+async fn silence_at_any_point_ends_at_the_time_limit() {
     for point in ["before_head", "in_head", "after_head", "in_body"] {
         let sandbox = Sandbox::fresh().await;
         let granted = sandbox.grant().await;
         sandbox.inject(&format!(r#"{{"what":"hang","point":"{point}","endpoint":"token"}}"#)).await;
         assert_times_out(&sandbox.client(), &granted).await;
-        // Asked once, and it acted: the advice to replay is meant seriously.
+        // The server acted, so the refresh token of this call is used up: the advice to replay is right.
         assert_eq!(sandbox.ledger().await.count("refreshes"), 1, "{point}");
     }
 }
@@ -34,7 +34,7 @@ async fn a_pair_that_arrived_before_the_silence_is_kept() {
 }
 
 #[wasm_bindgen_test]
-async fn a_dripping_answer_does_not_put_the_time_limit_off() {
+async fn a_slow_answer_does_not_extend_the_time_limit() {
     let sandbox = Sandbox::fresh().await;
     let granted = sandbox.grant().await;
     sandbox.inject(r#"{"what":"drip","ms":20,"endpoint":"token"}"#).await;
@@ -43,7 +43,7 @@ async fn a_dripping_answer_does_not_put_the_time_limit_off() {
 
 /// the oauth2 crate's adapters.
 #[wasm_bindgen_test]
-async fn an_endless_answer_is_cut_at_the_limit_of_its_length() {
+async fn an_endless_answer_ends_at_the_body_limit() {
     let sandbox = Sandbox::fresh().await;
     let too_large = sandbox.refresh_with(r#"{"what":"endless","endpoint":"token"}"#).await.unwrap_err();
     assert_eq!(too_large.kind(), &ErrorKind::TooLarge { limit: 256 * 1024 });
@@ -51,7 +51,7 @@ async fn an_endless_answer_is_cut_at_the_limit_of_its_length() {
 }
 
 #[wasm_bindgen_test]
-async fn tokens_before_an_endless_rest_are_kept() {
+async fn a_pair_before_an_endless_rest_is_kept() {
     let sandbox = Sandbox::fresh().await;
     let fault = r#"{"what":"endless","answer_first":true,"endpoint":"token"}"#;
     let tokens = sandbox.refresh_with(fault).await.unwrap();

@@ -1,4 +1,4 @@
-//! The example `worker`, whose handlers must be `Send`, over this runtime's `fetch`.
+//! Runs the example `worker`, whose handlers must be `Send`, over this runtime's `fetch`.
 
 #[path = "../../examples/worker.rs"]
 mod example;
