@@ -90,8 +90,8 @@ async fn check_ledger(
         sleep(Duration::from_millis(20)).await;
     };
     if shows(&ledger) != expected {
-        let shown = shows(&ledger);
-        return Err(format!("the ledger shows (requests, acts, canary hits) {shown:?}, expected {expected:?}"));
+        let found = shows(&ledger);
+        return Err(format!("the ledger shows (requests, acts, canary hits) {found:?}, expected {expected:?}"));
     }
     if ledger.odd_requests() > 0 {
         return Err(format!("the sandbox found {} requests odd", ledger.odd_requests()));
