@@ -257,8 +257,7 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets up TLS, and reads the environment if [`proxy_from_environment`](Self#method.proxy_from_environment) was
-    /// called.
+    /// Sets up TLS, and reads the environment if `proxy_from_environment` was called.
     ///
     /// # Errors
     /// [`BuildError`] if a root certificate is not a certificate, if the system's roots cannot be read, or if the proxy

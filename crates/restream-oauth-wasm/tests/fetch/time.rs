@@ -18,7 +18,7 @@ async fn silence_at_any_point_ends_at_the_time_limit() {
         let granted = sandbox.grant().await;
         sandbox.inject(&format!(r#"{{"what":"hang","point":"{point}","endpoint":"token"}}"#)).await;
         assert_times_out(&sandbox.client(), &granted).await;
-        // The server acted, so the refresh token of this call is used up: the advice to replay is right.
+        // The server acted on the request, although no answer arrived.
         assert_eq!(sandbox.ledger().await.count("refreshes"), 1, "{point}");
     }
 }
