@@ -80,6 +80,14 @@
 //! TLS is rustls with ring, not installed process-wide, and with compiled-in Mozilla roots. The feature `system-roots`
 //! adds `TransportBuilder::system_roots`, for machines with roots of their own. It costs a few more crates.
 //!
+//! # Secrets in the log
+//!
+//! This crate logs nothing. ureq logs with the crate `log`. **At the level TRACE, its module `ureq_proto::util` prints
+//! secrets**: the head of each request, with the client secret or the access token in it, and the answer, with its
+//! tokens. No setting of ureq prevents it. Keep that target below TRACE, for example with the filter
+//! `trace,ureq_proto=debug`, or compile the level out with a feature of `log` such as `release_max_level_debug`. The
+//! conformance tests find no secret in any other target or level.
+//!
 //! # Secrets in memory
 //!
 //! The core wipes its own memory. ureq frees its buffers without wiping them: the head of each request, with the client

@@ -130,11 +130,11 @@ fn loopback_is_connected_to_directly() {
 
 #[test]
 fn upper_case_has_precedence_and_an_empty_value_counts_as_unset() {
-    let nobody = "http://127.0.0.1:1";
+    let refuses_connections = "http://127.0.0.1:1";
     for [first, second] in [["HTTPS_PROXY", "https_proxy"], ["https_proxy", "ALL_PROXY"], ["ALL_PROXY", "all_proxy"]] {
         let (sandbox, proxy) = (named_sandbox(), Proxy::start(Behaviour::Tunnel));
         let url = proxy.url("");
-        for values in [[(first, url.as_str()), (second, nobody)], [(first, ""), (second, &url)]] {
+        for values in [[(first, url.as_str()), (second, refuses_connections)], [(first, ""), (second, &url)]] {
             let printed = refresh_of_a_dead_token(&base_url(NAME, &sandbox), &sandbox, &values);
             assert!(printed.contains(REFUSED), "{values:?}: {printed}");
         }

@@ -40,7 +40,7 @@ use stacks::Stack;
 const WORKERS_PER_STACK: usize = 3;
 
 /// CVE-2024-45336, CVE-2025-66418, CVE-2026-54605, RFC 6749 §4.1.2, RFC 6750 §5.3, RUSTSEC-2023-0125, the oauth2
-/// crate's parse error, x/oauth2's probing.
+/// crate's parse error, ureq-proto 0.7, x/oauth2's probing.
 #[test]
 fn every_stack_has_the_documented_outcome_in_every_scenario() {
     if !curl_is_there() {

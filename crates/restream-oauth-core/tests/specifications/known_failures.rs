@@ -47,6 +47,13 @@ pub(crate) const ROWS: &[Row] = &[
         ]),
     ),
     Row(
+        "ureq-proto 0.7",
+        "",
+        "logs",
+        "At TRACE, it prints the bytes of requests and answers. The adapter's page names the filter that keeps them out.",
+        Tests(&["conformance::every_stack_has_the_documented_outcome_in_every_scenario"]),
+    ),
+    Row(
         "the oauth2 crate's parse error",
         "",
         "errors",
