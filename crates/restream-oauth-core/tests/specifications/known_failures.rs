@@ -34,7 +34,10 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "transport",
         "The HTTP client turns a 400 into an error of its own, and drops the body that says why.",
-        Tests(&["ureq::an_error_response_is_read_from_its_body", "ureq::no_status_is_an_error_of_ureqs_own_and_none_is_retried"]),
+        Tests(&[
+            "ureq::an_error_response_is_read_from_its_body",
+            "ureq::no_status_is_an_error_of_ureqs_own_and_none_is_retried",
+        ]),
     ),
     Row(
         "RUSTSEC-2023-0125",
