@@ -181,12 +181,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits by their places, which are swapped too easily.
-    #[doc(hidden)]
-    pub fn new(connect: Duration, total: Duration) -> Self {
-        Self { connect, total }
-    }
-
     /// Sets the limit for connecting.
     #[must_use]
     pub fn connect(self, connect: Duration) -> Self {
