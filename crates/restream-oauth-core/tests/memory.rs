@@ -1,4 +1,4 @@
-//! How much memory is taken: an allocator counts.
+//! Measures memory with a counting allocator.
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
 #[path = "suite/support/mod.rs"]
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Counter {
     }
 }
 
-/// How many allocations `work` made, and by how many bytes what it held grew at most.
+/// Returns the number of allocations that `work` makes, the largest growth of its memory in bytes, and its result.
 fn measure<T>(work: impl FnOnce() -> T) -> (usize, usize, T) {
     let (calls, held) = (CALLS.load(Ordering::Relaxed), HELD.load(Ordering::Relaxed));
     PEAK.store(held, Ordering::Relaxed);
@@ -46,7 +46,7 @@ fn measure<T>(work: impl FnOnce() -> T) -> (usize, usize, T) {
 const KIB: usize = 1024;
 const LIMIT: usize = 256 * KIB;
 
-/// One test, because the allocator is everybody's.
+/// One test, because all tests of a program share the allocator.
 /// CVE-2025-22868.
 #[test]
 fn memory_is_bounded_and_allocations_are_few() {
@@ -58,7 +58,7 @@ fn memory_is_bounded_and_allocations_are_few() {
 fn a_call_takes_few_allocations() {
     let (client, code) = (client(), known_code());
     let token = restream_oauth_core::RefreshToken::new("9ca0e1e99ae3eae136a2bd98fc9c1534ea928ed3");
-    // Warm: the first clone of a shared buffer may allocate.
+    // Warms up: the first clone of a shared buffer may allocate.
     drop((client.exchange(&code), client.refresh(&token)));
 
     let (allocations, _, call) = measure(|| client.exchange(&code));
@@ -76,7 +76,7 @@ fn a_call_takes_few_allocations() {
     let (_, reader) = call.into_parts(sent_at());
     let (allocations, _, tokens) = measure(|| reader.read(answer));
     assert!(tokens.is_ok());
-    assert!(allocations <= 3, "the documented answer, which is read where it stands: {allocations}");
+    assert!(allocations <= 3, "the documented response, which is read without a copy: {allocations}");
 }
 
 fn receiving_holds_no_more_than_the_limit_and_64_kib() {
@@ -119,7 +119,7 @@ fn parsing_takes_no_more_than_four_times_the_answer_and_64_kib() {
     }
 }
 
-/// The same bytes with one that is no text.
+/// The same bytes with one byte that is not UTF-8.
 fn lossy(body: &str) -> Vec<u8> {
     [body.as_bytes(), b"\xE9"].concat()
 }

@@ -1,4 +1,4 @@
-//! Secrets in freed memory: an allocator looks at every block that is given back.
+//! Searches freed memory for secrets: an allocator inspects every block that is freed.
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
 #[path = "suite/support/mod.rs"]
@@ -15,11 +15,11 @@ use restream_oauth_core::{AccessToken, Client, Entropy, RefreshToken, Tokens};
 use support::sent_at;
 
 const SECRET: &str = "c4nary-secret";
-/// Both halves are the same, so that `state` and the verifier are.
+/// Both halves are equal, so that `state` and the verifier are equal.
 const ENTROPY: [u8; 64] = *b"c4nary of 32 bytes, once again..c4nary of 32 bytes, once again..";
 
-/// What is looked for: what every secret of this test begins with; the client secret as a Basic header has it, whose
-/// first bytes are the identifier's; and `state` and the verifier, which are entropy in base64url.
+/// The searched texts: the beginning of every secret of this test; the client secret as a Basic header encodes it,
+/// after the bytes of the identifier; and `state` and the verifier, which are the entropy in base64url.
 static CANARIES: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     let basic = STANDARD.encode(format!("id:{SECRET}")).into_bytes();
     let random = URL_SAFE_NO_PAD.encode(&ENTROPY[..32]).into_bytes();
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Scanner {
     }
 }
 
-/// How many freed blocks held a secret while `work` ran.
+/// The number of blocks with a secret that were freed while `work` ran.
 fn leaks(work: impl FnOnce()) -> usize {
     FOUND.store(0, Ordering::Relaxed);
     WATCHING.store(true, Ordering::Relaxed);
@@ -63,18 +63,18 @@ fn leaks(work: impl FnOnce()) -> usize {
     FOUND.load(Ordering::Relaxed)
 }
 
-/// One test, because the allocator is everybody's.
+/// One test, because all tests of a program share the allocator.
 #[test]
 fn no_freed_block_of_the_core_holds_a_secret() {
     for canary in &*CANARIES {
-        assert_eq!(leaks(|| drop(canary.clone())), 1, "the allocator does look");
+        assert_eq!(leaks(|| drop(canary.clone())), 1, "the allocator finds a secret");
     }
     assert_eq!(leaks(whole_flow), 0);
     assert_eq!(leaks(failures), 0);
     assert_eq!(leaks(leftovers_of_the_callers), 0);
 }
 
-/// Secrets come in as borrowed text, so that no copy is the test's own.
+/// Passes secrets as borrowed text, so that the test itself makes no copy.
 fn client() -> Client {
     Client::builder("id").secret(SECRET).redirect_uri("https://app.example/callback").build().unwrap()
 }
@@ -104,7 +104,7 @@ fn whole_flow() {
     }
 }
 
-/// What a caller hands over may hold more than is in use of it; and a secret may lie in a box.
+/// A `String` from the caller may hold more bytes than its text; a secret may also be in a box.
 fn leftovers_of_the_callers() {
     let mut text = String::from("abc c4nary-token");
     text.truncate(3);
@@ -114,7 +114,7 @@ fn leftovers_of_the_callers() {
     drop(Box::new(Entropy::from(bytes)));
 }
 
-/// Errors, and answers that come in small pieces, in odd encodings, or cut.
+/// Errors, and responses in small chunks, in odd encodings, or truncated.
 fn failures() {
     let client = client();
     let refresh = || client.refresh(&RefreshToken::new("c4nary-refresh"));
@@ -132,7 +132,7 @@ fn failures() {
                 let _ = reader.chunk(chunk);
             }
             let outcome = reader.finish().interpret();
-            // What is printed holds no secret, so that its memory holds none.
+            // The printed text contains no secret, so its memory does not either.
             drop(format!("{outcome:?}"));
         }
     }
@@ -147,7 +147,7 @@ fn client_with_secret_in_body() -> Client {
     Client::builder("id").secret_in_body(SECRET).redirect_uri("https://app.example/callback").build().unwrap()
 }
 
-/// Feeds the answer from constant memory.
+/// Feeds the response from constant memory.
 fn read(call: restream_oauth_core::Call<Tokens>, body: &'static str) -> Result<Tokens, restream_oauth_core::Error> {
     let (request, reader) = call.into_parts(sent_at());
     drop(request);

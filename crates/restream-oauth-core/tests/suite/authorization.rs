@@ -1,4 +1,4 @@
-//! The way out to the browser: the URL that it opens, `state`, PKCE, scopes and further parameters.
+//! Step 1: the URL that the browser opens, with `state`, PKCE, scopes and added parameters.
 
 use crate::support::{CLIENT_ID, REDIRECT_URI, builder, client, entropy, form, sent_at};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ fn state(login: &Login) -> String {
     login.state().expose_secret().to_owned()
 }
 
-/// The parameters of the URL that the browser opens, by an independent decoder.
+/// The parameters of the URL that the browser opens, read by an independent decoder.
 fn asked(login: &Login) -> Vec<(String, String)> {
     let (place, query) = login.url().as_str().split_once('?').unwrap();
     assert_eq!(place, "https://api.restream.io/login");
@@ -33,7 +33,7 @@ fn rfc_6749_4_1_1_the_browser_is_sent_to_the_documented_url() {
     assert_eq!(value(&asked, "client_id"), Some(CLIENT_ID));
     assert_eq!(value(&asked, "redirect_uri"), Some(REDIRECT_URI));
     assert_eq!(value(&asked, "state"), Some(state(&login).as_str()));
-    // No scope was asked for, so none is sent: not even an empty one (RFC 6749 §3.1).
+    // The program asks for no scope, so there is no `scope` parameter, not even an empty one (RFC 6749 §3.1).
     assert_eq!(value(&asked, "scope"), None);
     let names: Vec<_> = asked.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
@@ -55,7 +55,7 @@ fn rfc_7636_4_2_the_challenge_belongs_to_the_verifier_of_the_exchange() {
         let verifier = value(&sent, "code_verifier").unwrap();
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
         assert_eq!(value(&asked, "code_challenge"), Some(challenge.as_str()));
-        // RFC 7636 §4.1: 43 to 128 unreserved characters, and not those of `state`.
+        // RFC 7636 §4.1: 43 to 128 unreserved characters, and other characters than those of `state`.
         assert!((43..=128).contains(&verifier.len()));
         assert!(verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)));
         assert_ne!(Some(verifier), value(&asked, "state"));
@@ -150,7 +150,7 @@ fn form_decoders_and_percent_decoders_read_every_value_of_the_query() {
     assert_eq!(value(&asked, "client_id"), Some("id+&=é~"));
     assert_eq!(value(&asked, "redirect_uri"), Some(redirect_uri));
     assert_eq!(value(&asked, "p q"), Some("a b+c"));
-    // A space as `+` would be a plus to a percent decoder.
+    // A percent decoder reads `+` as a plus, not as a space.
     assert!(!login.url().as_str().contains('+'));
     assert!(login.url().as_str().bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`<>\\^{|}".contains(&byte)));
 }

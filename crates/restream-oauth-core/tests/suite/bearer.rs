@@ -1,4 +1,4 @@
-//! Using an access token: the header of an API call, the challenge of a refused one, and the profile call.
+//! The use of an access token: the header of an API call, the challenge of a refused call, and the profile call.
 
 use crate::support;
 use crate::support::{DOCUMENTED, Ending, Got, Reply, client, error_of, outcome, sent_at, tokens};
@@ -26,7 +26,7 @@ fn profile(body: &str) -> Profile {
 
 #[test]
 fn rfc_6750_2_1_a_token_is_sent_unchanged_and_marked_sensitive() {
-    // b64token: every character that one may have.
+    // Every character of a `b64token` (RFC 6750 §2.1).
     for token in ["a", "AZaz09-._~+/", "AZaz09-._~+/==", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", &"x".repeat(8000)] {
         let header = AccessToken::new(token).bearer_header().unwrap();
         assert_eq!(header.as_bytes(), format!("Bearer {token}").as_bytes());
@@ -47,7 +47,7 @@ fn rfc_6750_2_1_an_invalid_bearer_token_is_an_error_and_not_a_panic() {
 
 #[test]
 fn an_invalid_bearer_token_can_still_be_refreshed_and_revoked() {
-    // The pair is kept: the refresh token is whole, and a form carries anything.
+    // The pair is kept, because a form can carry any text.
     let read = tokens(r#"{"access_token":"a\r\nb","refresh_token":"r"}"#);
     assert_eq!(read.bearer_header(), Err(BearerError::InvalidCharacter));
     let (request, _) = client().revoke(read.access_token()).into_parts(sent_at());
@@ -72,7 +72,7 @@ fn rfc_6750_3_the_bearer_challenge_is_read() {
         ("BEARER\terror = \"insufficient_scope\"", Some(ErrorCode::InsufficientScope)),
         ("Bearer error=\"invalid_request\",scope=\"a\"", Some(ErrorCode::InvalidRequest)),
         ("Bearer ERROR=\"invalid_token\"", Some(ErrorCode::InvalidToken)),
-        // RFC 9110 §11.6.1: several challenges in one header; a parameter belongs to the scheme before it.
+        // RFC 9110 §11.6.1: one header may hold several challenges. A parameter belongs to the scheme before it.
         ("Basic realm=\"a, Bearer error=x\", Bearer error=\"invalid_token\"", Some(ErrorCode::InvalidToken)),
         ("Bearer error=\"invalid_token\", Digest error=\"other\"", Some(ErrorCode::InvalidToken)),
         ("Negotiate YWJj==, Bearer error=\"invalid_token\"", Some(ErrorCode::InvalidToken)),
@@ -101,7 +101,7 @@ fn the_message_of_a_challenge_is_escaped_and_truncated() {
 /// CVE-2021-21240.
 #[test]
 fn a_hostile_challenge_takes_linear_time() {
-    // Of each half a MiB, for which a quadratic reader needs minutes: it would be found by not coming to an end.
+    // Half a MiB of each. A quadratic reader would need minutes, so the test would not end.
     for piece in
         [",", "\"", "\u{A0}", ",\"\u{A0}", "a ", "a=", "a=\"", "\"\\", "Bearer ", "Basic a,", "Bearer scope=\"a b\","]
     {
@@ -136,7 +136,7 @@ fn a_profile_without_an_id_is_malformed() {
     }
     let error = error_of(Operation::Profile, &Reply::ok(r#"{"error":{"statusCode":401,"message":"m"}}"#));
     assert_eq!(error.kind(), &ErrorKind::Status(StatusCode::UNAUTHORIZED));
-    // A number at the end of a cut body may be cut itself.
+    // A number at the end of a truncated body may be truncated itself.
     for body in ["{\"id\":12", "{\"id\":12 "] {
         assert!(outcome(Operation::Profile, Some(&Reply::ok(body)), Ending::Finish).is_err(), "{body}");
     }

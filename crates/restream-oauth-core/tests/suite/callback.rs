@@ -1,4 +1,4 @@
-//! The way back from the browser: a code is only reachable through a callback whose `state` is right, once.
+//! Step 2: a login gives a code only for a callback with the right `state`, and only once.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ fn state(login: &Login) -> String {
     login.state().expose_secret().to_owned()
 }
 
-/// A refusal leaves the login open: the right callback is still accepted, and only once.
+/// The login is still open: it accepts the right callback, and only once.
 fn still_open(login: &mut Login) {
     let right = format!("/callback?code={CODE}&state={}", state(login));
     assert_eq!(login.read_callback(&right).unwrap().expose_secret(), CODE);
@@ -141,12 +141,12 @@ fn a_bare_query_may_hold_a_question_mark_or_no_equals_sign() {
 /// RFC 6749 §4.1.2.1.
 #[test]
 fn a_denied_login_keeps_waiting_for_the_real_callback() {
-    // Restream says no without any parameter; so can anyone else.
+    // Restream reports a denial without any parameter, and anyone can send such a callback.
     for uri in ["", "?", "/callback", "/callback?", REDIRECT_URI, "https://app.example/callback?", "/callback?utm=x"] {
         assert_eq!(refused(uri), CallbackError::NoParameters, "{uri}");
         assert_eq!(state_of(uri).unwrap_err(), CallbackError::NoParameters, "{uri}");
     }
-    // A fragment never reaches a server, and is not read.
+    // A browser never sends a fragment to a server, so it is not read.
     assert_eq!(refused("/callback#code=c&state=STATE"), CallbackError::NoParameters);
 }
 
@@ -235,7 +235,7 @@ fn a_redirect_uri_of_a_private_use_scheme_is_read_back() {
         let error = Client::builder("id").redirect_uri(refused).build().unwrap_err();
         assert_eq!(error, ConfigError::RedirectUri(problem), "{refused}");
     }
-    // No secret is ever sent there.
+    // The client never sends a secret to the redirect URI.
     let endpoints = Endpoints { token: "com.example.app:/token".into(), ..Endpoints::restream() };
     assert!(builder().endpoints(endpoints).build().is_err());
 }
@@ -252,7 +252,7 @@ fn data_in_state_comes_back_and_is_verified_with_state() {
         let options = LoginOptions::new().state_data(data).unwrap();
         let login = client().login_with(entropy(3), &options).unwrap();
         let state = login.state().expose_secret().to_owned();
-        // The random part is the one of a login without data, whole.
+        // The random part is the whole `state` of a login without data.
         let random = client().login(entropy(3)).state().expose_secret().to_owned();
         assert_eq!(state.split_once('.').unwrap().0, random);
         assert!(state.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{state}");
@@ -274,7 +274,7 @@ fn data_in_state_comes_back_and_is_verified_with_state() {
     }
 }
 
-/// What a saved login says of its data must be what its URL sends.
+/// The `state` of a saved login must be the `state` in its URL.
 #[test]
 fn a_saved_login_whose_state_is_changed_is_damaged() {
     let options = LoginOptions::new().state_data("/dashboard").unwrap();
@@ -302,7 +302,7 @@ fn the_redirect_uri_of_a_saved_login_can_be_read_without_a_client() {
 fn rfc_6749_4_1_2_five_hundred_unknown_parameters_change_nothing() {
     let mut query = String::new();
     for index in 0_u64..500 {
-        // A small generator, so that the names are any and the run is always the same.
+        // A small random generator with a fixed seed, so that every run has the same names.
         let hash = Sha256::digest(index.to_le_bytes());
         let name = URL_SAFE_NO_PAD.encode(&hash[..9]);
         let value: String = form_urlencoded::byte_serialize(&hash[9..]).collect();

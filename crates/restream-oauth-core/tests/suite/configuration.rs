@@ -1,5 +1,5 @@
-//! What a client is built from: everything that cannot be right is refused then, by name and with the reason, and
-//! what was refused is not printed.
+//! Building a client refuses every invalid value. The error names the value and the reason, and does not print the
+//! value.
 
 use crate::support::{CLIENT_ID, REDIRECT_URI, SECRET, builder, entropy, form, sent_at};
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use restream_oauth_core::config::{BasicEncoding, ConfigError, TextProblem, UriPr
 use restream_oauth_core::token::InvalidScope;
 use restream_oauth_core::{Client, ClientBuilder, Endpoints, RefreshToken, Scope};
 
-/// Hosts that look like loopback, and are none.
+/// Hosts that look like loopback but are not.
 const HOSTILE_HOSTS: [&str; 20] = [
     "localhost.attacker.com",
     "localhost.evil",
@@ -33,7 +33,7 @@ const HOSTILE_HOSTS: [&str; 20] = [
     "api.restream.io",
 ];
 
-/// The endpoints with one of them changed, each with its name.
+/// For each endpoint: its name, and a set of endpoints in which only this one is changed.
 fn with_each(url: &str) -> [(&'static str, Endpoints); 4] {
     let good = Endpoints::restream();
     [
@@ -161,7 +161,7 @@ fn identifiers_and_secrets_with_accidentally_copied_characters_are_refused() {
         let error = Client::builder(id).redirect_uri(REDIRECT_URI).build().unwrap_err();
         assert_eq!(error, ConfigError::ClientId(TextProblem::Quote), "{id}");
     }
-    // RFC 7617 §2: the server splits at the first colon, and only an encoded one survives that.
+    // RFC 7617 §2: the server splits at the first colon, so a colon in the identifier must be encoded.
     let with_colon = |encoding| Client::builder("a:b").secret_encoded("s", encoding).redirect_uri(REDIRECT_URI).build();
     assert!(with_colon(BasicEncoding::Form).is_ok());
     assert_eq!(with_colon(BasicEncoding::Raw).unwrap_err(), ConfigError::ClientId(TextProblem::Colon));
@@ -173,7 +173,7 @@ fn rfc_6749_3_3_a_scope_is_one_word_of_visible_ascii() {
         assert_eq!(Scope::new(text), Err(InvalidScope), "{text:?}");
     }
     for byte in 0..=255_u8 {
-        // NQCHAR = %x21 / %x23-5B / %x5D-7E
+        // scope-token = 1*NQCHAR; NQCHAR = %x21 / %x23-5B / %x5D-7E
         let allowed = matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
         assert_eq!(Scope::new(char::from(byte)).is_ok(), allowed, "{byte:#x}");
     }

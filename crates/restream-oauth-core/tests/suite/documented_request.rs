@@ -1,4 +1,4 @@
-//! The requests: the page's own curl command beside ours, and what RFC 6749, 7009 and 6750 ask of each step.
+//! The requests: compared with the documented curl command, and with what RFC 6749, RFC 7009 and RFC 6750 require.
 
 use crate::support::{
     CLIENT_ID, CODE, REDIRECT_URI, SECRET, SENT_ACCESS, SENT_REFRESH, VERIFIER, builder, client, code_of, entropy,
@@ -12,10 +12,10 @@ use restream_oauth_core::config::{BasicEncoding, RevocationOptions};
 use restream_oauth_core::login::LoginOptions;
 use restream_oauth_core::{AccessToken, Body, Client, RefreshToken};
 
-/// The page's command, its placeholders as they stand there.
+/// The documented command, with its placeholders.
 const CURL: &str = include_str!("documents/code-exchange.curl");
 
-/// What the page's command asks curl to send.
+/// The request that the documented command makes curl send.
 struct Documented {
     method: String,
     uri: String,
@@ -55,7 +55,7 @@ impl Documented {
             method: method.unwrap(),
             uri: uri.unwrap(),
             content_type: content_type.strip_prefix("Content-Type: ").unwrap().to_owned(),
-            // curl(1): `--user` is base64 of the text as it is.
+            // curl(1): `--user` sends the text in base64, without another encoding.
             authorization: format!("Basic {}", STANDARD.encode(user.unwrap())),
             form: form_urlencoded::parse(data.as_bytes()).into_owned().collect(),
         }
@@ -83,7 +83,8 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Identifier and secret of a Basic header, by an independent decoder: split at the first colon, then form-decoded.
+/// The identifier and the secret of a Basic header, read by an independent decoder: split at the first colon, then
+/// form-decoded.
 fn basic_pair(request: &Request<Body>) -> (String, String) {
     let value = std::str::from_utf8(header(request, AUTHORIZATION).unwrap()).unwrap();
     let pair = STANDARD.decode(value.strip_prefix("Basic ").unwrap()).unwrap();
@@ -265,11 +266,11 @@ fn rfc_6749_2_3_1_an_independent_decoder_reads_basic_credentials() {
         let request = code_request(&client);
         assert_eq!(basic_pair(&request), (id.to_owned(), secret.to_owned()));
         assert!(request.headers()[AUTHORIZATION].is_sensitive());
-        // A space is written so that a decoder that only knows percents reads it too.
+        // A space is encoded so that a percent decoder reads it too.
         let encoded = header(&request, AUTHORIZATION).unwrap().strip_prefix(b"Basic ").unwrap();
         assert!(!STANDARD.decode(encoded).unwrap().contains(&b'+'), "{id} {secret}");
     }
-    // The example of the requirement, byte for byte.
+    // A fixed example, byte for byte.
     let client = Client::builder("a:b").secret("p%+ é").redirect_uri(REDIRECT_URI).build().unwrap();
     let expected = format!("Basic {}", STANDARD.encode("a%3Ab:p%25%2B%20%C3%A9"));
     assert_eq!(header(&code_request(&client), AUTHORIZATION), Some(expected.as_bytes()));
@@ -302,7 +303,7 @@ fn rfc_6749_appendix_b_an_independent_decoder_reads_every_value_of_the_form() {
             ("client_secret", secret),
         ])
     );
-    // The vector of the RFC: U+0020 U+0025 U+0026 U+002B U+00A3 U+20AC.
+    // The example of the RFC: U+0020 U+0025 U+0026 U+002B U+00A3 U+20AC.
     let (request, _) =
         client.revoke_with(&RefreshToken::new(" %&+£€"), RevocationOptions::new().without_hint()).into_parts(sent_at());
     assert_eq!(request.body().as_ref(), b"token=+%25%26%2B%C2%A3%E2%82%AC");
@@ -325,9 +326,9 @@ fn rfc_6749_2_3_at_most_one_client_authentication_and_no_secret_in_any_uri() {
             assert!(usize::from(basic) + body <= 1, "{request:?}");
             assert_eq!(request.uri().query(), None);
             assert!(!request.uri().to_string().contains("c4nary"));
-            // Nobody asks for compression.
+            // No request asks for compression.
             assert_eq!((header(&request, ACCEPT_ENCODING), header(&request, CONTENT_ENCODING)), (None, None));
-            // What is printed shows nothing.
+            // `Debug` shows no secret.
             assert!(!format!("{request:?}").contains("c4nary"));
         }
     }

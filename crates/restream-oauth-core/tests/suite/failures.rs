@@ -1,5 +1,5 @@
-//! What a refused step says: what happened, whether the server acted, what to do now. One table, judged by what a
-//! refresh under rotation can survive.
+//! The errors of failed steps: what happened, whether the server acted, and what to do next. The expectations follow
+//! from what a rotating refresh token survives.
 
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use restream_oauth_core::{Advice, Delivery};
 const RETRY: Advice = Advice::Retry { after: None };
 const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";
 
-/// In doubt: a code is used once, a refresh is sent once more by one caller, the rest does no harm twice.
+/// The advice in doubt: a code works once, a refresh is sent once more by one caller, and the other steps do no harm if
+/// they are repeated.
 fn in_doubt(after: Option<Duration>) -> [Advice; 4] {
     [Advice::Reauthorize, Advice::Replay, Advice::Retry { after }, Advice::Retry { after }]
 }
 
-/// Restream's own error body, as documented for its REST API and seen from its token endpoint.
+/// Restream's error body, as documented for its REST API and as seen from its token endpoint.
 fn nested(status: u16, name: &str, message: &str) -> String {
     format!(
         r#"{{"error":{{"statusCode":{status},"status":{status},"code":{status},"message":"{message}","name":"{name}"}}}}"#
@@ -58,7 +59,7 @@ fn a_gateway_error_leaves_everything_in_doubt() {
     for status in [500, 502, 504, 503, 520, 522, 599] {
         let kind = ErrorKind::Status(StatusCode::from_u16(status).unwrap());
         let message = Reply::of(status, r#"{"message":"upstream request timeout"}"#);
-        // A status that is no success makes none of whatever it brings, be it a whole pair.
+        // A response without a success status is never a success, even with a whole pair in its body.
         for reply in [html(status), Reply::of(status, ""), Reply::of(status, DOCUMENTED), message.clone()] {
             check(&reply, &kind, Delivery::Unknown, in_doubt(None));
         }
@@ -66,7 +67,8 @@ fn a_gateway_error_leaves_everything_in_doubt() {
     }
 }
 
-/// Varnish 7.1, with its own error page and a limit on the first byte, answers so after the backend had the request.
+/// Varnish 7.1, with its own error page and a timeout for the first byte, sends this response after the backend has
+/// received the request.
 #[test]
 fn rfc_9110_10_2_3_a_503_with_retry_after_may_still_have_acted() {
     let kind = ErrorKind::Status(StatusCode::SERVICE_UNAVAILABLE);
@@ -90,10 +92,10 @@ fn rfc_9110_10_2_3_a_503_with_retry_after_may_still_have_acted() {
     for (text, seconds) in cases {
         let reply = html(503).header(RETRY_AFTER, text);
         check(&reply, &kind, Delivery::Unknown, in_doubt_for(seconds));
-        // The advice of a refresh holds no time: it is beside it.
+        // `Replay` carries no time; `Error::retry_after` has it.
         assert_eq!(error_of(Operation::Refresh, &reply).retry_after(), Some(Duration::from_secs(seconds)), "{text}");
     }
-    // With the server's own clock beside it, ours does not matter.
+    // If the server sends its own time, our clock does not matter.
     let by_its_own_clock =
         html(503).header(RETRY_AFTER, "Thu, 01 Jan 2015 00:00:50 GMT").header(DATE, "Thu, 01 Jan 2015 00:00:00 GMT");
     check(&by_its_own_clock, &kind, Delivery::Unknown, in_doubt_for(50));
@@ -124,7 +126,7 @@ fn a_rate_limited_request_had_no_effect() {
             check(&reply, &kind, Delivery::Refused, [RETRY; 4]);
             check(&reply.header(RETRY_AFTER, "90"), &kind, Delivery::Refused, [after(90); 4]);
         }
-        // A rate limit stays one, whatever it is called.
+        // A rate limit stays a rate limit, whatever error code the body carries.
         for code in ["too_many_requests", "invalid_request", "invalid_grant", "slow_down", "server_error"] {
             for (step, body) in
                 STEPS.into_iter().flat_map(|step| [(step, nested(status, code, "x")), (step, flat(code, "x"))])
@@ -136,7 +138,7 @@ fn a_rate_limited_request_had_no_effect() {
     }
 }
 
-/// tower-http and `NestJS` answer 408 when a handler was slow; a 499 says that it was cancelled midway.
+/// tower-http and `NestJS` send 408 if a handler was too slow. A 499 means that a handler was cancelled while it ran.
 #[test]
 fn a_slow_or_cancelled_handler_may_have_acted() {
     for status in [408, 499] {
@@ -150,7 +152,7 @@ fn a_slow_or_cancelled_handler_may_have_acted() {
             let error = error_of(Operation::Refresh, &Reply::of(status, flat(code, "refresh token expired")));
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{status} {code}");
         }
-        // The server itself has judged the grant, however late.
+        // A known error code shows that the server itself has judged the grant, even if it was slow.
         let error = error_of(Operation::Refresh, &Reply::of(status, flat("invalid_grant", "x")));
         assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Reauthorize), "{status}");
     }
@@ -163,7 +165,7 @@ fn rfc_9700_4_12_no_redirect_is_ever_followed() {
         let kind = ErrorKind::Redirected(StatusCode::from_u16(status).unwrap());
         for body in ["", HTML, DOCUMENTED] {
             let reply = Reply::of(status, body).header(LOCATION, "https://evil.example/?c4nary");
-            // A 303 often comes after the POST was done (RFC 9110 §15.4.4).
+            // Servers often send a 303 after the POST was done (RFC 9110 §15.4.4).
             let (delivery, token_steps) = match status {
                 303 => (Delivery::Unknown, [Advice::Reauthorize, Advice::Replay]),
                 _ => (Delivery::Refused, [Advice::FixConfiguration; 2]),
@@ -173,7 +175,7 @@ fn rfc_9700_4_12_no_redirect_is_ever_followed() {
             let error = error_of(Operation::Exchange, &reply);
             assert!(!format!("{error} {error:?}").contains("c4nary"));
         }
-        // The reader has seen enough.
+        // The reader needs no body.
         let (_, mut reader) = support::refresh().into_parts(sent_at());
         assert!(reader.head(StatusCode::from_u16(status).unwrap(), &http::HeaderMap::new()).is_break());
     }
@@ -237,7 +239,8 @@ fn the_two_error_responses_seen_from_the_token_endpoint_mean_a_dead_grant() {
 
 #[test]
 fn an_unknown_error_code_is_kept_as_text_and_the_status_decides() {
-    // A server that says that it is busy for the moment is asked again; a code that nobody knows is a refusal for good.
+    // A server that is temporarily unavailable gets a retry. An unknown error code means that the server refused for
+    // good.
     for (name, advice) in [("temporarily_unavailable", RETRY), ("odd_thing", Advice::Abort)] {
         for step in STEPS {
             assert_eq!(error_of(step, &Reply::of(400, flat(name, "m"))).advice(), advice, "{step} {name}");
@@ -245,7 +248,7 @@ fn an_unknown_error_code_is_kept_as_text_and_the_status_decides() {
     }
     let cases = [
         ("odd_thing", ErrorCode::Other("odd_thing".into())),
-        // RFC 6749 §4.1.2.1 knows it, and it tells as little.
+        // RFC 6749 §4.1.2.1 defines this code, but it does not help either.
         ("temporarily_unavailable", ErrorCode::TemporarilyUnavailable),
     ];
     for (name, code) in cases {
@@ -260,7 +263,7 @@ fn an_unknown_error_code_is_kept_as_text_and_the_status_decides() {
             let timed = Reply::of(503, &body).header(RETRY_AFTER, "5");
             check(&timed, &kind, Delivery::Unknown, in_doubt(Some(Duration::from_secs(5))));
         }
-        // A success has no status that would count.
+        // A success status decides nothing.
         check(&Reply::ok(flat(name, "m")), &kind, Delivery::Unknown, in_doubt(None));
     }
 }
@@ -285,13 +288,13 @@ fn an_error_response_without_a_code_is_judged_by_its_status() {
             for step in STEPS {
                 let error = error_of(step, &Reply::of(status, body));
                 assert_eq!((error.kind(), error.delivery()), (&kind, Delivery::Refused), "{step} {status} {body}");
-                // A firewall's page is no proof that the grant is dead.
+                // A firewall's page does not prove that the grant is dead.
                 assert_ne!(error.advice(), Advice::Reauthorize, "{step} {status} {body}");
                 assert_ne!(error.advice(), Advice::Replay, "{step} {status} {body}");
             }
         }
     }
-    // What is wrong with a URL or a secret stays wrong; of the profile call it says something of the token.
+    // A wrong URL or secret stays wrong. In the profile call, these statuses concern the access token.
     let (fix, abort) = (Advice::FixConfiguration, Advice::Abort);
     for (status, exchange_refresh_revoke, profile) in [
         (401, fix, Advice::Refresh),
@@ -304,7 +307,7 @@ fn an_error_response_without_a_code_is_judged_by_its_status() {
         (421, RETRY, RETRY),
         (425, RETRY, RETRY),
         (429, RETRY, RETRY),
-        // What is refused for good is never tried again.
+        // A request that was refused for good is never retried.
         (400, abort, abort),
         (402, abort, abort),
         (413, abort, abort),
@@ -316,12 +319,12 @@ fn an_error_response_without_a_code_is_judged_by_its_status() {
             assert_eq!(error_of(step, &Reply::of(status, "")).advice(), advice, "{step} {status}");
         }
     }
-    // Restream's form without a name.
+    // Restream's error body, without a name.
     let error = error_of(Operation::Refresh, &Reply::of(400, r#"{"error":{"statusCode":400,"message":"Bad"}}"#));
     assert_eq!((error.kind(), error.server_message()), (&ErrorKind::Status(StatusCode::BAD_REQUEST), Some("Bad")));
 }
 
-/// A dead grant is one, whatever a server calls it; a server that refuses for good is not asked again.
+/// A dead grant is recognised by many descriptions. A request that the server refused for good is not retried.
 /// twitchdev/issues #1042.
 #[test]
 fn a_dead_grant_is_recognised_in_the_servers_own_words() {
@@ -351,7 +354,7 @@ fn a_dead_grant_is_recognised_in_the_servers_own_words() {
         (400, r#"{"errors":["refresh token expired"]}"#, abort),
         (401, r#"{"message":"Unauthorized"}"#, fix),
         (401, r#"{"error":{"code":"bad_key"}}"#, fix),
-        // A code that is known decides.
+        // A known error code decides.
         (400, r#"{"error":"invalid_client","error_description":"invalid refresh token"}"#, fix),
         (400, r#"{"error":"invalid_scope","message":"refresh token expired"}"#, fix),
         (400, r#"{"error":"invalid_request","error_description":"client_id missing"}"#, fix),
@@ -362,19 +365,19 @@ fn a_dead_grant_is_recognised_in_the_servers_own_words() {
         let error = error_of(Operation::Refresh, &Reply::of(status, body));
         assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, advice), "{status} {body}");
     }
-    // What a gateway says of a failure behind it kills no grant.
+    // A 5xx status may come from a gateway, so its message does not mean a dead grant.
     for status in [500, 502, 503, 504] {
         let error = error_of(Operation::Refresh, &Reply::of(status, r#"{"message":"Invalid refresh token"}"#));
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{status}");
     }
     let error = error_of(Operation::Exchange, &Reply::of(400, r#"{"message":"Authorization code expired"}"#));
     assert_eq!(error.advice(), dead);
-    // Of the revocation of a refresh token it says nothing.
+    // The message of a revocation says nothing about the grant.
     let error = error_of(Operation::Revoke, &Reply::of(400, r#"{"message":"Invalid refresh token"}"#));
     assert_eq!(error.advice(), abort);
 }
 
-/// A server that repeats the token that was sent, between the words that matter.
+/// The server repeats the token that was sent between the words that mean a dead grant.
 #[test]
 fn a_token_repeated_in_the_message_does_not_hide_a_dead_grant() {
     let body = format!(r#"{{"message":"Refresh token {} was not found"}}"#, support::SENT_REFRESH);
@@ -427,7 +430,7 @@ fn rfc_6750_3_1_a_refused_profile_call_advises_a_refresh_or_a_new_login() {
         let error = error_of(Operation::Profile, &bare);
         assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Refresh));
     }
-    // Nobody else sends an access token, so whoever hears this has a server that is confused.
+    // No other step sends an access token, so there this error code is a mistake of the server.
     for step in [Operation::Exchange, Operation::Refresh, Operation::Revoke] {
         assert_eq!(error_of(step, &replies[0]).advice(), Advice::Reauthorize, "{step}");
     }
@@ -440,7 +443,7 @@ fn rfc_6750_3_1_a_refused_profile_call_advises_a_refresh_or_a_new_login() {
     for reply in &replies {
         let error = error_of(Operation::Profile, reply);
         assert_eq!(error.delivery(), Delivery::Refused);
-        // A refresh would give a token of the same scopes.
+        // A refresh would give a token with the same scopes.
         assert_ne!(error.advice(), Advice::Refresh);
     }
 }
@@ -469,14 +472,14 @@ fn rfc_7009_2_2_a_200_means_revoked_whatever_its_body_says() {
             assert!(revoked.is_ok(), "{status} {body:?} {revoked:?}");
         }
     }
-    // Express and PHP call a plain text so.
+    // Express and PHP label plain text as HTML.
     let reply = Reply::ok("OK").header(CONTENT_TYPE, "text/html");
     assert!(outcome(Operation::Revoke, Some(&reply), Ending::Finish).is_ok());
-    // A 202 has not acted yet.
+    // A 202 means that the server has not acted yet.
     for status in [201, 202, 206, 301, 400, 401, 404, 500, 503] {
         error_of(Operation::Revoke, &Reply::of(status, ""));
     }
-    // A captive portal's page is not from the server; an object that is not whole may have become an error.
+    // A captive portal's page is not from the server. An incomplete object may be the beginning of an error.
     for body in [HTML, " <html>", "\u{FEFF}<?xml version=\"1.0\"?>", "{", r#"{"err"#, "{oops}"] {
         let error = error_of(Operation::Revoke, &Reply::ok(body));
         assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::Page), "{body}");

@@ -1,7 +1,8 @@
-//! The public measure of JSON parsers, nst/JSONTestSuite, wrapped as one more member of a token answer.
+//! The public test suite for JSON parsers, nst/JSONTestSuite. Each file is added to a token response as one more
+//! member.
 //!
-//! The answer has no refresh token, so that salvage cannot make a success of broken JSON. Bytes stay as they are: some
-//! files are no UTF-8. The files stand in `json_cases/`, with their licence.
+//! The response has no refresh token, so that broken JSON cannot be a success with a whole pair. The bytes of the files
+//! are not changed: some files are not UTF-8. The files are in `json_cases/`, with their licence.
 
 use std::path::Path;
 
@@ -10,13 +11,13 @@ use restream_oauth_core::error::Salvaged;
 use restream_oauth_core::token::Oddity;
 use restream_oauth_core::{Delivery, Error, Tokens};
 
-/// Files that must be refused alone but are valid as a member. There is none: none begins with a value and ends in what
-/// the object around it could complete.
+/// Files that must be refused alone but are valid as a member. There are none: no file begins with a value and ends in
+/// a text that the surrounding object could complete.
 const VALID_AS_MEMBER: [&str; 0] = [];
-/// Files that must be refused, and close the answer's object themselves when they are its last member. The answer is
-/// then a whole object with something after it, which says nothing about the object: an oddity, no error.
+/// Files that must be refused, and that close the object of the response if they are its last member. Then the response
+/// is a whole object with text after it, which is an oddity and not an error.
 const CLOSE_THE_ANSWER: [&str; 1] = [
-    // `{}}`: the second brace is the answer's, and the answer's own is left over.
+    // `{}}`: the second brace closes the object of the response, and the object's own brace is left over.
     "n_structure_object_followed_by_closing_object.json",
 ];
 
@@ -62,7 +63,7 @@ fn files_that_a_parser_may_accept_or_refuse_do_not_lose_an_earlier_token() {
             Ok(tokens) => assert_eq!(pair(&tokens), (ACCESS, Some(SENT_REFRESH)), "{name}"),
             Err(error) => assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(_))), "{name}"),
         }
-        // Before the token, what a parser refuses hides it.
+        // Before the token, a file that the parser refuses may hide the token. It only must not panic.
         let _ = Reply::ok(first(&bytes)).finish(refresh());
     }
 }
@@ -81,7 +82,7 @@ fn the_files_alone_are_not_token_responses() {
 
 #[test]
 fn wrapping_a_file_keeps_its_meaning() {
-    // A reader that is not ours is the judge: what it makes of the file alone, it makes of the wrapped one.
+    // `serde_json` decides: it accepts the wrapped file exactly if it accepts the file alone.
     let accepts = |bytes: &[u8]| serde_json::from_slice::<serde_core::de::IgnoredAny>(bytes).is_ok();
     for (prefix, accepted) in [("y_", true), ("n_", false)] {
         for (name, bytes) in files(prefix) {
@@ -92,7 +93,7 @@ fn wrapping_a_file_keeps_its_meaning() {
     }
 }
 
-/// Name and bytes of each file whose name begins so.
+/// The name and the bytes of each file whose name begins with `prefix`.
 #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
 fn files(prefix: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/json_cases");

@@ -1,4 +1,4 @@
-//! A pair is never lost because some member of its answer is strange: what the members may be, one by one.
+//! A pair is never lost because a member of its response is strange. Tests each member.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn when_twins_differ_the_rfc_6749_name_wins_and_it_is_an_oddity() {
     for (name, raw) in cases {
         for body in [
             Json::documented().set(name, raw),
-            // The order makes no difference.
+            // The order does not matter.
             Json::documented().without(&[name]).push_front(name, raw),
         ] {
             let read = tokens(body.text());
@@ -240,14 +240,14 @@ fn a_refresh_response_without_a_refresh_token_keeps_the_one_that_was_sent() {
         let read = tokens(body.text());
         assert_eq!(pair(&read), (ACCESS, Some(SENT_REFRESH)), "{}", body.text());
         assert!(oddities(&read).contains(&Oddity::RefreshTokenKept));
-        // A code exchange has none to keep.
+        // A code exchange has no refresh token to keep.
         let read = Reply::ok(body.text()).finish(exchange()).unwrap();
         assert_eq!(pair(&read), (ACCESS, None));
         assert!(!oddities(&read).contains(&Oddity::RefreshTokenKept));
     }
 }
 
-/// A server that gives a refresh token has rotated, also if the token cannot be used: the one that was sent is spent.
+/// A server that sends a refresh token has rotated, even if the token is unusable. The token that was sent is spent.
 #[test]
 fn an_unusable_refresh_token_is_never_replaced_by_the_one_that_was_sent() {
     for unusable in ["{}", r#"{"value":"r2"}"#, r#""\ud800""#, "7", "0", "true", r#"["r2"]"#] {
@@ -258,12 +258,12 @@ fn an_unusable_refresh_token_is_never_replaced_by_the_one_that_was_sent() {
             assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::UnusableRefreshToken), "{body}");
             assert_eq!((error.delivery(), error.advice()), (Delivery::Completed, Advice::Replay), "{body}");
             assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == ACCESS));
-            // A code exchange has no token that could be taken for the new one.
+            // A code exchange sends no refresh token that could be mistaken for the new one.
             let read = Reply::ok(&body).finish(exchange()).unwrap();
             assert_eq!(pair(&read), (ACCESS, None));
             assert!(oddities(&read).contains(&Oddity::UnusableToken));
         }
-        // Its twin counts.
+        // The twin counts.
         let read = tokens(Json::documented().set("refresh_token", unusable).text());
         assert_eq!(pair(&read), (ACCESS, Some(REFRESH)), "{unusable}");
     }
@@ -288,10 +288,10 @@ fn a_token_after_an_object_that_closed_too_early_is_read() {
             assert!(oddities(&read).contains(&Oddity::BrokenJson), "{body}");
         }
     }
-    // What the object holds itself stays.
+    // Tokens in the object take precedence.
     let read = tokens(r#"{"access_token":"A2","refresh_token":"R2"}{"access_token":"A3","refresh_token":"R3"}"#);
     assert_eq!(pair(&read), ("A2", Some("R2")));
-    // Nothing behind it names one: the server did not rotate.
+    // No text after the object names a refresh token, so the server did not rotate.
     for body in [r#"{"access_token":"A2"} {"x":"y"}"#, r#"{"access_token":"A2"}}"#, r#"{"access_token":"A2"} trailing"#]
     {
         assert_eq!(pair(&tokens(body)), ("A2", Some(SENT_REFRESH)), "{body}");
@@ -312,7 +312,7 @@ fn a_truncated_refresh_token_after_the_object_is_not_replaced_by_the_one_that_wa
         assert_eq!((error.delivery(), error.advice()), (Delivery::Completed, Advice::Replay), "{body}");
         assert!(matches!(error.salvaged(), Some(Salvaged::AccessToken(token)) if token.expose_secret() == "A2"));
     }
-    // A page is no token answer, whatever is written in it.
+    // An HTML page is not a token response, whatever its text.
     for body in [
         r#"<html>{"access_token":"A2","refresh_token":"R2"}"#,
         r#"{}"access_token":"A2""#,

@@ -1,4 +1,4 @@
-//! Lifetimes: however they are spelled, the pair is kept, and the arithmetic has an answer for every input.
+//! Lifetimes: no spelling loses the pair, and the arithmetic has a result for every input.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ const DAY: u64 = 86_400;
 const DEFAULT: u64 = 3600;
 const YEAR: u64 = 31_536_000;
 
-/// What counts, although it is spelled strangely.
+/// Usable lifetimes in an unusual spelling.
 const STRANGE: [(&str, u64); 7] = [
     ("\"1800\"", 1800),
     ("1800.0", 1800),
@@ -21,7 +21,7 @@ const STRANGE: [(&str, u64); 7] = [
     ("180000e-2", 1800),
 ];
 
-/// What is no lifetime.
+/// Unusable lifetimes.
 const UNUSABLE: [&str; 23] = [
     "null",
     "0",
@@ -119,7 +119,7 @@ fn without_a_usable_lifetime_the_documented_one_is_assumed() {
 
 #[test]
 fn a_lifetime_of_more_than_ten_years_is_unusable() {
-    // Ten years with every leap day there can be.
+    // Ten years, with the largest possible number of leap days.
     let longer = 10 * 366 * DAY + 1;
     let raw = longer.to_string();
     let read = tokens(Json::documented().set("expires_in", &raw).set("accessTokenExpiresIn", "null").text());
@@ -154,7 +154,7 @@ fn validity_counts_from_the_moment_of_sending() {
     for (now, margin, fresh) in cases {
         assert_eq!(tokens.is_fresh(after(now), Duration::from_secs(margin)), fresh, "{now} {margin}");
     }
-    // The nanosecond counts.
+    // A single nanosecond makes the difference.
     let edge = after(3600);
     assert!(!tokens.is_fresh(edge + Duration::from_nanos(1), Duration::ZERO));
     assert!(!tokens.is_fresh(edge, Duration::from_nanos(1)));
@@ -164,7 +164,7 @@ fn validity_counts_from_the_moment_of_sending() {
 fn a_clock_that_jumps_gives_a_result_and_no_panic() {
     let tokens = tokens(DOCUMENTED);
     for (now, fresh) in [
-        // Tokens from the future prove that the clock moved, so nobody knows how old they are. A minute is tolerated.
+        // Tokens from the future show that the clock was set back, so their age is unknown. A minute is tolerated.
         (SystemTime::UNIX_EPOCH, false),
         (SystemTime::UNIX_EPOCH - Duration::from_secs(1 << 40), false),
         (sent_at() - Duration::from_secs(DAY), false),

@@ -1,4 +1,4 @@
-//! The limit of an answer: memory is bounded, reading stops, and a pair that closed before it is kept.
+//! The body limit: memory is bounded, the reading stops, and a pair within the limit is kept.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use restream_oauth_core::{Advice, Call, Client, Delivery, Error, Reader, Refresh
 const DEFAULT_LIMIT: usize = 256 * 1024;
 const CHUNKS: [usize; 5] = [1, 7, 4096, 65_537, usize::MAX];
 
-/// A client whose limit is so many bytes.
+/// A client with this body limit, in bytes.
 fn limited(limit: usize) -> Client {
     builder().secret(SECRET).body_limit(limit).build().unwrap()
 }
@@ -24,7 +24,7 @@ fn refresh_with(client: &Client) -> Call<Tokens> {
     client.refresh(&RefreshToken::new(SENT_REFRESH))
 }
 
-/// The documented members and a filler that brings the answer to a length.
+/// The documented members, and a filler so that the body has this length.
 fn padded(length: usize, filler_first: bool) -> String {
     let body = |filler: &str| {
         let raw = format!("\"{filler}\"");
@@ -36,7 +36,7 @@ fn padded(length: usize, filler_first: bool) -> String {
     padded
 }
 
-/// Feeds an endless body in chunks and says after how many bytes the reader said stop.
+/// Feeds an endless body in chunks. Returns the number of bytes after which the reader returned `Break`.
 fn feed_forever(reader: &mut Reader<Tokens>, chunk: &[u8]) -> usize {
     let mut fed = 0;
     while fed < 64 * DEFAULT_LIMIT {
@@ -62,7 +62,7 @@ fn a_response_of_exactly_the_limit_is_read_and_one_byte_more_is_too_large() {
             let tokens = Reply::ok(padded(limit, true)).feed(call(), size).finish().interpret().unwrap();
             assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)), "{limit} {size}");
             assert_eq!(oddities(&tokens), [], "{limit} {size}");
-            // The tokens come last, so with the limit at the end of the filler none of them arrives.
+            // The filler comes first, so no token arrives within the limit.
             let error = too_large(Reply::ok(padded(2 * limit, true)).feed(call(), size).finish().interpret(), limit);
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{limit} {size}");
         }
@@ -113,7 +113,7 @@ fn an_endless_response_stops_at_the_limit_for_every_chunk_size() {
             assert!(reader.head(http::StatusCode::OK, &Reply::ok("").headers).is_continue());
             let fed = feed_forever(&mut reader, chunk);
             assert!(fed > limit && fed <= limit + chunk.len(), "stopped after {fed} of {limit}");
-            // It goes on saying so, and keeps no more.
+            // The reader keeps returning `Break`, and stores no more bytes.
             assert!(reader.chunk(chunk).is_break());
             assert!(reader.chunk(b"").is_break());
             let answer = reader.finish();

@@ -1,5 +1,5 @@
-//! The core's promises, one file a subject. One program, so that it is linked once; `memory` and `wiping` bring an allocator
-//! of their own and stand alone.
+//! Tests of the core's public behaviour, one file for each subject. They are one program, so that it is linked only
+//! once. `memory` and `wiping` are programs of their own, because each has its own allocator.
 
 mod authorization;
 mod bearer;

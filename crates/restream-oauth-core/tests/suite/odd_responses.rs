@@ -1,4 +1,4 @@
-//! A pair is never lost because its answer is strange around it: status, content type, encoding, JSON beside the point.
+//! A pair is never lost because the response around it is strange: its status, content type, encoding, or other JSON.
 
 use crate::support::{
     ACCESS, DOCUMENTED, Json, REFRESH, Reply, SECRET, builder, error_of, exchange, known_code, oddities, pair, refresh,
@@ -63,13 +63,13 @@ fn invalid_utf_8_affects_only_its_own_scope() {
 
 #[test]
 fn invalid_utf_8_affects_only_its_own_member() {
-    // Latin-1, as a name or a note that nobody reads.
+    // Latin-1 in a member that is not read.
     for place in ["name", "scopeJson"] {
         let text = Json::documented().without(&["scopeJson"]).push_front(place, "\"Zo?\"").text();
         let body: Vec<u8> = text.bytes().map(|byte| if byte == b'?' { 0xEB } else { byte }).collect();
         assert!(oddities(&read(&Reply::ok(body))).contains(&Oddity::Encoding), "{place}");
     }
-    // In a token nothing can be trusted; its twin is whole.
+    // A token with invalid bytes is unusable; its twin counts.
     let text = Json::documented().set("access_token", "\"Zo?\"").text();
     let body: Vec<u8> = text.bytes().map(|byte| if byte == b'?' { 0xEB } else { byte }).collect();
     let found = oddities(&read(&Reply::ok(body)));
@@ -85,7 +85,7 @@ fn rfc_6749_5_1_unknown_members_are_ignored_whatever_their_value() {
     for raw in junk {
         let shown: String = raw.chars().take(20).collect();
         for body in [Json::documented().push_front("x", raw), Json::documented().push("x", raw)] {
-            // Room for all of it: the default limit ends within the deepest.
+            // The deepest value is longer than the default limit.
             let client = builder().secret(SECRET).body_limit(1 << 20).build().unwrap();
             let tokens = Reply::ok(body.text()).finish(client.exchange(&known_code())).unwrap();
             assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)), "{shown}");
@@ -111,7 +111,7 @@ fn rfc_6749_5_1_five_hundred_unknown_members_change_nothing() {
 /// RUSTSEC-2024-0012.
 #[test]
 fn deep_nesting_in_a_known_member_affects_only_that_member() {
-    // A bounded part of the limit for each, so that the whole answer arrives.
+    // Each value takes only a part of the limit, so that the whole response arrives.
     let deep = format!("{}{}", "[".repeat(9_000), "]".repeat(9_000));
     let body = ["expires_in", "scope", "token_type", "expires", "accessTokenExpiresIn", "scopeJson", "tokenType"]
         .iter()
@@ -166,15 +166,15 @@ fn rfc_6749_5_2_a_200_with_an_oauth_error_is_that_error() {
             assert_eq!(error.server_message(), Some("no"), "{body}");
         }
     }
-    // A code that nobody knows, with a status of success, proves nothing.
+    // An unknown error code with a success status proves nothing.
     let error = error_of(Operation::Refresh, &Reply::ok(r#"{"error":"odd"}"#));
     assert_eq!(error.kind(), &ErrorKind::Refused(ErrorCode::Other("odd".into())));
     assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
-    // Without a name the status inside is what counts.
+    // Without a name, the status in the error object counts.
     let error = error_of(Operation::Exchange, &Reply::ok(r#"{"error":{"statusCode":429,"message":"slow down"}}"#));
     assert_eq!(error.kind(), &ErrorKind::Status(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Retry { after: None }));
-    // Neither says that anything was refused.
+    // Neither body says that the server refused the request.
     for body in [r#"{"error":{"statusCode":200}}"#, r#"{"error":{}}"#, r#"{"error":7}"#] {
         let error = error_of(Operation::Refresh, &Reply::ok(body));
         assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::NoAccessToken), "{body}");
@@ -225,12 +225,12 @@ fn a_body_that_is_not_json_is_never_a_success_and_always_in_doubt() {
 
 #[test]
 fn a_body_that_the_stack_has_decoded_is_read() {
-    // The header still says gzip, and Content-Length counts the bytes before decoding, whatever that gave.
+    // The header still says gzip, and Content-Length counts the bytes before decoding.
     for promised in ["300", "99999"] {
         let reply = Reply::ok(DOCUMENTED).header(CONTENT_ENCODING, "gzip").header(CONTENT_LENGTH, promised);
         assert_eq!(oddities(&read(&reply)), [], "{promised}");
     }
-    // No encoding is none, even if it is named.
+    // `identity` means no encoding.
     let identity = |body: &str| Reply::ok(body).header(CONTENT_ENCODING, "identity");
     assert_eq!(oddities(&read(&identity(DOCUMENTED))), []);
     assert_eq!(oddities(&read(&identity(DOCUMENTED).header(CONTENT_LENGTH, "99999"))), [Oddity::Truncated]);

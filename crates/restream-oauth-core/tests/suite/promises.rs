@@ -1,4 +1,4 @@
-//! What the crate promises about itself: its types, its dependencies, and what its sources never do.
+//! Promises about the crate itself: its types, its dependencies, and what its sources never do.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,14 +19,14 @@ use restream_oauth_core::{
 /// The targets of the adapters: servers, desktops, browsers.
 const TARGETS: [&str; 4] =
     ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc", "aarch64-apple-darwin", "wasm32-unknown-unknown"];
-/// Ours included.
+/// Including our own crate.
 const MOST_CRATES: usize = 24;
 
 const fn goes_anywhere<T: Send + Sync + Unpin + 'static>() {}
 const fn is_an_error<T: std::error::Error + Send + Sync + 'static>() {}
 const fn can_be_cloned<T: Clone>() {}
 
-/// Does not compile if the type implements the trait: then two implementations fit `_`.
+/// Does not compile if the type implements the trait, because then two implementations match `_`.
 macro_rules! lacks {
     ($($type:ty),+: $bound:path) => {
         $(const _: fn() = || {
@@ -57,10 +57,10 @@ macro_rules! is_secret {
 
 is_secret!(AccessToken, RefreshToken, State, CodeVerifier, Saved);
 is_secret!(AuthorizationCode, AuthorizationUrl, Entropy, Login, Tokens, Body, Call<Tokens>, Answer<Tokens>);
-// Sent once, answered once, used once.
+// Each value of these types is used only once, so the types are not `Clone`.
 lacks!(Call<Tokens>, Reader<Tokens>, Answer<Tokens>, Body, Login, AuthorizationCode, Entropy: Clone);
 
-/// Not thread-safe, not to be pinned, without any trait: `T` of a call carries no bound.
+/// A type that is not thread-safe, must not be pinned, and implements no trait: the `T` of a call has no bound.
 struct Odd(PhantomPinned);
 
 // Checked when this file compiles.
@@ -115,7 +115,7 @@ fn calls_of_one_client_are_the_same_request_each_time() {
     assert_eq!(printed(shared.refresh(&token)), printed(shared.clone().refresh(&token)));
 }
 
-/// The crates that are compiled into a program for `target`, without those for tests and build scripts.
+/// The crates that are compiled into a program for `target`, without the dependencies of tests and build scripts.
 fn normal_tree(target: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--no-dedupe"])
@@ -151,7 +151,7 @@ fn the_dependency_tree_is_small_and_runs_no_foreign_code_at_compile_time() {
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs").exists());
 }
 
-/// Each source file with its code: without comments, and without what stands below the first unit test.
+/// Each source file with its code, without comments and without its unit tests.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut paths = Vec::new();
@@ -167,7 +167,7 @@ fn sources() -> Vec<(PathBuf, String)> {
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
         let code = lines.collect::<Vec<_>>().join("\n");
-        // One file holds nothing but doctests.
+        // One file holds only doctests.
         let is_code = ["use ", "mod ", "const "].iter().any(|word| code.contains(word));
         assert_ne!(is_code, path.ends_with("promises.rs"), "{}", path.display());
         files.push((path, code));
@@ -220,7 +220,7 @@ fn the_sources_read_no_clock_open_no_socket_draw_no_randomness_and_print_nothing
             assert!(!code.contains(word), "{word} in {}", path.display());
         }
     }
-    // What the scan must find is found: a test of the scan itself.
+    // Tests the scan itself: it finds words that the sources contain.
     let all: String = sources().into_iter().map(|(_, code)| code).collect();
     for present in ["SystemTime", "std::net::{Ipv4Addr", "#![forbid(unsafe_code)]", "struct Scanner"] {
         assert!(all.contains(present), "{present}");
@@ -241,7 +241,7 @@ fn no_source_can_ask_for_a_password_grant_an_implicit_grant_or_a_plain_challenge
     assert!(!all.contains("\"password\"") && !all.contains("\"plain\""));
 }
 
-/// Times are not measured in tests: what is pinned is who compares.
+/// A test cannot measure times reliably. So this test checks which function compares.
 /// RUSTSEC-2022-0018.
 #[test]
 fn state_is_compared_in_constant_time() {

@@ -1,4 +1,4 @@
-//! What holds for every answer, whatever a server and a stack make of it.
+//! Properties of every response, whatever the server and the HTTP stack do.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,13 +27,14 @@ fn nanoseconds(time: SystemTime) -> i128 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or_else(|earlier| -signed(earlier.duration()), signed)
 }
 
-/// Whether a text shows a token, as it is or as Debug would. One of a few characters is in any text.
+/// True if a text shows a token, in plain text or as `Debug` escapes it. Short tokens do not count, because any text
+/// may contain them.
 fn shows(printed: &str, token: &str) -> bool {
     let escaped = format!("{token:?}");
     token.chars().count() > 5 && (printed.contains(token) || printed.contains(escaped.trim_matches('"')))
 }
 
-/// All that can be told of an outcome, its tokens too.
+/// A complete description of an outcome, including its tokens.
 fn told(outcome: &Result<Got, Error>) -> String {
     let tokens = match outcome {
         Ok(Got::Tokens(tokens)) => Some(pair(tokens)),
@@ -42,7 +43,7 @@ fn told(outcome: &Result<Got, Error>) -> String {
     format!("{outcome:?} {tokens:?}")
 }
 
-/// A step, and a secret that its request holds.
+/// A step, and a secret in its request.
 fn step_and_secret() -> impl Strategy<Value = (Operation, &'static str)> {
     select(vec![
         (Operation::Exchange, SECRET),
@@ -55,26 +56,26 @@ fn step_and_secret() -> impl Strategy<Value = (Operation, &'static str)> {
     ])
 }
 
-/// What HTTP and RFC 6749 §5 leave room for once a status has come, whatever came after it.
+/// True if HTTP and RFC 6749 §5 allow this outcome after this status, whatever followed it.
 fn is_possible_after(status: StatusCode, step: Operation, outcome: &Result<Got, Error>) -> bool {
     let error = match outcome {
-        // RFC 7009 §2.2: 200; 204 says the same without a body.
+        // RFC 7009 §2.2: 200. A 204 means the same without a body.
         Ok(_) if step == Operation::Revoke => return [200, 204].contains(&status.as_u16()),
         Ok(_) => return status.is_success(),
         Err(error) => error,
     };
     let kind_fits = match error.kind() {
         ErrorKind::Redirected(to) => status.is_redirection() && *to == status,
-        // A success may hold an error with a status of its own.
+        // A success response may hold an error with its own status.
         ErrorKind::Status(other) if status.is_success() => !other.is_success() || step == Operation::Revoke,
         ErrorKind::Status(other) => *other == status && !status.is_redirection(),
         ErrorKind::Malformed(_) => status.is_success(),
         _ => !status.is_redirection(),
     };
     let delivery_fits = match error.delivery() {
-        // An answer has come, so something was sent.
+        // A response arrived, so the request was sent.
         Delivery::NotSent => false,
-        // A server that fails has not said that it did nothing, be it 503 with a time (RFC 9110 §10.2.3).
+        // A 5xx status does not mean that the server did not act, not even 503 with `Retry-After` (RFC 9110 §10.2.3).
         Delivery::Refused => !status.is_server_error() && status != StatusCode::SEE_OTHER,
         Delivery::Completed => status.is_success(),
         _ => !status.is_redirection() || status == StatusCode::SEE_OTHER,
@@ -93,7 +94,7 @@ proptest! {
         tail in prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..20)],
         broken in any::<bool>(),
     ) {
-        // Cut or broken anywhere after both have closed, or whole.
+        // Whole, or truncated or broken anywhere after both tokens.
         let TokenAnswer { access_token, refresh_token, body, closed, .. } = answer;
         let end = closed + cut.index(body.len() - closed + 1);
         let mut bytes = body.as_bytes()[..end].to_owned();
@@ -104,7 +105,7 @@ proptest! {
         prop_assert_eq!(pair(&tokens), (access_token.as_str(), Some(refresh_token.as_str())));
         let printed = format!("{tokens:?}");
         prop_assert!(!shows(&printed, &access_token) && !shows(&printed, &refresh_token), "{}", printed);
-        // And the saved form is its inverse.
+        // The saved form reads back to an equal value.
         let loaded = Tokens::from_saved(tokens.to_saved().expose_secret());
         prop_assert_eq!(loaded.as_ref(), Ok(&tokens));
         prop_assert!(tokens.lifetime() >= Duration::from_secs(1));
@@ -189,7 +190,7 @@ proptest! {
         let expected = |otherwise: u64| match raw {
             _ if (1..=years(365)).contains(&raw) => Some(u64::try_from(raw).unwrap()),
             _ if raw < 1 || raw > years(366) => Some(otherwise),
-            // How long ten years are is open.
+            // The length of ten years depends on the leap days, so both results are right.
             _ => None,
         };
         prop_assert!(expected(3600).is_none_or(|seconds| tokens.lifetime().as_secs() == seconds));

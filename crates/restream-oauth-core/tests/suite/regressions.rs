@@ -1,4 +1,4 @@
-//! What was wrong once: each case found by review, probing or fuzzing, and mended.
+//! Regression tests: each case was once a defect, found by review, probing or fuzzing.
 
 use crate::support;
 use crate::support::{
@@ -52,7 +52,7 @@ fn an_unknown_status_does_not_mean_a_dead_grant() {
 #[test]
 fn an_error_in_a_truncated_success_response_leaves_the_refresh_in_doubt() {
     for front in [r#"{"error":"invalid_grant","access_token":"aaa"#, r#"{"error":"invalid_request","x":NaN}"#] {
-        // Some stacks take any end for the end.
+        // Some stacks report a truncated body as a normal end.
         for outcome in [Reply::ok(front).then_fail(refresh()), Reply::ok(front).finish(refresh())] {
             let error = outcome.unwrap_err();
             assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{front}");

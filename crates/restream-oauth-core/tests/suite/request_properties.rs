@@ -1,4 +1,4 @@
-//! What holds for every request and every callback, whatever is put in. The judge of the encoding is `serde_urlencoded`.
+//! Properties of every request and every callback, for any input. `serde_urlencoded` decides whether the encoding is right.
 
 use crate::cases::config;
 use crate::support::{CLIENT_ID, REDIRECT_URI, client, form, sent_at};
@@ -14,12 +14,12 @@ use restream_oauth_core::generators::{self, client_id, redirect_uri, text};
 use restream_oauth_core::login::{CallbackError, CodeVerifier, LoginOptions};
 use restream_oauth_core::{AccessToken, AuthorizationCode, Body, Client, Endpoints, RefreshToken, Scope};
 
-/// A secret that can be searched for.
+/// A secret with a word that the tests search for.
 fn secret() -> impl Strategy<Value = String> {
     generators::secret("c4nary")
 }
 
-/// Identifier and secret of a Basic header, by an independent decoder.
+/// The identifier and the secret of a Basic header, read by an independent decoder.
 fn basic(request: &Request<Body>) -> Option<(String, String)> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().unwrap().strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(header).unwrap()).unwrap();
@@ -29,7 +29,7 @@ fn basic(request: &Request<Body>) -> Option<(String, String)> {
     Some((decode(id), decode(secret)))
 }
 
-/// Each value of a parameter.
+/// All values of a parameter.
 fn sent(form: &[(String, String)], name: &str) -> Vec<String> {
     form.iter().filter(|(one, _)| one == name).map(|(_, value)| value.clone()).collect()
 }

@@ -1,4 +1,5 @@
-//! The saved form of tokens: it round-trips everything, refuses what is not whole, and says what is wrong.
+//! The saved forms of tokens, logins and answers: each reads back to an equal value, and a damaged document is refused
+//! with the reason.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,7 @@ fn round_trip(tokens: &Tokens) {
     let saved = tokens.to_saved();
     let loaded = Tokens::from_saved(saved.expose_secret()).unwrap();
     assert_eq!(&loaded, tokens);
-    // Equality is not all: each answer must be the same.
+    // Every method must return the same, in case `==` compares too little.
     assert_eq!(pair(&loaded), pair(tokens));
     assert_eq!(loaded.token_type(), tokens.token_type());
     assert_eq!(loaded.scopes(), tokens.scopes());
@@ -34,7 +35,7 @@ fn round_trip(tokens: &Tokens) {
     assert_eq!(saved, loaded.to_saved());
 }
 
-/// A saved document, split by an independent reader; values stay as they were written.
+/// A saved document, split by an independent reader. The values stay as written.
 type Document = BTreeMap<String, Box<RawValue>>;
 
 fn saved() -> Document {
@@ -85,7 +86,7 @@ fn the_saved_form_adds_nothing_to_the_response() {
     let read = Reply::ok(r#"{"access_token":"a"}"#).finish(exchange()).unwrap();
     assert_eq!((read.refresh_token(), read.scopes(), read.server_expires_at()), (None, None, None));
     round_trip(&read);
-    // The one that was kept.
+    // The refresh token that was kept.
     let read = tokens(r#"{"access_token":"a","expires_in":60}"#);
     assert_eq!(pair(&read), ("a", Some(SENT_REFRESH)));
     assert!(oddities(&read).contains(&Oddity::RefreshTokenKept));
@@ -130,7 +131,7 @@ fn a_saved_form_truncated_at_any_byte_is_refused() {
     for text in [String::new(), "null".into(), "[]".into(), format!("{text}{text}"), format!("{text}x")] {
         assert_eq!(Tokens::from_saved(&text).unwrap_err(), SavedError::NotJson, "{text}");
     }
-    // An editor's line break at the end is no damage.
+    // A line break at the end, as editors add it, is not damage.
     assert!(Tokens::from_saved(format!("{text}\n")).is_ok());
 }
 
@@ -140,7 +141,7 @@ fn another_kind_of_document_is_named() {
     assert_eq!(Tokens::from_saved(login.expose_secret()).unwrap_err(), SavedError::OtherKind { expected: "tokens" });
     let error = client().restore_login(tokens(DOCUMENTED).to_saved().expose_secret()).unwrap_err();
     assert_eq!(error, SavedError::OtherKind { expected: "login" });
-    // The server's own answer is not a saved form.
+    // The server's response itself is not a saved form.
     assert_eq!(Tokens::from_saved(DOCUMENTED).unwrap_err(), SavedError::OtherKind { expected: "tokens" });
     assert_eq!(Tokens::from_saved("{}").unwrap_err(), SavedError::OtherKind { expected: "tokens" });
 }
@@ -228,10 +229,10 @@ fn only_their_own_client_restores_tokens_at_their_own_server() {
     let error = other.restore_tokens(text).unwrap_err();
     assert_eq!(error, SavedError::TokensOfOtherClient { client_id: own.client_id().into() });
     assert!(error.to_string().contains(own.client_id()), "{error}");
-    // The endpoint alone is compared where no client is needed.
+    // `Endpoints` compares only the token endpoint.
     assert!(Endpoints::restream().restore_tokens(text).is_ok());
 
-    // Of two differences the more dangerous one is named: a token that reaches another server is given away.
+    // If both differ, the error names the server: sending a token to another server reveals the token.
     let elsewhere = Endpoints::at("https://other.example");
     for error in [
         other_client(own.client_id(), elsewhere.clone()).restore_tokens(text).unwrap_err(),
@@ -270,7 +271,7 @@ fn any_client_restores_tokens_of_version_1_and_they_stay_unbound() {
         assert_eq!(pair(&read), pair(&tokens(DOCUMENTED)));
         round_trip(&read);
     }
-    // Version 2 cannot leave it out.
+    // A document of version 2 must have a binding.
     document.insert("version".to_owned(), RawValue::from_string("2".to_owned()).unwrap());
     assert_eq!(load(&document).unwrap_err(), SavedError::Damaged("client_id"));
 }
@@ -293,7 +294,7 @@ fn a_saved_document_in_utf_16_is_reported_as_utf_16() {
         assert_eq!(Tokens::from_saved(&document).unwrap_err(), SavedError::Utf16);
         assert_eq!(client().restore_login(&document).unwrap_err(), SavedError::Utf16);
     }
-    // What is merely broken is not.
+    // A document that is merely broken is not UTF-16.
     for document in [&b"\xFF"[..], b"{", b"\0", b"\xFF{}"] {
         assert_eq!(Tokens::from_saved(document).unwrap_err(), SavedError::NotJson);
     }
@@ -329,7 +330,7 @@ fn a_damaged_saved_login_is_refused_with_the_reason() {
         assert_eq!(restore(&document).unwrap_err(), SavedError::Damaged(name));
     }
     for name in ["state", "code_verifier"] {
-        // Too short, too long, of other characters, empty: such a state could be guessed.
+        // Too short, too long, other characters, or empty: such a state could be guessed.
         let long = "a".repeat(44);
         for damage in ["a", &long, &long[..42], &"a ".repeat(22)[..43], ""] {
             let mut document = document.clone();
@@ -342,7 +343,7 @@ fn a_damaged_saved_login_is_refused_with_the_reason() {
     assert_eq!(restore(&other).unwrap_err(), SavedError::UnknownVersion);
 }
 
-/// An answer to a refresh that broke off after both tokens, with all that a head can say.
+/// The answer of a refresh that was truncated after both tokens, with every header that is saved.
 fn truncated_answer() -> Answer<Tokens> {
     let cut = &DOCUMENTED[..DOCUMENTED.len() - 20];
     let reply = Reply::ok(cut)
@@ -367,7 +368,7 @@ fn a_call_that_is_built_later_restores_a_saved_answer() {
     assert_eq!((restored.sent_at(), restored.expose_body()), (sent_at(), answer.expose_body()));
     assert_eq!(restored.to_saved(), saved);
     assert_eq!(restore().interpret().unwrap(), answer.interpret().unwrap());
-    // One line, for independent readers too, and nothing of it is printed.
+    // The document is one line, an independent reader reads it, and `Debug` prints no part of it.
     assert!(!saved.expose_secret().contains(['\n', '\r']));
     let document: serde_json::Value = serde_json::from_str(saved.expose_secret()).unwrap();
     assert_eq!((&document["status"], &document["stage"]), (&200.into(), &"reading_body".into()));
@@ -391,12 +392,12 @@ fn no_other_call_restores_a_saved_answer() {
     let saved = truncated_answer().to_saved();
     let refused = |call: Call<Unread>| call.into_parts(sent_at()).1.restore_answer(saved.expose_secret()).unwrap_err();
     let other_token = client().refresh(&RefreshToken::new("another-refresh-token")).unread().0;
-    // The same text, in another step.
+    // The same token in another step.
     let revocation = client().revoke(&RefreshToken::new(SENT_REFRESH)).unread().0;
     for call in [other_token, revocation, exchange().unread().0] {
         assert_eq!(refused(call), SavedError::OtherCall);
     }
-    // A client whose secret was changed since then reads it.
+    // The client can restore it even if its secret has changed.
     let renewed = builder().secret_in_body("renewed").build().unwrap();
     let (_, reader) = renewed.refresh(&RefreshToken::new(SENT_REFRESH)).into_parts(sent_at());
     assert!(reader.restore_answer(saved.expose_secret()).is_ok());

@@ -1,6 +1,6 @@
-//! Nothing that can be printed holds a secret, whatever a server, a redirect or a stack sends back.
+//! Nothing that can be printed contains a secret, whatever a server, a callback or an HTTP stack sends back.
 //!
-//! Every secret here holds the word of [`CANARY`]; it is searched in each form in which it could leave.
+//! Every secret in these tests contains the word [`CANARY`]. The tests search for it in each encoding.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -31,7 +31,7 @@ fn code() -> AuthorizationCode {
     AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER).unwrap()))
 }
 
-/// Each way in which a text could be repeated.
+/// Each encoding in which a text could be repeated.
 fn forms(text: &str) -> Vec<String> {
     let hex = |digits: fn(&u8) -> String| text.as_bytes().iter().map(digits).collect::<Vec<_>>();
     vec![
@@ -47,10 +47,10 @@ fn forms(text: &str) -> Vec<String> {
     ]
 }
 
-/// Searches what is printed for the canary in every form.
+/// Fails if the printed text contains the canary in any encoding.
 fn assert_clean(printed: &str, what: &str) {
     for form in forms(CANARY) {
-        // Of base64 without its last, incomplete group: that depends on what follows.
+        // Base64 without its last, incomplete group, which depends on the bytes that follow.
         let form = form.trim_end_matches('=');
         assert!(!printed.contains(form), "{what}: {form} in {printed}");
     }
@@ -75,8 +75,8 @@ fn assert_error_is_clean(error: &Error, what: &str) {
     assert_clean(&printed, what);
 }
 
-/// Every call, with each way of client authentication, given the same reply; each secret that it carries is the
-/// echo's part once.
+/// Sends every call with each kind of client authentication, and answers it with a reply that repeats one of its
+/// secrets: each secret in turn.
 fn for_every_echo(reply: impl Fn(&str) -> Reply) {
     fn run<T: Debug>(call: Call<T>, echo: &str, reply: &Reply) {
         match reply.finish(call) {
@@ -103,14 +103,15 @@ fn for_every_echo(reply: impl Fn(&str) -> Reply) {
         for echo in echoed(ACCESS) {
             run(client.revoke(&AccessToken::new(ACCESS)), &echo, &reply(&echo));
         }
-        // A header carries the token as it is.
+        // A header carries the token without an encoding.
         for echo in [ACCESS.to_owned(), format!("Bearer {ACCESS}"), format!("{ACCESS} {ACCESS}\n")] {
             run(client.profile(&AccessToken::new(ACCESS)).unwrap(), &echo, &reply(&echo));
         }
     }
 }
 
-/// As a server could repeat it: as it is, as it was sent, within other text, more than once.
+/// The ways in which a server could repeat a secret: in plain text, encoded as sent, within other text, or several
+/// times.
 fn echoed(secret: &str) -> Vec<String> {
     let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     vec![

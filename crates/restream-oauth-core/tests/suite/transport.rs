@@ -1,4 +1,4 @@
-//! Failures of the HTTP stack: how far it came decides whether anything was sent; what caused it is kept.
+//! Failures of the HTTP stack: the stage decides whether anything was sent, and the cause is kept.
 
 use std::error::Error as _;
 use std::fmt;
@@ -31,7 +31,7 @@ fn nothing_was_sent_only_if_the_stack_had_not_asked_for_the_body() {
         for step in STEPS {
             let error = outcome(step, None, Ending::Failed(Stage::BeforeBody, kind)).unwrap_err();
             assert_eq!(error.kind(), &ErrorKind::Transport(kind));
-            // A call without a body never has it asked for, so that proves nothing.
+            // A stack never asks for the body of a call without one, so there the stage proves nothing.
             let expected = if step == Operation::Profile { Delivery::Unknown } else { Delivery::NotSent };
             assert_eq!((error.delivery(), error.advice()), (expected, RETRY), "{step} {kind}");
             assert_eq!((error.operation(), error.status(), error.salvaged()), (step, None, None));
@@ -69,7 +69,7 @@ fn a_body_truncated_after_a_success_status_is_in_doubt() {
 /// toolhive #6559.
 #[test]
 fn a_failure_after_the_whole_response_does_not_lose_it() {
-    // Such as a TLS connection that is closed without saying so.
+    // For example, a TLS connection that ends without a closing message.
     for call in [exchange(), refresh()] {
         let tokens = Reply::ok(DOCUMENTED).then_fail(call).unwrap();
         assert_eq!(pair(&tokens), (ACCESS, Some(REFRESH)));
@@ -90,10 +90,10 @@ fn the_cause_is_kept_and_only_its_kind_is_printed() {
         assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
         let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
         assert_eq!((cause.kind(), cause.to_string().as_str()), (io::ErrorKind::TimedOut, "the cause"));
-        // Each error of a chain prints itself only, so that a report does not repeat.
+        // Each error of a chain prints only itself, so that a report does not repeat text.
         assert!(!error.to_string().contains("the cause"), "{error}");
     }
-    // Also when the answer was judged by its head, or by its limit.
+    // Also if the status or the limit decides.
     for reply in [Reply::of(500, "x"), Reply::of(400, "x"), Reply::of(302, ""), Reply::ok("{\"a")] {
         let reader = reply.feed(refresh().into_parts(sent_at()).1, 1);
         let error = reader.fail(Stage::ReadingBody, failure()).interpret().unwrap_err();
@@ -102,7 +102,7 @@ fn the_cause_is_kept_and_only_its_kind_is_printed() {
     assert!(refresh().into_parts(sent_at()).1.finish().interpret().unwrap_err().source().is_none());
 }
 
-/// An error of some stack, around another.
+/// An error of some HTTP stack, with a source.
 #[derive(Debug)]
 struct Around(Option<Box<dyn std::error::Error + Send + Sync>>);
 
@@ -142,7 +142,7 @@ fn the_kind_of_a_failure_is_found_in_the_chain_of_its_causes() {
 
 #[test]
 fn an_io_error_alone_never_proves_that_nothing_was_sent() {
-    // A refused connection looks like proof, but only the stage is one.
+    // A refused connection looks like a proof, but only the stage is a proof.
     let failure = Failure::from(io::Error::from(io::ErrorKind::ConnectionRefused));
     let error = refresh().into_parts(sent_at()).1.fail(Stage::AwaitingHead, failure).interpret().unwrap_err();
     assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));

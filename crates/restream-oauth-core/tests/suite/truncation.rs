@@ -1,4 +1,4 @@
-//! The documented answer cut at every byte, in every way in which an HTTP stack can report it.
+//! The documented response, truncated at every byte, in every way in which an HTTP stack can report the truncation.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use restream_oauth_core::{Advice, Call, Delivery, Error, Tokens};
 
 const CHUNKS: [usize; 5] = [1, 2, 7, 64, usize::MAX];
 
-/// What has arrived once so many bytes have: found in the text itself, not by our parser.
+/// The tokens that have arrived after a number of bytes. Found in the text itself, not by our parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Arrived {
     Nothing,
@@ -35,19 +35,19 @@ fn arrived(body: &str, cut: usize) -> Arrived {
     }
 }
 
-/// A way in which a stack hands over a reply, in chunks of some size, and reports its end.
+/// How a stack feeds a reply in chunks of a given size, and reports its end.
 type End = fn(Reply, Call<Tokens>, usize) -> Result<Tokens, Error>;
 
-/// The ways in which a stack reports the end of a cut body.
+/// The ways in which a stack reports the end of a truncated body.
 const ENDINGS: [End; 3] = [
-    // The connection closes and nobody notices.
+    // The connection closes, and the stack reports a normal end.
     |reply, call, size| reply.feed(call.into_parts(sent_at()).1, size).finish().interpret(),
-    // The stack fails.
+    // The stack reports a failure.
     |reply, call, size| {
         let failure = Failure::new(FailureKind::Interrupted).with_source("connection reset");
         reply.feed(call.into_parts(sent_at()).1, size).fail(Stage::ReadingBody, failure).interpret()
     },
-    // The connection closes, and Content-Length had promised more.
+    // The connection closes, but Content-Length announced more bytes.
     |reply, call, size| {
         let promised = DOCUMENTED.len().to_string();
         reply.header(CONTENT_LENGTH, &promised).feed(call.into_parts(sent_at()).1, size).finish().interpret()
@@ -90,7 +90,7 @@ fn whole_tokens_are_kept_at_every_truncation_point_of_the_documented_response() 
 
 #[test]
 fn most_truncation_points_leave_the_pair_whole() {
-    // Counted in the text: a test of this file's own judge, with the numbers that were measured once.
+    // Counted in the text, to test the helper of this file against known numbers.
     let whole = (0..DOCUMENTED.len()).filter(|&cut| arrived(DOCUMENTED, cut) == Arrived::Both).count();
     assert!(whole * 4 > DOCUMENTED.len() * 3, "{whole} of {}", DOCUMENTED.len());
     assert!(closed_at(DOCUMENTED)[0] < closed_at(DOCUMENTED)[1]);
@@ -139,7 +139,7 @@ fn a_longer_prefix_never_yields_less() {
             let got = match Reply::ok(bytes).then_fail(refresh()) {
                 Ok(tokens) => {
                     assert_eq!(tokens.access_token().expose_secret(), ACCESS);
-                    // A whole answer without a refresh token keeps the one that was sent.
+                    // A complete response without a refresh token keeps the one that was sent.
                     assert!([REFRESH, SENT_REFRESH].contains(&pair(&tokens).1.unwrap()));
                     2
                 }
@@ -188,7 +188,7 @@ fn a_number_at_the_truncation_point_does_not_count() {
         for ending in ENDINGS {
             let tokens = ending(Reply::ok(arrived), refresh(), usize::MAX).unwrap();
             let lifetime = tokens.lifetime().as_secs();
-            // Between the comma and the end of the next name both answers are right.
+            // Between the comma and the end of the next name, both results are right.
             assert!(lifetime == 1200 || !arrived.contains("1200,\"refreshTokenExpiresIn\""), "{arrived}");
             assert!(lifetime == 3600 || arrived.contains("1200,"), "{arrived}");
             assert_eq!(oddities(&tokens).contains(&Oddity::LifetimeAssumed), lifetime == 3600, "{arrived}");
@@ -223,11 +223,11 @@ fn informational_responses_are_skipped() {
     }
     let tokens = Reply::ok(DOCUMENTED).feed(reader, 100).finish().interpret().unwrap();
     assert_eq!(oddities(&tokens), []);
-    // Of two final heads the first one counts.
+    // If two final heads arrive, the first one counts.
     let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(StatusCode::OK, &HeaderMap::new()).is_continue());
     assert!(Reply::of(400, DOCUMENTED).feed(reader, 100).finish().interpret().is_ok());
-    // Nothing but informational answers is no answer.
+    // Informational responses alone are not a response.
     let (_, mut reader) = refresh().into_parts(sent_at());
     assert!(reader.head(StatusCode::CONTINUE, &HeaderMap::new()).is_continue());
     let error = reader.finish().interpret().unwrap_err();

@@ -1,4 +1,4 @@
-//! What errors say to people, and what `Debug` shows.
+//! The messages of errors, and the output of `Debug`.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
@@ -38,7 +38,7 @@ const TEXT_PROBLEMS: [TextProblem; 7] = [
     TextProblem::TooLong,
 ];
 
-/// Each says something, and something of its own.
+/// No message is empty, and no two messages are the same.
 fn are_all_different(all: &[&dyn Display]) -> Vec<String> {
     let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
     for text in &texts {
@@ -100,7 +100,7 @@ fn errors_of_callbacks_saved_forms_and_tokens_say_what_is_wrong() {
             && texts[10].contains("access_denied"),
         "{texts:?}"
     );
-    // The server's own words are asked for apart.
+    // The server's message is not part of the error's message.
     assert!(!refused(Some("words")).to_string().contains("words"));
 
     let texts = are_all_different(&displays(&[
@@ -175,7 +175,7 @@ fn an_error_says_what_happened_whether_the_server_acted_and_what_to_do_next() {
     ] {
         assert!(text.contains(&part), "{part} in {text}");
     }
-    // A status that the kind says already is not said twice.
+    // A status in the kind is not repeated.
     let error = error_of(Operation::Refresh, &Reply::of(502, ""));
     assert_eq!(error.to_string().matches("502").count(), 1, "{error}");
 }

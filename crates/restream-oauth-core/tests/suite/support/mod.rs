@@ -1,4 +1,4 @@
-//! What every test here starts from: a client, one call for each step, the documented answer, and a stack that feeds.
+//! The common parts of the tests: a client, a call for each step, the documented response, and a simulated HTTP stack.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::time::{Duration, SystemTime};
@@ -15,9 +15,9 @@ use restream_oauth_core::{
     RefreshToken, Tokens,
 };
 
-/// The page's answer to a code exchange, byte for byte.
+/// The documented response to a code exchange, byte for byte.
 pub(crate) const DOCUMENTED: &str = include_str!("../documents/code-exchange.json");
-/// The tokens in it.
+/// The tokens in [`DOCUMENTED`].
 pub(crate) const ACCESS: &str = "2a407cfcfdf8920242fd6dc7e5f83c86374ef925";
 pub(crate) const REFRESH: &str = "9ca0e1e99ae3eae136a2bd98fc9c1534ea928ed3";
 
@@ -29,7 +29,7 @@ pub(crate) const VERIFIER: &str = "c4nary-verifier-c4nary-verifier-c4nary-veri";
 pub(crate) const SENT_REFRESH: &str = "c4nary-refresh-token";
 pub(crate) const SENT_ACCESS: &str = "c4nary-access-token";
 
-/// The time at which everything is sent.
+/// The time at which every request is sent.
 pub(crate) fn sent_at() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
@@ -46,13 +46,13 @@ pub(crate) fn entropy(seed: u8) -> Entropy {
     Entropy::from(std::array::from_fn(|n| u8::try_from(n).unwrap().wrapping_mul(7) ^ seed))
 }
 
-/// The code that a right callback to `login` gives.
+/// The code from a valid callback of `login`.
 pub(crate) fn code_of(login: &mut Login) -> AuthorizationCode {
     let query = format!("code={CODE}&state={}", login.state().expose_secret());
     login.read_callback(&query).unwrap()
 }
 
-/// A code with a verifier, both known.
+/// A known code with a known verifier.
 pub(crate) fn known_code() -> AuthorizationCode {
     AuthorizationCode::without_state_check(CODE, REDIRECT_URI, Some(CodeVerifier::new(VERIFIER).unwrap()))
 }
@@ -65,7 +65,7 @@ pub(crate) fn refresh() -> Call<Tokens> {
     client().refresh(&RefreshToken::new(SENT_REFRESH))
 }
 
-/// The header's bytes, or nothing.
+/// The bytes of the header; empty if it is absent.
 pub(crate) fn header(request: &Request<Body>, name: HeaderName) -> Option<&[u8]> {
     request.headers().get(name).map(HeaderValue::as_bytes)
 }
@@ -84,7 +84,7 @@ pub(crate) fn pair(tokens: &Tokens) -> (&str, Option<&str>) {
     (tokens.access_token().expose_secret(), tokens.refresh_token().map(RefreshToken::expose_secret))
 }
 
-/// A JSON object as text, member by member, in order; values are raw, so that they can be anything.
+/// A JSON object as text: a list of members in order. The values are raw text, so they may be invalid.
 #[derive(Clone)]
 pub(crate) struct Json(pub(crate) Vec<(String, String)>);
 
@@ -92,18 +92,18 @@ impl Json {
     pub(crate) const SNAKE: [&str; 6] =
         ["access_token", "expires", "expires_in", "refresh_token", "scope", "token_type"];
 
-    /// The documented answer.
+    /// The documented response.
     pub(crate) fn documented() -> Self {
         let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(DOCUMENTED).unwrap();
         Self(document.into_iter().map(|(key, value)| (key, value.to_string())).collect())
     }
 
-    /// Its members with the names of RFC 6749, and `expires`.
+    /// The members of the documented response with the names of RFC 6749, and `expires`.
     pub(crate) fn snake_half() -> Self {
         Self::documented().only(|key| Self::SNAKE.contains(&key))
     }
 
-    /// Its camelCase members.
+    /// The camelCase members of the documented response.
     pub(crate) fn camel_half() -> Self {
         Self::documented().only(|key| !Self::SNAKE.contains(&key))
     }
@@ -117,14 +117,14 @@ impl Json {
         self.only(|key| !names.contains(&key))
     }
 
-    /// Changes a member where it stands.
+    /// Changes the value of a member, in its place.
     pub(crate) fn set(mut self, name: &str, raw: &str) -> Self {
         let member = self.0.iter_mut().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no member {name}"));
         raw.clone_into(&mut member.1);
         self
     }
 
-    /// Adds a member at the end, whether there is one of this name or not.
+    /// Adds a member at the end, even if the name is already there.
     pub(crate) fn push(mut self, name: &str, raw: &str) -> Self {
         self.0.push((name.to_owned(), raw.to_owned()));
         self
@@ -142,7 +142,7 @@ impl Json {
     }
 }
 
-/// An answer as an HTTP stack hands it over.
+/// A response as an HTTP stack feeds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -151,12 +151,12 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// 200, JSON.
+    /// Status 200, with a JSON content type.
     pub(crate) fn ok(body: impl AsRef<[u8]>) -> Self {
         Self::of(200, body)
     }
 
-    /// JSON with some status.
+    /// Any status, with a JSON content type.
     pub(crate) fn of(status: u16, body: impl AsRef<[u8]>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         Self { status: StatusCode::from_u16(status).unwrap(), headers, body: body.as_ref().to_owned() }
@@ -172,12 +172,12 @@ impl Reply {
         self
     }
 
-    /// Feeds head and body in chunks of `size` until the reader says stop.
+    /// Feeds the head, and the body in chunks of `size` bytes, until the reader returns `Break`.
     pub(crate) fn feed<T>(&self, reader: Reader<T>, size: usize) -> Reader<T> {
         self.feed_all(reader, self.body.chunks(size.max(1)))
     }
 
-    /// Feeds the head and these pieces of the body until the reader says stop.
+    /// Feeds the head, and these chunks of the body, until the reader returns `Break`.
     fn feed_all<'a, T>(&self, mut reader: Reader<T>, mut pieces: impl Iterator<Item = &'a [u8]>) -> Reader<T> {
         if reader.head(self.status, &self.headers).is_continue() {
             let _ = pieces.find(|piece| reader.chunk(piece).is_break());
@@ -185,7 +185,7 @@ impl Reply {
         reader
     }
 
-    /// The answer ends as it should.
+    /// The response ends normally.
     pub(crate) fn finish<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.feed(call.into_parts(sent_at()).1, usize::MAX).finish().interpret()
     }
@@ -197,7 +197,7 @@ impl Reply {
     }
 }
 
-/// Tokens from a success answer to a refresh.
+/// The tokens of a success response to a refresh.
 pub(crate) fn tokens(body: impl AsRef<[u8]>) -> Tokens {
     let body = body.as_ref();
     let read = Reply::ok(body).finish(refresh());
@@ -206,7 +206,7 @@ pub(crate) fn tokens(body: impl AsRef<[u8]>) -> Tokens {
     })
 }
 
-/// What any step gave.
+/// The result of any step.
 #[derive(Debug)]
 pub(crate) enum Got {
     Tokens(Box<Tokens>),
@@ -217,19 +217,19 @@ pub(crate) enum Got {
 pub(crate) const STEPS: [Operation; 4] =
     [Operation::Exchange, Operation::Refresh, Operation::Revoke, Operation::Profile];
 
-/// How the answer to a call ends.
+/// How the response to a call ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     Finish,
     Failed(Stage, FailureKind),
 }
 
-/// Does one step with the known credentials; without a reply, not even a head comes.
+/// Runs one step with the known credentials. Without a reply, no response head arrives.
 pub(crate) fn outcome(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
     step_through(step, |call| receive(call, reply, ending, None))
 }
 
-/// As [`outcome`], with the body in pieces.
+/// Like [`outcome`], with the body in these chunks.
 pub(crate) fn outcome_in_pieces(
     step: Operation,
     reply: Option<&Reply>,
@@ -239,7 +239,7 @@ pub(crate) fn outcome_in_pieces(
     step_through(step, |call| receive(call, reply, ending, Some(pieces)))
 }
 
-/// As [`outcome`], with an answer that is saved, and read back by a call that is built anew later.
+/// Like [`outcome`], but saves the answer, and restores it with a new call later.
 pub(crate) fn outcome_of_saved(step: Operation, reply: Option<&Reply>, ending: Ending) -> Result<Got, Error> {
     let mut saved = None;
     let _ = step_through(step, |call| {
@@ -253,7 +253,7 @@ pub(crate) fn outcome_of_saved(step: Operation, reply: Option<&Reply>, ending: E
     })
 }
 
-/// As [`outcome`], by the door for answers that are there as a whole.
+/// Like [`outcome`], but by [`Reader::read`].
 pub(crate) fn outcome_at_once(step: Operation, reply: &Reply) -> Result<Got, Error> {
     fn read<T>(call: Call<T>, reply: &Reply) -> Result<T, Error> {
         let mut response = http::Response::new(&reply.body);
@@ -303,7 +303,7 @@ pub(crate) fn step_through(
     }
 }
 
-/// The error that a whole answer gives.
+/// The error of a complete response.
 pub(crate) fn error_of(step: Operation, reply: &Reply) -> Error {
     outcome(step, Some(reply), Ending::Finish).expect_err("this answer is no success")
 }
