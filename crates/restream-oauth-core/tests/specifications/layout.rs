@@ -1,11 +1,11 @@
-//! The layout of the sources: folders import only folders below them, no files import each other in a circle, and a few
-//! things are built in one place.
+//! The layout of the sources: folders import only folders below them, files do not import each other in a circle, and
+//! some values are built in only one place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates whose folders have an order, from top to bottom; `lib.rs` is above them all.
+/// The crates whose folders have an order, from top to bottom. `lib.rs` is above all folders.
 const ORDERS: &[(&str, &[&str])] = &[
     (
         "core",
@@ -56,7 +56,7 @@ const ORDERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// One file a command: what two of them share stands below them.
+/// Each command is one file. Code that two commands share is in a folder below them.
 #[test]
 fn no_command_imports_another() {
     for (module, imports) in imports("cli").into_iter().filter(|(module, _)| module.starts_with("commands::")) {
@@ -89,7 +89,7 @@ fn no_files_import_each_other_in_a_circle() {
     for (crate_name, _) in ORDERS {
         let mut left = imports(crate_name);
         assert!(left.len() > 20, "{crate_name}: the files were found");
-        // Takes away the files that import none of the others or that none of them imports, again and again. Circles remain.
+        // Repeatedly removes a file that imports no other file, or that no other file imports. Circles remain.
         loop {
             let imported: BTreeSet<_> = left.values().flatten().cloned().collect();
             let end = left.iter().find(|(module, imports)| imports.is_empty() || !imported.contains(*module));
@@ -103,9 +103,9 @@ fn no_files_import_each_other_in_a_circle() {
     }
 }
 
-/// What decides and what is decided stand apart: the sandbox's rules know nothing of HTTP or of a test's orders.
+/// The sandbox's rules are separate from HTTP and from the orders of a test.
 #[test]
-fn what_restream_decides_knows_no_http_and_no_orders() {
+fn the_rules_of_the_sandbox_import_no_http_and_no_orders() {
     for (module, imports) in imports("sandbox").into_iter().filter(|(module, _)| module.starts_with("restream")) {
         for import in imports {
             assert!(import.starts_with("restream") || import == "calendar", "`{module}` imports `{import}`");
@@ -113,14 +113,14 @@ fn what_restream_decides_knows_no_http_and_no_orders() {
     }
 }
 
-/// Each of these has one place in the core where it is decided or built, beside the one where it is defined.
+/// Each of these is decided or built in only one place of the core, besides its definition.
 #[test]
-fn what_is_decided_or_built_in_one_place_is_in_no_other() {
+fn decisions_and_checked_values_are_made_in_one_place_only() {
     let rules: [(&str, &[&str]); 4] = [
         ("Delivery::", &["error::advice"]),
         ("Advice::", &["error::advice"]),
         ("AuthorizationCode {", &["flow::callback"]),
-        // A member that only `Tokens` have.
+        // Only `Tokens` has this field.
         ("server_refresh_expires_at:", &["flow::token_response", "saved::tokens", "token::tokens"]),
     ];
     let sources = sources("core");
@@ -131,7 +131,7 @@ fn what_is_decided_or_built_in_one_place_is_in_no_other() {
     }
 }
 
-/// Each module with those that it imports or declares.
+/// Each module, with the modules that it imports or declares.
 fn imports(crate_name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let sources = sources(crate_name);
     let modules: BTreeSet<_> = sources.keys().cloned().collect();
@@ -145,7 +145,7 @@ fn imports(crate_name: &str) -> BTreeMap<String, BTreeSet<String>> {
     sources.into_iter().map(imports).collect()
 }
 
-/// The code of each module but `lib.rs`, without comments and tests.
+/// The code of each module except `lib.rs`, without comments and tests.
 fn sources(crate_name: &str) -> BTreeMap<String, String> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut folders = vec![(crates.join(format!("restream-oauth-{crate_name}/src")), String::new())];
@@ -171,7 +171,7 @@ fn code(path: PathBuf) -> String {
     lines.join("\n")
 }
 
-/// Every path that begins with `crate::` or `super::`; of one that ends in braces, one for each name in them.
+/// Every path that begins with `crate::` or `super::`. A path that ends in braces gives one path for each name in them.
 fn paths(module: &str, code: &str) -> Vec<String> {
     let parent = module.rsplit_once("::").map_or(String::new(), |(parent, _)| format!("{parent}::"));
     let mut paths = Vec::new();
@@ -187,7 +187,7 @@ fn paths(module: &str, code: &str) -> Vec<String> {
     paths
 }
 
-/// The module that a path leads into: the longest part of it that is a file.
+/// The module of a path: its longest prefix that is a file.
 fn file_of(path: &str, modules: &BTreeSet<String>) -> Option<String> {
     let mut path = path.trim_end_matches(':');
     while !modules.contains(path) {

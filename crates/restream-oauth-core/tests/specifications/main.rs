@@ -1,6 +1,8 @@
-//! The tables of what specifications ask and of what went wrong elsewhere: each row names tests, which name it.
+//! Two tables: the requirements of specifications, and known failures of similar software. Each row names its tests,
+//! and each of these tests names its row.
 //!
-//! `UPDATE=1 cargo test -p restream-oauth-core --test specifications` writes `SPECIFICATIONS.md` and `KNOWN_FAILURES.md`.
+//! `UPDATE=1 cargo test -p restream-oauth-core --test specifications` writes `SPECIFICATIONS.md` and
+//! `KNOWN_FAILURES.md`.
 
 #![allow(clippy::disallowed_methods, reason = "the tables are files, written by this test and not by the core")]
 
@@ -13,18 +15,18 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Source, sections (or nothing), level or subject, what is asked or what went wrong, and how it is pinned.
+/// A row: its source; its sections, or nothing; its level or subject; the requirement or the failure; and its proof.
 pub(crate) struct Row(&'static str, &'static str, &'static str, &'static str, Proof);
 
 pub(crate) enum Proof {
-    /// `crate::name` of each test.
+    /// The `crate::name` of each test.
     Tests(&'static [&'static str]),
-    /// Why there is nothing to test yet.
+    /// The reason why there is nothing to test yet.
     NotYet(&'static str),
 }
 
 impl Row {
-    /// What a test says that pins this row; one of these is enough.
+    /// The references to this row. A test of the row must contain one of them.
     fn names(&self) -> Vec<String> {
         let Self(source, sections, ..) = self;
         if sections.is_empty() {
@@ -34,18 +36,19 @@ impl Row {
     }
 }
 
-/// Appendices have letters.
+/// `§` and the number of a section, or `appendix` and its letter.
 fn sign(section: &str) -> String {
     let appendix = section.starts_with(|first: char| first.is_ascii_alphabetic());
     if appendix { format!("appendix {section}") } else { format!("§{section}") }
 }
 
 #[test]
-fn the_table_of_specifications_is_current_and_every_test_in_it_names_its_section() {
-    let introduction = "# What specifications ask, and what pins it\n\n\
-        Each requirement in our words. A test that is named here names the section too, in its own name or beside it; the \
-        tests fail when one of them disappears. Written by `UPDATE=1 cargo test -p restream-oauth-core --test \
-        specifications`.\n\n| section | level | requirement | pinned by |\n|---|---|---|---|\n";
+fn the_table_of_requirements_is_current_and_every_test_in_it_names_its_section() {
+    let introduction = "# Requirements of specifications, and their tests\n\n\
+        Each requirement is in our words. Each test in the last column names the section, in its own name or in its \
+        comments. A test checks this table, so no test in it can disappear unnoticed. Written by \
+        `UPDATE=1 cargo test -p restream-oauth-core --test specifications`.\n\n\
+        | section | level | requirement | tested by |\n|---|---|---|---|\n";
     check("SPECIFICATIONS.md", introduction, requirements::ROWS, |Row(source, sections, level, text, _)| {
         let sections: Vec<_> = sections.split(", ").map(sign).collect();
         format!("{source} {} | {level} | {text}", sections.join(", "))
@@ -54,9 +57,10 @@ fn the_table_of_specifications_is_current_and_every_test_in_it_names_its_section
 
 #[test]
 fn the_table_of_known_failures_is_current_and_every_test_in_it_names_its_case() {
-    let introduction = "# What went wrong elsewhere, and what would catch it here\n\n\
-        Public failures of this kind of software. A test that is named here names the case too; the tests fail when one of \
-        them disappears. Written by `UPDATE=1 cargo test -p restream-oauth-core --test specifications`.\n\n\
+    let introduction = "# Known failures elsewhere, and the tests that would catch them here\n\n\
+        Public failures of similar software. Each test in the last column names the case. A test checks this table, so \
+        no test in it can disappear unnoticed. Written by \
+        `UPDATE=1 cargo test -p restream-oauth-core --test specifications`.\n\n\
         | seen in | subject | what went wrong | caught by |\n|---|---|---|---|\n";
     check("KNOWN_FAILURES.md", introduction, known_failures::ROWS, |Row(source, _, subject, text, _)| {
         format!("{source} | {subject} | {text}")
@@ -93,13 +97,13 @@ fn check(file: &str, introduction: &str, rows: &[Row], cells: impl Fn(&Row) -> S
     }
 }
 
-/// A test: where it stands, and all that is said beside it and in it.
+/// A test: its file, and the text of the test and of the comments above it.
 struct Test {
     path: PathBuf,
     said: String,
 }
 
-/// Every test of the workspace by `crate::name`.
+/// Every test of the workspace, by `crate::name`.
 struct Tests(BTreeMap<String, Vec<Test>>);
 
 impl Tests {
@@ -144,7 +148,7 @@ impl Tests {
             let indent = &lines[head][..lines[head].len() - lines[head].trim_start().len()];
             let end =
                 lines[head..].iter().position(|line| *line == format!("{indent}}}")).map_or(head, |end| head + end);
-            // A comment may go on in the next line.
+            // Joins the lines, because a reference may be split between two lines of a comment.
             let words = lines[at - before..=end].iter().map(|line| line.trim().trim_start_matches('/').trim());
             let said = words.collect::<Vec<_>>().join(" ");
             let test = Test { path: path.to_owned(), said };
@@ -152,7 +156,7 @@ impl Tests {
         }
     }
 
-    /// A link to a test that runs and says one of `names`.
+    /// A link to the test, if it runs and contains one of `names`.
     fn link(&self, test: &str, names: &[String]) -> Result<String, String> {
         let [found] = self.0.get(test).map(Vec::as_slice).unwrap_or_default() else {
             return Err(format!("{test}: there is no such test, or more than one"));
@@ -169,7 +173,7 @@ impl Tests {
     }
 }
 
-/// True if `wanted` stands in `said` and does not go on: §2.3 is not §2.3.1.
+/// True if `said` contains the reference `wanted`, and not only a longer one: §2.3 is not §2.3.1.
 fn says(said: &str, wanted: &str) -> bool {
     said.match_indices(wanted).any(|(at, _)| {
         let mut after = said[at + wanted.len()..].chars();
@@ -179,7 +183,7 @@ fn says(said: &str, wanted: &str) -> bool {
     })
 }
 
-/// As [`says`], in a name: `rfc_6749_2_3_1_…`.
+/// Like [`says`], for the name of a test: `rfc_6749_2_3_1_…`.
 fn is_named_for(name: &str, wanted: &str) -> bool {
     let written = wanted.replace('§', "").replace([' ', '.'], "_").to_lowercase() + "_";
     name.match_indices(&written)
@@ -187,7 +191,7 @@ fn is_named_for(name: &str, wanted: &str) -> bool {
 }
 
 #[test]
-fn a_section_is_not_the_one_that_it_begins_like() {
+fn a_reference_to_a_subsection_is_not_a_reference_to_its_section() {
     assert!(says("// RFC 6749 §2.3.", "RFC 6749 §2.3") && says("RFC 6749 §2.3, §5", "RFC 6749 §2.3"));
     assert!(!says("// RFC 6749 §2.3.1", "RFC 6749 §2.3") && !says("RFC 6749 §2.31", "RFC 6749 §2.3"));
     assert!(is_named_for("rfc_6749_2_3_one", "RFC 6749 §2.3") && !is_named_for("rfc_6749_2_3_1_x", "RFC 6749 §2.3"));
