@@ -138,3 +138,5 @@
 //! let login = client.login(Entropy::from(random));
 //! # }
 //! ```
+
+#![doc = include_str!("../README.md")]
