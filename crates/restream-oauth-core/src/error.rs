@@ -96,6 +96,17 @@ impl Error {
     }
 
     /// The one usable token that the failed response holds; `None` if it holds no usable token.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use restream_oauth_core::{Advice, Client, RefreshToken, error::Salvaged};
+    /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// let (_request, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
+    /// let error = reader.read(http::Response::new(r#"{"refresh_token":"r1"}"#)).unwrap_err();
+    /// assert_eq!(error.salvaged(), Some(&Salvaged::RefreshToken(RefreshToken::new("r1"))));
+    /// assert_eq!(error.advice(), Advice::Refresh); // with r1: the server has spent r0
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn salvaged(&self) -> Option<&Salvaged> {
         self.0.salvaged.as_ref()
     }

@@ -1,8 +1,8 @@
 //! One round trip: the request to send, and the reader that collects the response chunk by chunk, up to a limit.
 //!
-//! Feeding a [`Reader`] cannot fail. A truncated response may still hold both tokens, so a failure of the HTTP stack
-//! is one of the ways to end the reading ([`Reader::fail`]), beside [`Reader::finish`] and [`Reader::read`]. Each way
-//! interprets what has arrived.
+//! Feeding a [`Reader`] cannot fail. A truncated response may still hold both tokens, so a failure of the HTTP stack is
+//! passed to the reader ([`Reader::fail`]) and ends the reading like the end of the response ([`Reader::finish`]): both
+//! keep what has arrived.
 
 mod answer;
 mod arrival;

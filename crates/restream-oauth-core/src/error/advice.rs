@@ -104,7 +104,7 @@ enum Says {
     Truncated,
 }
 
-/// A row of [`DELIVERY`]: an error response with one of these statuses that says this has this delivery.
+/// A row of [`DELIVERY`]: the delivery of an error response that has one of the `statuses` and matches `says`.
 struct DeliveryRule {
     statuses: Statuses,
     says: Says,
@@ -148,8 +148,8 @@ const DELIVERY: &[DeliveryRule] = {
 /// are left out: 408, 409, 421, 425, 429 and 499.
 const DEAD_GRANT_STATUSES: Statuses = &[200..=299, 400..=407, 410..=420, 422..=424, 426..=428, 430..=498];
 
-/// A row of [`ADVICE`]: a failure of one of these deliveries, in one of these steps, has this advice. An error response
-/// must also have one of these statuses and say this.
+/// A row of [`ADVICE`]: the advice for a failure with one of the `deliveries` in one of the `operations`. An error
+/// response must also have one of the `statuses` and match `says`.
 struct AdviceRule {
     deliveries: &'static [Delivery],
     operations: &'static [Operation],

@@ -56,8 +56,8 @@ impl Failure {
     }
 }
 
-/// Converts any error. Searches the error and its sources for a [`std::io::Error`] whose kind maps to a
-/// [`FailureKind`]; without one the kind is [`FailureKind::Other`]. The error becomes the source.
+/// Converts any error. Searches the error and its sources for a [`std::io::Error`] whose kind maps to a [`FailureKind`]
+/// other than `Other`; without such an error the kind is [`FailureKind::Other`]. The error becomes the source.
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
@@ -93,7 +93,8 @@ pub enum FailureKind {
     Other,
 }
 
-/// Maps to `Connect` only those kinds that cannot occur once the connection is established.
+/// Maps to `Connect` the kinds of a connection attempt that failed. The kind never proves that nothing was sent: only
+/// [`Stage::BeforeBody`] does.
 impl From<std::io::ErrorKind> for FailureKind {
     fn from(kind: std::io::ErrorKind) -> Self {
         use std::io::ErrorKind;

@@ -142,6 +142,13 @@ impl AuthorizationCode {
     ///
     /// `redirect_uri` and `code_verifier` must be those of the authorization request. If that request had a PKCE
     /// challenge, the server refuses an exchange without the verifier (RFC 7636 §4.6).
+    ///
+    /// ```
+    /// use restream_oauth_core::AuthorizationCode;
+    ///
+    /// let code = AuthorizationCode::without_state_check("4f1a", "https://app.example/callback", None);
+    /// assert_eq!(code.expose_secret(), "4f1a");
+    /// ```
     pub fn without_state_check(
         code: impl Into<String>,
         redirect_uri: impl AsRef<str>,

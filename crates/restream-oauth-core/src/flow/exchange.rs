@@ -11,6 +11,18 @@ use crate::token::{RefreshToken, Tokens};
 impl Client {
     /// Step 3: exchanges a code for tokens (RFC 6749 §4.1.3). Use a code for one exchange only; see
     /// [`AuthorizationCode`].
+    ///
+    /// ```
+    /// # use restream_oauth_core::{Client, Entropy};
+    /// # fn random_64_bytes() -> [u8; 64] { std::array::from_fn(|n| n as u8) }
+    /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// # let mut login = client.login(Entropy::from(random_64_bytes()));
+    /// # let callback = format!("/callback?code=4f1a&state={}", login.state().expose_secret());
+    /// let code = login.read_callback(&callback)?;
+    /// let call = client.exchange(&code);
+    /// assert_eq!(call.request().uri(), "https://api.restream.io/oauth/token");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exchange(&self, code: &AuthorizationCode) -> Call<Tokens> {
         let registration = self.registration();
         let (verifier_name, verifier) = match &code.verifier {
@@ -44,6 +56,18 @@ impl Client {
     /// a time.
     ///
     /// The request has no `scope`: the new pair has the scopes of the grant, and RFC 6749 §6 allows no more.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use restream_oauth_core::{Advice, Client, RefreshToken};
+    /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// # let now = SystemTime::UNIX_EPOCH;
+    /// let (request, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(now);
+    /// // The connection closes, and no response arrives.
+    /// let error = reader.finish().interpret().unwrap_err();
+    /// assert_eq!(error.advice(), Advice::Replay); // keep r0, and send it once more
+    /// # Ok::<(), restream_oauth_core::config::ConfigError>(())
+    /// ```
     pub fn refresh(&self, refresh_token: &RefreshToken) -> Call<Tokens> {
         let registration = self.registration();
         let form = [

@@ -134,6 +134,18 @@ impl Tokens {
     }
 
     /// The strange properties of the response that were tolerated.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use restream_oauth_core::{Client, RefreshToken, token::Oddity};
+    /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
+    /// let body = r#"{"access_token":"a1","refresh_token":"r1","token_type":"Bearer","expires_in":"3600"}"#;
+    /// let tokens = reader.read(http::Response::builder().header("content-type", "text/html").body(body)?)?;
+    /// assert!(tokens.oddities().any(|oddity| oddity == Oddity::ContentType));
+    /// assert!(tokens.oddities().any(|oddity| oddity == Oddity::LifetimeSpelling));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
         self.oddities.iter()
     }
