@@ -18,9 +18,8 @@ impl Login {
     /// Reads a callback, checks it, and returns its code (RFC 6749 §4.1.2). `uri` is an absolute URI, a path with a
     /// query as a server sees it (`/callback?…`), or a query alone.
     ///
-    /// The login accepts one callback. An error leaves it open, because anyone can send a stray or forged callback.
-    /// Note
-    /// [`CallbackError::NoParameters`]: Restream sends it when the user denies the login.
+    /// The login accepts one callback. An error leaves it open, because anyone can send a stray or forged callback. If
+    /// the user denies the login, Restream's callback gives [`CallbackError::NoParameters`].
     ///
     /// Behind a proxy that rewrites URLs, the host or the path may differ from the redirect URI: pass the query alone.
     ///
@@ -168,8 +167,8 @@ impl AuthorizationCode {
         self.code.expose()
     }
 
-    /// The data that [`LoginOptions::state_data`](crate::login::LoginOptions::state_data) put into `state`. It is as
-    /// trustworthy as `state`: it is that of this login.
+    /// The data that [`LoginOptions::state_data`](crate::login::LoginOptions::state_data) put into `state`. `state` is
+    /// verified, so this is the data of this login.
     pub fn state_data(&self) -> Option<&str> {
         self.state_data.as_ref().map(SecretText::expose)
     }

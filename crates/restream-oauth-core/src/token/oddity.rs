@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A strange property of a success response that is tolerated, so that the pair is not lost. "Documented" means: in RFC
-/// 6749 §5.1, or in Restream's documentation.
+/// A strange property of a success response that is tolerated, so that the pair is not lost. See
+/// [`Tokens::oddities`](crate::Tokens::oddities).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Oddity {
@@ -27,12 +27,12 @@ pub enum Oddity {
     UnusableToken,
     /// A lifetime is a number in an unusual spelling, such as `"1800"` or `1800.0`.
     LifetimeSpelling,
-    /// A lifetime is null, 0, negative, not a number, or longer than ten years. Its twin or the documented lifetime
-    /// counts.
+    /// A lifetime is null, 0, negative, not a number, or longer than ten years. Its twin counts, or else the
+    /// lifetime that Restream documents.
     LifetimeUnusable,
-    /// The response has no usable lifetime of the access token. The documented hour is assumed.
+    /// The response has no usable lifetime of the access token. An hour is assumed, as Restream documents.
     LifetimeAssumed,
-    /// The response has no usable lifetime of the refresh token. The documented year is assumed.
+    /// The response has no usable lifetime of the refresh token. A year is assumed, as Restream documents.
     RefreshLifetimeAssumed,
     /// The response has no token type. `Bearer` is assumed.
     TokenTypeMissing,
