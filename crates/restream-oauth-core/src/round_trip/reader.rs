@@ -34,7 +34,7 @@ use crate::error::{Error, Failure, Stage};
 /// assert_eq!(answer.interpret()?.access_token().expose_secret(), "a1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "an answer that is not read may hold the only copy of a rotated pair"]
+#[must_use = "a response that is not read may hold the only copy of a rotated pair"]
 pub struct Reader<T> {
     pub(super) collected: Collected,
     pub(super) interpret: Interpret<T>,

@@ -305,5 +305,5 @@ pub(crate) fn step_through(
 
 /// The error of a complete response.
 pub(crate) fn error_of(step: Operation, reply: &Reply) -> Error {
-    outcome(step, Some(reply), Ending::Finish).expect_err("this answer is no success")
+    outcome(step, Some(reply), Ending::Finish).expect_err("this response is not a success")
 }
