@@ -1,9 +1,9 @@
-//! Serde for programs that keep our values in structs of their own (feature `serde`).
+//! Serde support, for programs that keep this crate's values in their own structs (feature `serde`).
 //!
-//! Values without a secret implement `Serialize` and `Deserialize` themselves: [`Scope`], [`Scopes`], [`ErrorCode`] and
-//! [`Oddity`] as one string, [`Profile`] as a struct. Tokens and logins do not, so that no derived logger writes them.
-//! Their saved forms are wrapper types, named as what they are: [`SavedTokens`] and [`SavedLogin`], each the saved document
-//! as one string.
+//! Values without a secret implement `Serialize` and `Deserialize`: [`Scope`], [`Scopes`], [`ErrorCode`] and [`Oddity`]
+//! as a string, [`Profile`] as a struct. Tokens and logins do not implement them, so that no derived logger writes
+//! them. To store tokens or a login, wrap them in [`SavedTokens`] or [`SavedLogin`], which serialize as the saved
+//! document in one string.
 //!
 //! ```
 //! use restream_oauth_core::serializable::SavedTokens;
@@ -12,7 +12,7 @@
 //! # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
 //! # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
 //! # let tokens = reader.read(http::Response::new(r#"{"access_token":"a1","refresh_token":"r1"}"#))?;
-//! let row = serde_json::to_string(&SavedTokens(tokens.clone()))?; // in a program: a member of its own struct
+//! let row = serde_json::to_string(&SavedTokens(tokens.clone()))?; // in a program: a field of its own struct
 //! let SavedTokens(restored) = serde_json::from_str(&row)?;
 //! assert_eq!(restored, tokens);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,11 +30,13 @@ use crate::flow::{Login, Profile};
 use crate::saved::Saved;
 use crate::token::{Oddity, Scope, Scopes, Tokens, words};
 
-/// Tokens that are written as their saved form: **secrets**. Keep them where only their user can read them.
+/// Tokens that serialize as their [saved form](Tokens::to_saved). **The string holds secrets**: store it where only its
+/// owner can read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedTokens(pub Tokens);
 
-/// A saved login: **secrets**. Restore it with [`Client::restore_login`](crate::Client::restore_login).
+/// A login that serializes as its [saved form](Login::to_saved). **The string holds secrets.** Restore the login with
+/// [`Client::restore_login`](crate::Client::restore_login).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedLogin(pub Saved);
 
@@ -66,7 +68,7 @@ impl Serialize for SavedLogin {
     }
 }
 
-/// Whether the document is a login is checked where it is restored.
+/// Accepts any string: [`Client::restore_login`](crate::Client::restore_login) checks the document later.
 impl<'de> Deserialize<'de> for SavedLogin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Text::new("a saved login", |text| Ok(Self(Saved::new(text)))))
@@ -85,7 +87,7 @@ impl<'de> Deserialize<'de> for Scope {
     }
 }
 
-/// As RFC 6749 §3.3 writes them: separated by spaces.
+/// Serializes as RFC 6749 §3.3 writes scopes: separated by spaces.
 impl Serialize for Scopes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -108,7 +110,7 @@ impl Serialize for ErrorCode {
     }
 }
 
-/// A code that OAuth does not know becomes [`ErrorCode::Other`], as [`ErrorCode::as_str`] gave it.
+/// An unknown code becomes [`ErrorCode::Other`] with the text that [`ErrorCode::as_str`] returned.
 impl<'de> Deserialize<'de> for ErrorCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let invalid = || "an error code is visible ASCII, and short".to_owned();
@@ -170,7 +172,7 @@ impl<'de> Deserialize<'de> for Profile {
     }
 }
 
-/// Makes a value of a string, or says in words why not.
+/// Makes a value from a string. `read` returns the value, or the reason why the string is invalid.
 struct Text<T, F> {
     expected: &'static str,
     read: F,

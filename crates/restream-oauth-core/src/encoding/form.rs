@@ -118,8 +118,8 @@ pub(crate) fn pairs(form: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// What is before and after the first such byte. By bytes: for the few that a form has, `str`'s own search takes longer to
-/// begin than to end.
+/// The text before the first `byte` and the text after it. Searches by bytes: forms are short, and `str`'s own search
+/// takes longer to set up than to run.
 fn split_at_byte(text: &str, byte: u8) -> (&str, Option<&str>) {
     let Some(at) = text.bytes().position(|one| one == byte) else { return (text, None) };
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));

@@ -8,7 +8,7 @@ use crate::secret::{CleanText, SecretText};
 const LONGEST_MESSAGE: usize = 512;
 /// The longest error code that is kept, in characters.
 const LONGEST_CODE: usize = 64;
-/// The same, with the three dots that mark a truncated code.
+/// [`LONGEST_CODE`] plus the three dots that mark a truncated code.
 #[cfg(feature = "serde")]
 pub(crate) const LONGEST_PRINTED_CODE: usize = LONGEST_CODE + 3;
 /// In bytes. A shorter secret hides the whole text: the gaps left in the text would reveal the secret.

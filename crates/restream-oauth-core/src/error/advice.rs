@@ -350,8 +350,8 @@ mod tests {
             "\nKnown error codes are those of RFC 6749, RFC 6750 and RFC 7009. A text means that the grant is dead if \
             `invalid`, `invalidated`, `expired`, `revoked`, `reused`, `blacklisted` or `not found` is next to \
             `refresh token` (of a refresh), `authorization code` (of an exchange) or `grant` (not `grant type`). Words \
-            such as `the`, `is` or `has been` may come between. The texts are unknown error codes and names, `message`, \
-            `detail`, `description` and `error_description`. They count only if the response has no known error code, \
+            such as `the`, `is` or `has been` may come between. The texts are unknown error codes and names, \
+            `message`, `detail`, `description` and `error_description`. They count only if the response has no known error code, \
             or `invalid_request`.\n",
         );
         page

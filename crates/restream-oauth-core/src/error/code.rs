@@ -62,7 +62,7 @@ impl ErrorCode {
         }
     }
 
-    /// What [`as_str`](Self::as_str) gave; `None` for what it never gives.
+    /// Reads a text that [`as_str`](Self::as_str) returned; `None` for a text that it never returns.
     #[cfg(feature = "serde")]
     pub(crate) fn from_saved(text: &str) -> Option<Self> {
         let given =

@@ -89,7 +89,7 @@ impl std::error::Error for InvalidCodeVerifier {}
 /// follow.
 pub(crate) struct LoginState {
     random: RandomText,
-    /// The data in base64url with its dot, or nothing.
+    /// A dot and the data in base64url; empty without data.
     data: SecretText,
 }
 
@@ -106,7 +106,7 @@ impl LoginState {
         (data.is_empty() || state.data().is_some()).then_some(state)
     }
 
-    /// The pieces of the text: what cannot be guessed, and the rest.
+    /// The two parts of the text: the random part, and the dot with the data.
     pub(crate) fn pieces(&self) -> [&str; 2] {
         [self.random.as_str(), self.data.expose()]
     }
@@ -125,7 +125,7 @@ impl LoginState {
     }
 }
 
-/// Compares in a time that depends on the lengths only.
+/// Compares in a time that depends only on the lengths.
 impl PartialEq<str> for LoginState {
     fn eq(&self, text: &str) -> bool {
         let [random, data] = self.pieces();

@@ -59,7 +59,7 @@ impl WipedBuffer {
         &self.bytes
     }
 
-    /// Takes the bytes out. The caller wipes them.
+    /// Takes the bytes out. The caller must wipe them.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }

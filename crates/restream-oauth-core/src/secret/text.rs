@@ -37,7 +37,7 @@ impl SecretText {
         }
     }
 
-    /// The text, which turned out to be no secret.
+    /// Takes the text out, if it is not a secret after all. It is no longer wiped.
     pub(crate) fn into_string(mut self) -> String {
         std::mem::take(&mut self.0)
     }

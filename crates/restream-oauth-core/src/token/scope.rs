@@ -111,7 +111,7 @@ impl Scopes {
         plain_list(text).map(|text| Self { joined: text.to_owned() })
     }
 
-    /// What a server wrote as a list of scopes, separated by spaces or commas; what is no scope is left out.
+    /// Reads a server's list of scopes, separated by spaces or commas. Leaves out invalid scopes.
     pub(crate) fn from_list(text: String) -> Self {
         if plain_list(text.as_bytes()).is_some() {
             return Self { joined: text };
@@ -142,7 +142,8 @@ impl Scopes {
     }
 }
 
-/// The text of a list as [`Scopes::as_str`] gives it: a few different scopes between single spaces.
+/// The text of a list, if it already has the form of [`Scopes::as_str`]: up to eight different scopes with single
+/// spaces between them.
 fn plain_list(text: &[u8]) -> Option<&str> {
     let other = |&&byte: &&u8| !matches!(byte, b' ' | b'!' | b'#'..=b'+' | b'-'..=b'[' | b']'..=b'~');
     if text.iter().filter(other).count() > 0 {

@@ -1,4 +1,5 @@
-//! Properties of every request and every callback, for any input. `serde_urlencoded` decides whether the encoding is right.
+//! Properties of every request and every callback, for any input. `serde_urlencoded` decides whether the encoding is
+//! right.
 
 use crate::cases::config;
 use crate::support::{CLIENT_ID, REDIRECT_URI, client, form, sent_at};

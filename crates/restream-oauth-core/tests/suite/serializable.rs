@@ -1,4 +1,4 @@
-//! The feature `serde`: values without a secret, and the saved forms as wrapper types.
+//! The feature `serde`: values without a secret, and the wrapper types for saved forms.
 
 use crate::support::{DOCUMENTED, Reply, client, entropy, error_of, tokens};
 use restream_oauth_core::error::{ErrorCode, ErrorKind, Operation};
