@@ -1,16 +1,15 @@
-//! An allocator that counts, so that "memory is bounded" can be an oracle.
+//! An allocator that counts, so that an oracle can check that memory is bounded.
 //!
-//! The one place of the workspace with unsafe code: an allocator cannot be written without. It adds nothing to the
-//! system's but the counting.
+//! An allocator cannot be written without unsafe code. This one passes each call to the system's allocator, and counts.
 #![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// What parsing may allocate beside four times its input.
+/// How many bytes parsing may allocate beyond four times the length of its input.
 const SLACK: usize = 64 * 1024;
 
-/// Does `work` on an input of so many bytes; it may hold four times as many and 64 KiB at any moment.
+/// Runs `work` on an input of `input` bytes. At any moment `work` may hold four times as many bytes, and 64 KiB more.
 pub(crate) fn bounded<T>(input: usize, work: impl FnOnce() -> T) -> T {
     let (result, peak) = peak(work);
     let most = 4 * input + SLACK;
@@ -18,8 +17,8 @@ pub(crate) fn bounded<T>(input: usize, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Does `work`; also gives the most bytes that it held at once, beyond what was held before. Memory that moves as it
-/// grows counts twice while it does: whether it can grow in place is luck.
+/// Runs `work`, and returns its result with the largest number of bytes that it held at once. Memory that grows counts
+/// twice while it moves, because only chance decides whether it can grow in place.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     PEAK.set(before);
@@ -39,13 +38,13 @@ static COUNTING: Counting = Counting;
 /// Counts the bytes of each thread.
 struct Counting;
 
-// SAFETY: each call is passed on to the system's allocator as it came. The provided methods (`realloc`, `alloc_zeroed`)
-// are built on these two. The counting neither allocates nor unwinds: the cells are constants without a destructor, so
-// they are there from a thread's first to its last moment.
+// SAFETY: each call goes to the system's allocator unchanged. The provided methods (`realloc`, `alloc_zeroed`) are
+// built on these two. The counting neither allocates nor unwinds: the cells are constants without a destructor, so they
+// exist from a thread's first moment to its last.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(signed(layout));
-        // SAFETY: what this method requires of its caller is what the system's requires.
+        // SAFETY: this method requires of its caller exactly what the system's allocator requires.
         unsafe { System.alloc(layout) }
     }
 

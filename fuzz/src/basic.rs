@@ -1,10 +1,10 @@
 //! Client authentication in the Basic header.
 //!
-//! - What an independent decoder reads is what was put in: `base64`, then either of a form decoder and a percent decoder,
-//!   or nothing for the raw encoding.
-//! - What is refused is refused for a documented reason.
-//! - `$s` in the secret stands for a canary, which neither client nor request prints.
-//! - The header is marked sensitive, and there is no other authentication beside it.
+//! - An independent decoder reads back what was put in: `base64`, then a form decoder or a percent decoder (for the raw
+//!   encoding, neither).
+//! - Credentials are refused for a documented reason only.
+//! - `$s` in the secret stands for a canary. Neither client nor request prints it.
+//! - The header is marked sensitive, and the request has no other authentication.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,12 +61,12 @@ pub fn basic(data: &[u8]) {
 }
 
 fn plain_pair(id: &str, secret: &str, plain: impl Fn(&str) -> bool) -> bool {
-    // An asterisk stays as it is too.
+    // An asterisk is not encoded either.
     let without = |text: &str| text.replace('*', "");
     plain(&without(id)) && plain(&without(secret))
 }
 
-/// The decoded credentials of a request, which has them in its header and nowhere else.
+/// The decoded credentials of a request. It has them in its header and nowhere else.
 fn credentials(client: &Client, silence: &Silence) -> String {
     let call = client.refresh(&RefreshToken::new("r"));
     silence.check(&format!("{client:?} {:?}", call.request()));
@@ -78,10 +78,10 @@ fn credentials(client: &Client, silence: &Silence) -> String {
     String::from_utf8(STANDARD.decode(encoded).expect("it is base64")).expect("it is UTF-8")
 }
 
-/// The documented reasons, once more: neither empty nor longer than 4,096 bytes; nothing that cannot be seen anywhere; no
-/// space around either; no other white space, no quotes, and for the raw encoding no colon, in an identifier.
+/// The documented rules, written a second time. Both: 1 to 4,096 bytes, no invisible characters, no space at either
+/// end. The identifier: no other white space and no quotes; for the raw encoding no colon.
 fn is_usable(id: &str, secret: &str, raw: bool) -> bool {
-    // The soft hyphen, and Unicode's invisible marks of General Punctuation, and the byte order mark.
+    // The soft hyphen, the invisible marks of General Punctuation, and the byte order mark.
     let invisible =
         |c: char| matches!(u32::from(c), 0xAD | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF);
     let both_are =
@@ -92,7 +92,7 @@ fn is_usable(id: &str, secret: &str, raw: bool) -> bool {
 
 fn check_refusal(error: &ConfigError, id: &str, secret: &str) {
     let printed = format!("{error} {error:?}");
-    // A word of some length that the message does not say by itself.
+    // Only long values: a short one may be a word of the message itself.
     for value in [id, secret].into_iter().filter(|value| value.len() > 40) {
         assert!(!printed.contains(value), "{printed}");
     }

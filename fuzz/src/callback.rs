@@ -1,8 +1,8 @@
 //! The redirect that comes back.
 //!
-//! - It is accepted if and only if it is for the redirect URI, holds the right `state` and one code, and no error;
-//!   `form_urlencoded` and `url` are the judges of what it holds and where it leads.
-//! - A refusal leaves the login open; an acceptance closes it.
+//! - A callback is accepted if and only if it is for the redirect URI, and holds the right `state`, one code and no
+//!   error. `form_urlencoded` and `url` judge what it holds and where it leads.
+//! - A callback that is not accepted leaves the login open. An accepted one closes it.
 //! - Neither state nor code is printed.
 
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ use crate::allocation::bounded;
 use crate::canary::{Silence, WORD};
 use crate::client::builder;
 
-/// Each way in which a redirect URI is special.
+/// One client for each special form of redirect URI.
 static CLIENTS: LazyLock<[Client; 5]> = LazyLock::new(|| {
     [
         "https://app.example/callback",
@@ -29,7 +29,7 @@ static CLIENTS: LazyLock<[Client; 5]> = LazyLock::new(|| {
     .map(|redirect_uri| builder().redirect_uri(redirect_uri).build().expect("the configuration is right"))
 });
 
-/// The oracle: `data` is what came back; `$t` stands for the right `state`, `$v` for the verifier, `$c` for a code.
+/// The oracle. `data` is the callback. `$t` stands for the right `state`, `$v` for the verifier, `$c` for a code.
 pub fn callback(data: &[u8]) {
     let uri = String::from_utf8_lossy(data).replace("$t", &SECRETS[0]).replace("$v", &SECRETS[1]).replace("$c", WORD);
     for client in &*CLIENTS {
@@ -37,7 +37,7 @@ pub fn callback(data: &[u8]) {
     }
 }
 
-/// Each login has the same state and verifier.
+/// A login. All have the same state and verifier.
 fn login(client: &Client) -> Login {
     client.login(std::array::from_fn(|n| n.to_le_bytes()[0].wrapping_mul(37)).into())
 }
@@ -71,12 +71,12 @@ fn check(login: &mut Login, redirect_uri: &str, uri: &str, silence: &Silence) {
             assert_ne!(error, CallbackError::AlreadyUsed);
             let printed = format!("{error} {error:?} {looked_up:?}");
             assert!(!printed.contains(state) && !printed.contains(verifier), "{printed:?}");
-            // What an error says for people is the server's; a code has no place in it, but nobody knows that it is one.
+            // The server wrote the message of this error. It may hold a code, which nothing can recognize as one.
             if !matches!(error, CallbackError::Refused { .. }) {
                 silence.check(&printed);
             }
             assert!(printed.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{printed:?}");
-            // Whatever came, the right one is still accepted.
+            // The right callback is still accepted.
             let code = login.read_callback(&format!("code=c&state={state}")).expect("the login is open");
             assert_eq!(code.expose_secret(), "c");
         }
@@ -86,7 +86,7 @@ fn check(login: &mut Login, redirect_uri: &str, uri: &str, silence: &Silence) {
 /// The code, if the parameters are those of a success with this state.
 fn right_code(uri: &str, state: &str) -> Option<String> {
     let query = query(uri);
-    // A parameter that counts must be decodable; `form_urlencoded` would put something else in its place.
+    // These parameters must be decodable. `form_urlencoded` would replace what is not.
     let counts = |name: &str| ["code", "state", "error"].contains(&name);
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -109,7 +109,7 @@ fn query(uri: &str) -> &str {
     if uri.starts_with(['/', '?']) || is_absolute(uri) {
         return uri.split_once('?').map_or("", |(_, query)| query);
     }
-    // A bare query; a question mark in it is a character like others.
+    // A bare query. A question mark in it is an ordinary character.
     uri
 }
 
@@ -126,8 +126,8 @@ fn is_absolute(uri: &str) -> bool {
     ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
 }
 
-/// Whether a browser that is sent to `uri` comes to the redirect URI. A path or a query alone leads there if they are
-/// its own.
+/// True if `uri` leads a browser to the redirect URI. A path alone does if it is the path of the redirect URI; a query
+/// alone always does.
 fn is_for(redirect_uri: &str, uri: &str) -> bool {
     let expected = Url::parse(redirect_uri).expect("it was checked");
     let place = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
@@ -137,7 +137,7 @@ fn is_for(redirect_uri: &str, uri: &str) -> bool {
     !uri.starts_with('/') || uri.split(['?', '#']).next() == Some(expected.path())
 }
 
-/// Whether it is one of the three ways in which a redirect reaches a program, written as expected.
+/// True for the three forms in which a redirect reaches a program, in their usual spelling.
 fn is_plainly_for(redirect_uri: &str, uri: &str) -> bool {
     let path = Url::parse(redirect_uri).expect("it was checked").path().to_owned();
     let bare = redirect_uri.split('?').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Secrets that can be searched for, in every form in which they could leave.
+//! Secrets that can be searched for, in every form in which they could be printed.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -11,7 +11,7 @@ use restream_oauth_core::error::{ErrorKind, Operation};
 use restream_oauth_core::{Error, Tokens};
 use restream_oauth_sandbox::spellings;
 
-/// What every secret here holds. Letters and digits only, so that it survives every way of writing it down.
+/// Part of every secret here. It has letters and digits only, so that no encoding changes it.
 pub(crate) const WORD: &str = "c4nary7Qx2Vb";
 /// The client secret. Each secret but the verifier and the access token changes when it is encoded.
 pub(crate) const SECRET: &str = "c4nary7Qx2Vb/s+1 &=\u{E9}%41";
@@ -21,9 +21,10 @@ pub(crate) const ACCESS: &str = "c4nary7Qx2Vb/a+1&=~.%41";
 pub(crate) const VERIFIER: &str = "c4nary7Qx2Vb-verifier-c4nary7Qx2Vb-verifier";
 pub(crate) const CLIENT_ID: &str = "client-id";
 
-/// Lets the input repeat the secrets that a step sent: `$s` stands for the client secret, `$S` for it as it was sent,
-/// `$b` for the Basic credentials; `$c` and `$v` for code and verifier of an exchange; `$r` for the token of a refresh,
-/// `$a` for that of any other call. Anything else after `$` stays: a secret of another call is not known to this one.
+/// Puts the secrets that a step sent into the input, for servers that repeat what they were sent. `$s` stands for the
+/// client secret, `$S` for the encoded client secret, `$b` for the Basic credentials. `$c` and `$v` stand for code and
+/// verifier of an exchange, `$r` for the token of a refresh, `$a` for the token of any other call. Anything else after
+/// `$` stays, because a call does not know the secrets of other calls.
 pub(crate) fn echo(data: &[u8], step: Operation) -> Vec<u8> {
     let own: &[u8] = match step {
         Operation::Exchange => b"sSbcCv",
@@ -68,11 +69,11 @@ fn form_encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Knows what must not be printed after an input.
+/// What must not be printed after an input.
 pub(crate) struct Silence(Vec<&'static str>);
 
 impl Silence {
-    /// `data` is the input before [`echo`]: a form of the word that it holds by itself is not ours to hide.
+    /// `data` is the input before [`echo`]. If it holds a form of the word by itself, that form may be printed.
     pub(crate) fn after(data: &[u8]) -> Self {
         let text = String::from_utf8_lossy(data);
         Self(FORMS.iter().map(String::as_str).filter(|form| !text.contains(form)).collect())
@@ -88,7 +89,7 @@ impl Silence {
         assert_eq!(self.find(printed), None, "a secret in {printed:?}");
     }
 
-    /// Searches all that can be printed of an error, its whole chain of sources too.
+    /// Searches everything that an error can print, its whole chain of sources too.
     pub(crate) fn check_error(&self, error: &Error) {
         self.check(&error.to_string());
         self.check(&format!("{error:?}"));
@@ -104,7 +105,7 @@ impl Silence {
         }
     }
 
-    /// Searches the `Debug` of tokens, unless the server calls a scope by a secret's name: scopes are data, not prose.
+    /// Searches the `Debug` of tokens, unless the server used the secret as the name of a scope.
     pub(crate) fn check_tokens(&self, tokens: &Tokens) {
         if tokens.scopes().is_none_or(|scopes| self.find(scopes.as_str()).is_none()) {
             self.check_debug(tokens);
@@ -142,7 +143,7 @@ mod tests {
         for leak in leaks {
             assert!(std::panic::catch_unwind(|| silence.check(&leak)).is_err(), "{leak}");
         }
-        silence.check("nothing of it, not even c4nary");
+        silence.check("a part of the word alone: c4nary");
     }
 
     #[test]

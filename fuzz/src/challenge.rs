@@ -1,8 +1,8 @@
 //! The `WWW-Authenticate` header of a refused call.
 //!
-//! - A challenge that is written as RFC 6750 and RFC 9110 say, between others, is read back.
-//! - What is read is plain text and bounded, whatever was written.
-//! - The error of a call that was answered with it prints no secret of the call.
+//! - A challenge that follows RFC 6750 and RFC 9110 and stands between others is read back.
+//! - The result is plain text and bounded, for every header.
+//! - The error of a call that receives the header prints no secret of the call.
 
 use std::fmt::Debug;
 
@@ -16,10 +16,10 @@ use crate::canary::{Silence, WORD, echo};
 use crate::client::{client, profile, refresh, sent_at};
 use crate::expand::expand_within;
 
-/// As much as HTTP stacks take for a head.
+/// The longest head that HTTP stacks accept, in bytes.
 const LONGEST: usize = 32 * 1024;
 
-/// The oracle: `data` is one header a line.
+/// The oracle. Each line of `data` is one header.
 pub fn challenge(data: &[u8]) {
     let expanded = expand_within(data, LONGEST);
     let headers = headers(&expanded);
@@ -57,7 +57,7 @@ fn check_words(challenge: &Challenge) {
     }
 }
 
-/// A call that is refused with these headers and no body.
+/// Answers a call with 401, these headers and no body.
 fn check_call<T: Debug>(call: Call<T>, step: Operation, lines: &[u8], silence: &Silence) {
     let echoed = echo(lines, step);
     let headers = headers(&echoed);
@@ -67,9 +67,9 @@ fn check_call<T: Debug>(call: Call<T>, step: Operation, lines: &[u8], silence: &
     *response.headers_mut() = headers;
     let error = call.into_parts(sent_at()).1.read(response).expect_err("401 is no success");
     silence.check_error(&error);
-    // A secret that is cut out may leave no error behind.
+    // Where a secret was cut out, no error may be left.
     if echoed == lines && !String::from_utf8_lossy(lines).contains(WORD) {
-        // The token endpoint is sent no access token, so a challenge of it says nothing.
+        // No access token is sent to the token endpoint, so a challenge from there says nothing.
         let told = step == Operation::Profile && read.is_some_and(|challenge| challenge.error().is_some());
         assert_eq!(matches!(error.kind(), ErrorKind::Refused(_)), told, "{error}");
     }
@@ -77,7 +77,7 @@ fn check_call<T: Debug>(call: Call<T>, step: Operation, lines: &[u8], silence: &
 
 /// Writes a challenge with `text` in it, and reads it back.
 fn check_written(text: &str) {
-    // What a quoted string can hold (RFC 9110 §5.6.4), and the server's words may be.
+    // The characters that a quoted string can hold (RFC 9110 §5.6.4).
     let words: String = text.chars().filter(|c| matches!(c, ' '..='~')).take(400).collect();
     let quoted = words.replace('\\', "\\\\").replace('"', "\\\"");
     let code: String = words.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(60).collect();
@@ -91,7 +91,7 @@ fn check_written(text: &str) {
     let value = HeaderValue::from_str(&header).expect("it is visible ASCII");
     let read = Challenge::from_headers(&HeaderMap::from_iter([(WWW_AUTHENTICATE, value)])).expect("there is one");
     assert_eq!(read.error().map(ToString::to_string).as_deref(), Some(code.as_str()));
-    // What is neither a quote nor a backslash is not escaped; the two are, twice as long at most.
+    // Only quotes and backslashes are escaped, which makes each two characters long.
     let mut escaped = String::new();
     for character in words.chars() {
         let width = if "\"\\".contains(character) { 2 } else { 1 };

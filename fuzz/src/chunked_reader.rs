@@ -1,9 +1,9 @@
-//! The reader, fed in any chunks, with any heads, to any end.
+//! The reader, fed with any heads, in any chunks, to any end.
 //!
-//! - Neither the chunks nor the exit that is taken change the outcome: the reading of the whole body is the judge.
-//! - Only a success is one, and tokens are those that the server wrote.
-//! - The raw answer is what arrived, up to the limit.
-//! - Receiving holds at most the limit and 64 KiB.
+//! - Neither the chunks nor the choice of exit change the outcome. Reading the whole body at once is the judge.
+//! - Only a success status gives a success, and tokens are those that the server wrote.
+//! - The raw answer holds the bytes that arrived, up to the limit.
+//! - While receiving, the reader holds at most the limit and 64 KiB more.
 
 use restream_oauth_core::error::ErrorKind;
 use restream_oauth_core::{Call, Error};
@@ -14,7 +14,7 @@ use crate::client::sent_at;
 use crate::expand::expand;
 use crate::script::{Got, Script, Way, Whole, tell};
 
-/// The oracle: `data` is a script, as `script.rs` describes it.
+/// The oracle. `data` is a script; `script.rs` describes it.
 pub fn chunked_reader(data: &[u8]) {
     let script = Script::read(&expand(data));
     let judge = script.outcome(Whole);
@@ -37,14 +37,14 @@ pub fn chunked_reader(data: &[u8]) {
     }
 }
 
-/// Chunk by chunk, and out through the raw answer.
+/// Feeds chunk by chunk, and interprets the raw answer.
 struct Chunked;
 
 impl Way for Chunked {
     fn go<T: std::fmt::Debug>(self, script: &Script, call: Call<T>) -> Result<T, Error> {
         let (_, reader) = call.into_parts(sent_at());
         let (reader, held) = peak(|| script.feed_chunks(reader));
-        // Headers that matter later are kept as they are read.
+        // The reader keeps the headers that it needs later.
         let most = script.limit + 64 * 1024;
         assert!(held <= most, "receiving held {held} bytes, {most} may be");
         let silence = Silence::after(b"");
@@ -64,7 +64,7 @@ impl Way for Chunked {
     }
 }
 
-/// As a library hands over a response that it has read to its end.
+/// Hands over a whole response, as libraries do.
 struct AsResponse;
 
 impl Way for AsResponse {

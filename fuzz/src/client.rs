@@ -1,4 +1,4 @@
-//! The client that all targets ask with, and one call for each step, all with secrets of [`canary`](crate::canary).
+//! The client of all targets, and one call for each step, with the secrets of [`canary`](crate::canary).
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -37,7 +37,7 @@ pub(crate) fn profile(client: &Client) -> Call<Profile> {
     client.profile(&AccessToken::new(ACCESS)).expect("the token can stand in a header")
 }
 
-/// The time at which everything is sent.
+/// The time at which every request is sent.
 pub(crate) fn sent_at() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }

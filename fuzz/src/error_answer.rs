@@ -1,11 +1,11 @@
-//! An answer that is no success: what it says, and what it may not say.
+//! The judgement of an error response: kind, delivery, advice, and what is printed.
 //!
-//! - Where an independent reader finds an error code, it is ours.
-//! - Only a success is one, of a revocation only a 200 or 204, whatever the body holds.
-//! - What counts as refused is derived here once more, from status and error code.
-//! - What to do follows from whether the server perhaps acted: a credential that is used once is never sent again
-//!   because of an answer that does not prove that it was not used.
-//! - Secrets of the call that the server repeats (`$s` and so on) are not printed.
+//! - If an independent reader finds an error code, the error has the same code.
+//! - Only a success status gives a success, and for a revocation only 200 or 204, whatever the body holds.
+//! - What counts as refused is derived a second time here, from status and error code.
+//! - The advice fits the delivery: a credential that works once is sent again only if the response proves that it was
+//!   not used, or as the replay of a refresh.
+//! - If the server repeats secrets of the call (`$s` and so on), they are not printed.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::expand::expand;
 use crate::json::{self, Object, Value};
 use crate::script::{Got, Script, Way};
 
-/// The oracle: `data` is a script, as `script.rs` describes it.
+/// The oracle. `data` is a script; `script.rs` describes it.
 pub fn error_answer(data: &[u8]) {
     let script = Script::read(&expand(data));
     let outcome = script.outcome(Bounded);
@@ -40,7 +40,7 @@ pub fn error_answer(data: &[u8]) {
     }
 }
 
-/// Measures the reading, not the receiving.
+/// Measures what interpreting allocates, without the receiving.
 struct Bounded;
 
 impl Way for Bounded {
@@ -50,7 +50,7 @@ impl Way for Bounded {
     }
 }
 
-/// What is printed is short and plain.
+/// Printed text is short, and plain ASCII.
 fn check_words(error: &Error) {
     let plain = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     assert_eq!(size_of_val(error), size_of::<usize>());
@@ -65,7 +65,7 @@ fn check_words(error: &Error) {
     assert!(error.retry_after().unwrap_or_default() <= Duration::from_secs(3600));
 }
 
-/// Delivery is proven or unknown, and the advice keeps to it.
+/// The delivery is proven or unknown, and the advice fits it.
 fn check_judgement(script: &Script, object: Option<&Object>, error: &Error) {
     assert_eq!(error.operation(), script.step);
     let refused = error.delivery() == Delivery::Refused;
@@ -93,21 +93,21 @@ fn check_judgement(script: &Script, object: Option<&Object>, error: &Error) {
     let fits = match error.advice() {
         Advice::Retry { after } => {
             assert_eq!(after, error.retry_after());
-            // Twice does no harm to a revocation or a profile.
+            // A revocation or a profile call does no harm when it is sent twice.
             proven || matches!(script.step, Operation::Revoke | Operation::Profile)
         }
         Advice::Replay => script.step == Operation::Refresh && !proven && !newest,
         Advice::Refresh => newest || script.step == Operation::Profile,
         Advice::Reauthorize => proven || script.step == Operation::Exchange,
-        // A redirect of what does no harm twice would lead to the same place again.
+        // If such a call is redirected, it would be redirected again.
         _ => proven || matches!(error.kind(), ErrorKind::Redirected(_)),
     };
     assert!(fits, "{error:?}");
 }
 
-/// What proves that the server did not act: a redirect but 303; a rate limit, whatever it is called; another 4xx, unless
-/// the code is `server_error`, which Restream's kind of server says after it acted; and within a success, a 408 or a 499
-/// a code that tells something. A gateway's 5xx proves nothing.
+/// True if the response proves that the server did not act. These do: a redirect other than 303; 425 and 429 with any
+/// code; any other 4xx, unless the code is `server_error`, which a server like Restream's sends after it acted; a
+/// success, 408 or 499 with one of [`TELLING_CODES`]. A 5xx proves nothing, because a gateway may have sent it.
 fn is_refusal(status: StatusCode, code: &str) -> bool {
     match status.as_u16() {
         303 => false,
@@ -135,16 +135,16 @@ const TELLING_CODES: [&str; 11] = [
     "unsupported_token_type",
 ];
 
-/// A success refuses by an error in its body: by its code, by a status in it, of which each may be the one, or in words
-/// that the grant is dead.
+/// True if a success status may still mean that the server refused: its body holds an error code, the status of an
+/// error (any of several may be the one that counts), or words which mean that the grant is dead.
 fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -> bool {
     let asks_for_tokens = matches!(script.step, Operation::Exchange | Operation::Refresh);
     if asks_for_tokens && (script.failure.is_some() || script.body.len() > script.limit) {
-        // What is missing may have held them.
+        // The missing part may have held the tokens.
         return false;
     }
     let Some(object) = object else {
-        // What the reader cannot read must at least name an error, in a way that may be no plain ASCII.
+        // A body that the independent reader cannot read must at least name an error, perhaps escaped or in UTF-16.
         let in_another_way = script.body.iter().any(|byte| matches!(byte, 0 | b'\\'));
         let named = ERROR_MEMBERS.iter().any(|name| contains(&script.body, name));
         let fits = match error.kind() {
@@ -178,15 +178,15 @@ fn contains(text: &[u8], word: &str) -> bool {
     text.windows(word.len()).any(|bytes| bytes.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Without one of these words no text means that a grant is dead.
+/// False if no text in the body can mean that the grant is dead, because the words for it are missing.
 fn may_mean_dead_grant(body: &[u8]) -> bool {
     let has_one = |words: &[&str]| words.iter().any(|word| contains(body, word));
     has_one(&["refresh", "grant", "code"])
         && has_one(&["invalid", "expired", "revoked", "reused", "blacklisted", "found"])
 }
 
-/// What an independent reader takes for the error code. A body that it cannot read, or that holds none, leaves the one
-/// that is reported: it may stand in a challenge.
+/// The error code that an independent reader finds in the body. If it finds none, the reported code, which may come
+/// from a challenge.
 fn error_code<'a>(object: Option<&'a Object>, error: &'a Error) -> &'a str {
     let reported = match error.kind() {
         ErrorKind::Refused(code) => code.as_str(),
@@ -195,7 +195,7 @@ fn error_code<'a>(object: Option<&'a Object>, error: &'a Error) -> &'a str {
     object.map(code_in).filter(|code| !code.is_empty()).unwrap_or(reported)
 }
 
-/// Of all that may be a code, the first that OAuth knows, else the first.
+/// The first candidate that is a code of OAuth's; if there is no such candidate, the first one.
 fn code_in(object: &Object) -> &str {
     let error = object.only("error");
     if object.has("error") && error.is_none() {
@@ -210,7 +210,7 @@ fn code_in(object: &Object) -> &str {
     codes().find(known).or_else(|| codes().next()).unwrap_or_default()
 }
 
-/// The last value of this name that holds something.
+/// The last value of this name that is neither null nor empty.
 fn last_held<'a>(object: &'a Object, name: &str, only_text: bool) -> Option<&'a Value> {
     object.all(name).rfind(|value| match value {
         Value::Null => false,
@@ -220,7 +220,7 @@ fn last_held<'a>(object: &'a Object, name: &str, only_text: bool) -> Option<&'a 
     })
 }
 
-/// What an independent reader takes for the error code is the one that is reported.
+/// The reported error code is the one that an independent reader finds.
 fn check_code(script: &Script, object: Option<&Object>, error: &Error) {
     let Some(status) = script.status().filter(|status| !status.is_success()) else { return };
     assert_eq!(error.status(), Some(status));
@@ -233,11 +233,11 @@ fn check_code(script: &Script, object: Option<&Object>, error: &Error) {
     match error.kind() {
         ErrorKind::Refused(told) if code.is_empty() => {
             let by_challenge = script.step == Operation::Profile && script.headers.contains_key(WWW_AUTHENTICATE);
-            assert!(object.has("error") || by_challenge, "{told} out of nothing");
+            assert!(object.has("error") || by_challenge, "{told}, but the response holds no error");
         }
         ErrorKind::Refused(told) => {
             let plain = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-            // The word of our secrets is cut out.
+            // A code with the word of our secrets in it is redacted.
             if plain && code.len() <= 64 && !code.contains(&WORD[..6]) {
                 assert_eq!(told.as_str(), code);
             }

@@ -1,12 +1,13 @@
-//! Short inputs that stand for long ones: libFuzzer works on a few hundred bytes, but memory and depth show at many
-//! thousands.
+//! Short inputs that stand for long ones. libFuzzer works on a few hundred bytes, but problems with memory and depth
+//! only show at many thousands.
 
-/// As long as an expanded input gets: one that costs five times its length is 64 KiB and more above four times.
+/// The longest expanded input, in bytes. At this length, memory of five times the input exceeds the bound of four times
+/// the input and 64 KiB.
 const LONGEST: usize = 96 * 1024;
 
-/// Begins a run: the next byte is the length in units of 256, the one after it what is repeated.
+/// Begins a run. The next byte is its length in units of 256; the byte after it is repeated.
 const RUN: u8 = 0x1A;
-/// Begins numbered members: the next byte tells how many, in units of 256. `"0":0,"1":0,` and so on.
+/// Begins numbered members: `"0":0,"1":0,` and so on. The next byte is their number in units of 256.
 const MEMBERS: u8 = 0x1C;
 
 /// Replaces each run and each request for members.
@@ -16,7 +17,7 @@ pub(crate) fn expand(data: &[u8]) -> Vec<u8> {
     expand_within(data, LONGEST)
 }
 
-/// As [`expand`], to another length, in bytes: where reading takes long.
+/// As [`expand`], up to another length in bytes, for targets that take long to read.
 pub(crate) fn expand_within(data: &[u8], longest: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len());
     let mut rest = data;

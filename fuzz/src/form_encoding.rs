@@ -1,9 +1,10 @@
 //! `application/x-www-form-urlencoded`, in bodies and in the authorization URL.
 //!
-//! - Each body is, byte for byte, what `form_urlencoded` writes; the URL's query too, but for a space as `%20`.
-//! - `url` reads from it what was put in, each parameter once.
-//! - `$s` in secret, token and verifier stands for a canary, which neither client nor request prints.
-//! - The secret and the way in which it is sent change nothing in the URL, and no other URI has a query.
+//! - Each body is, byte for byte, what `form_urlencoded` writes. So is the query of the URL, except that a space is
+//!   `%20`.
+//! - `url` reads back what was put in, each parameter once.
+//! - `$s` in secret, token and verifier stands for a canary. Neither client nor request prints it.
+//! - The URL does not depend on the secret or on how it is sent. No other URI has a query.
 
 use form_urlencoded::Serializer;
 use http::Request;
@@ -118,7 +119,7 @@ fn check_url(client: &Client, scopes: &str, name: &str, value: &str) -> Url {
     assert!(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(expected.iter().copied()));
     let written = Serializer::new(String::new()).extend_pairs(&expected).finish().replace('+', "%20");
     assert_eq!(login.url().as_str().split_once('?').map(|(_, query)| query), Some(written.as_str()));
-    // What the flow sets is there once, whatever else was asked for.
+    // Each parameter of the flow is there once, whatever else was asked for.
     for (position, (name, _)) in pairs.iter().enumerate() {
         assert!(pairs.iter().skip(position + 1).all(|(other, _)| other != name), "{name} comes twice");
     }

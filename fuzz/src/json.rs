@@ -1,4 +1,4 @@
-//! What an independent reader makes of a JSON object: `serde_json` as anyone uses it.
+//! An independent reader of JSON objects: `serde_json`, used as most programs use it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,13 +7,13 @@ use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
 pub(crate) use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The members of an object in their order, doubled ones too. `None` if the bytes are not one whole object, or one that
-/// `Value` cannot hold: nested more than 128 deep, with numbers out of range or lone surrogates.
+/// The members of an object in their order, with doubled ones. `None` if the bytes are not one whole object, or if
+/// `Value` cannot hold it: nested more than 128 deep, with numbers out of range or lone surrogates.
 pub(crate) fn object(bytes: &[u8]) -> Option<Object> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// The object that is a member of the object in `bytes`; doubled members count in it too.
+/// The object that is the member `name` of the object in `bytes`, with doubled members.
 pub(crate) fn nested(bytes: &[u8], name: &str) -> Option<Object> {
     let members: HashMap<String, &RawValue> = serde_json::from_slice(bytes).ok()?;
     object(members.get(name)?.get().as_bytes())
@@ -27,7 +27,7 @@ impl Object {
         self.0.iter().filter(move |(one, _)| one == name).map(|(_, value)| value)
     }
 
-    /// The value of a member that comes once.
+    /// The value of this name, if there is exactly one.
     pub(crate) fn only(&self, name: &str) -> Option<&Value> {
         let mut all = self.all(name);
         let first = all.next();

@@ -1,15 +1,15 @@
 //! What must hold for every input, as functions of bytes.
 //!
-//! Each function here is the oracle of one fuzz target: it takes any bytes and panics if something that the core or the
-//! sandbox promises does not hold. The targets in `fuzz_targets/` hand them libFuzzer's inputs, on a nightly compiler;
-//! `tests/corpus.rs` replays every file of `corpus/` through them, on stable. `README.md` says how to run and how to add
-//! one.
+//! Each function here is the oracle of one fuzz target. It takes any bytes and panics if the core or the sandbox breaks
+//! a promise. The targets in `fuzz_targets/` call the oracles with libFuzzer's inputs, on a nightly compiler.
+//! `tests/corpus.rs` replays every file of `corpus/` through the oracles, on stable. `README.md` says how to run a
+//! target and how to add one.
 //!
-//! Oracles judge by other means than the code that they judge: another library, the text of an RFC, or a second way to
-//! the same answer. Beyond that, each measures what is allocated (`allocation.rs`) and searches what is printed for
+//! An oracle judges by other means than the code that it judges: another library, the text of an RFC, or a second way
+//! to the same result. Each oracle also measures what is allocated (`allocation.rs`), and searches the printed text for
 //! secrets (`canary.rs`).
 
-#![allow(clippy::missing_panics_doc, reason = "to panic is how an oracle speaks")]
+#![allow(clippy::missing_panics_doc, reason = "an oracle reports by a panic")]
 
 mod allocation;
 mod basic;

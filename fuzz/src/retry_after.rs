@@ -1,10 +1,10 @@
 //! `Retry-After` and the server's own clock.
 //!
-//! - Numbers are seconds, rounded up; of several the largest counts; an hour is the most.
-//! - A date in each of the three forms of RFC 9110 §5.6.7, written here, counts from the server's `Date` in whichever
-//!   form, or from the time of sending.
+//! - Numbers are seconds, rounded up. Of several numbers the largest counts. The result is an hour at most.
+//! - Dates in the three forms of RFC 9110 §5.6.7 are written here. Such a date counts from the server's `Date`, in any
+//!   of the forms, or else from the time of sending.
 //! - No secret of the call is printed, even if the headers repeat it (`$r` and so on).
-//! - Anything else is no answer, and nothing overflows.
+//! - Any other value is ignored, and nothing overflows.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,8 @@ use crate::client::{client, refresh};
 
 const MOST: u64 = 3600;
 
-/// The oracle. `data` is the header's value and, on a second line, that of `Date`; its bytes are also taken for two times.
+/// The oracle. The first line of `data` is the header's value, the second the value of `Date`. The bytes of `data` also
+/// serve as two times.
 pub fn retry_after(data: &[u8]) {
     let silence = Silence::after(data);
     let echoed = echo(data, Operation::Refresh);
@@ -59,13 +60,13 @@ fn written_seconds(text: &str) -> Option<u64> {
     is_number.then(|| (u64::try_from(whole).unwrap_or(MOST) + begun).min(MOST))
 }
 
-/// The year 1970 to 2069: what two digits of a year can tell.
+/// Seconds of the years 1970 to 2069, which two digits of a year can tell apart.
 const RANGE: u64 = 3_155_760_000;
 
 fn check_dates(data: &[u8], silence: &Silence) {
     let number = |at: usize| data.iter().skip(at).take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
     let until = number(0) % RANGE;
-    // Near enough to matter, as often as not.
+    // Half of the time, the two times are close enough for the result to be less than an hour.
     let now = if data.len() % 2 == 0 { until.saturating_sub(number(8) % 5000) } else { number(8) % RANGE };
     let expected = Some(until.saturating_sub(now).min(MOST));
     let sent_at = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
@@ -78,7 +79,7 @@ fn check_dates(data: &[u8], silence: &Silence) {
     }
 }
 
-/// What a refresh that is answered with these headers is asked to wait, in seconds.
+/// The seconds to wait that a refresh reads from a response with these headers.
 fn ask(headers: &HeaderMap, sent_at: SystemTime, silence: &Silence) -> Option<u64> {
     let length = headers.values().map(HeaderValue::len).sum();
     let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| {
@@ -110,7 +111,7 @@ struct Civil {
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 
-/// Counts the days off, year by year and month by month: slow, and plain to see that it is right.
+/// Subtracts the days of each year and of each month: slow, but easy to check.
 fn civil(seconds: u64) -> Civil {
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
     let weekday = usize::try_from(days % 7).unwrap_or_default();

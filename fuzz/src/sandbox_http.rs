@@ -1,9 +1,10 @@
 //! A request to the sandbox: its head, and all of it.
 //!
-//! - The verdict on a prefix is the verdict on the whole: what is complete stays as it is, what is refused stays refused.
-//! - What is accepted tells its host once and the length of its body in at most one way, judged line by line.
-//! - The body is as long as announced, or what an independent reader makes of its chunks; what follows is left. No
-//!   prefix is a request, and how the bytes are split changes nothing.
+//! - Further bytes change no verdict: a complete head stays complete, and a refused one stays refused.
+//! - An accepted request names its host once, and the length of its body in at most one way. The judge reads line by
+//!   line.
+//! - The body is as long as announced, or equals what an independent reader makes of its chunks. The bytes after it are
+//!   left unread. No proper prefix is a request, and how the bytes are split changes nothing.
 //! - Neither the query nor a header's value is printed.
 
 use std::io::{self, Read, Write};
@@ -15,7 +16,7 @@ use crate::allocation::bounded;
 use crate::canary::{Silence, echo};
 use crate::expand::expand;
 
-/// The oracle: `data` is what a client sends.
+/// The oracle. `data` is everything that a client sends.
 pub fn sandbox_http(data: &[u8]) {
     let bytes = echo(&expand(data), Operation::Refresh);
     check_whole(&bytes);
@@ -42,7 +43,7 @@ pub fn sandbox_http(data: &[u8]) {
             for tail in [&b"x"[..], b"\n", b"\r\n\r\n", b": x\r\n\r\n"] {
                 assert!(parse_head(&[&bytes, tail].concat()).is_err(), "{tail:?} made it a request");
             }
-            // Once a prefix is complete or refused, it is so with whatever follows.
+            // Once a prefix is refused, every longer prefix is refused.
             let mut refused = false;
             for shorter in prefixes(bytes.len()) {
                 match parse_head(&bytes[..shorter]) {
@@ -59,7 +60,7 @@ fn prefixes(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by(length.div_ceil(12).max(1))
 }
 
-/// The lines of the head, as anyone would split them.
+/// Splits the head into lines in the simplest way, and compares.
 fn check_head(head: &Head, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).expect("what is accepted is text");
     let mut lines = text.trim_start_matches(['\r', '\n']).split('\n').map(|line| line.trim_end_matches('\r'));
@@ -91,7 +92,7 @@ fn check_head(head: &Head, bytes: &[u8]) {
     let _ = head.keeps_alive();
 }
 
-/// What a server reads of a connection on which these bytes come, and nothing after them.
+/// Reads a connection that delivers these bytes and then ends.
 fn check_whole(bytes: &[u8]) {
     let received = bounded(bytes.len(), || Received::of(bytes, bytes.len()));
     let head = parse_head(bytes).ok().flatten();
@@ -107,7 +108,7 @@ fn check_whole(bytes: &[u8]) {
         }
     }
     let request = received.verdict.as_ref().map_or(None, Option::as_ref);
-    // Whether a line that is longer than a head is refused depends on how it arrives.
+    // Whether a line that is longer than the limit for heads is refused depends on how it is split.
     let lines_are_short = bytes.len() < MAX_HEAD;
     for shorter in prefixes(request.map_or(bytes.len(), |(_, _, used)| *used)) {
         match Received::of(&bytes[..shorter], shorter).verdict {
@@ -130,12 +131,12 @@ fn check_whole(bytes: &[u8]) {
     }
 }
 
-/// What became of a connection.
+/// The result of reading a connection.
 #[derive(Debug, PartialEq)]
 struct Received {
     /// Head, body, and the length of both.
     verdict: Result<Option<(Head, Vec<u8>, usize)>, BadRequest>,
-    /// What the client was told meanwhile.
+    /// The bytes that the server sent meanwhile.
     told: Vec<u8>,
 }
 
@@ -154,7 +155,7 @@ impl Received {
     }
 }
 
-/// Hands out some bytes at a time.
+/// Delivers at most `step` bytes at a time.
 struct Connection<'a> {
     rest: &'a [u8],
     step: usize,
@@ -178,7 +179,7 @@ impl Write for Connection<'_> {
     }
 }
 
-/// The body in front of `bytes`, and how many of them it takes; `None` if it is not there as RFC 9112 §6 and §7.1 say.
+/// The body at the front of `bytes`, and its length on the wire. `None` if it does not follow RFC 9112 §6 and §7.1.
 fn body_of(head: &Head, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     if head.header("transfer-encoding").is_none() {
         let length = head.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
@@ -204,7 +205,7 @@ fn body_of(head: &Head, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         body.extend_from_slice(rest.get(..size)?);
         rest = rest[size..].strip_prefix(b"\r\n")?;
     }
-    // Trailers are read over.
+    // Trailers are skipped.
     while !take_line(&mut rest)?.is_empty() {}
     Some((body, bytes.len() - rest.len()))
 }

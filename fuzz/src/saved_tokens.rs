@@ -1,8 +1,9 @@
 //! Saved tokens and saved logins.
 //!
-//! - What loads comes back the same from its saved form, and its saved form is one line of JSON to independent readers.
-//! - No proper prefix of a saved form loads: a dozen of each are tried, from none of it to all but its last byte.
-//! - An error prints nothing of the document.
+//! - A value that loads is equal after it is saved and loaded again. An independent reader takes the saved form for one
+//!   line of JSON.
+//! - No proper prefix of a saved form loads. A dozen prefixes are tried, from the empty one to all but the last byte.
+//! - An error prints no secret of the document.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::client::client;
 use crate::expand::expand;
 use crate::json;
 
-/// The oracle: `data` is a saved document of either kind.
+/// The oracle. `data` is a saved document of either kind.
 pub fn saved_tokens(data: &[u8]) {
     let text = document(data);
     let silence = Silence::after(data);
@@ -59,12 +60,12 @@ fn check_tokens(tokens: &Tokens) {
     for prefix in prefixes(text) {
         assert_eq!(Tokens::from_saved(prefix).err(), Some(SavedError::NotJson), "{prefix:?}");
     }
-    // Total for every lifetime and every time.
+    // These must not panic for any lifetime and any time.
     let _ = (tokens.expires_at(), tokens.refresh_expires_at(), tokens.is_fresh(tokens.sent_at(), Duration::MAX));
     let _ = tokens.bearer_header();
 }
 
-/// A dozen proper prefixes, the longest among them; fewer where a cut would fall into a character.
+/// A dozen proper prefixes, with the longest one. A cut inside a character is left out.
 fn prefixes(text: &str) -> impl Iterator<Item = &str> {
     let longest = text.len().saturating_sub(1);
     (0..longest).step_by(longest.div_ceil(11).max(1)).chain([longest]).filter_map(|cut| text.get(..cut))
@@ -73,7 +74,7 @@ fn prefixes(text: &str) -> impl Iterator<Item = &str> {
 fn check_document(text: &str) {
     assert!(!text.contains(['\n', '\r']));
     let document = json::object(text.as_bytes()).expect("a saved document is JSON to anyone");
-    // Version 2 says who the tokens belong to, version 1 does not; a login has one version.
+    // Saved tokens of version 2 hold their binding, those of version 1 do not. Saved logins have version 1 only.
     let bound = document.only("client_id").is_some() && document.only("kind") == Some(&"tokens".into());
     assert_eq!(document.only("version").and_then(json::Value::as_u64), Some(1 + u64::from(bound)));
 }
@@ -82,7 +83,7 @@ fn check_error(error: &SavedError, silence: &Silence) {
     silence.check(&format!("{error} {error:?}"));
 }
 
-/// `$l` stands for what a saved login of this client begins with: who it belongs to.
+/// Replaces `$l` by the members that say which client a saved login belongs to.
 fn with_identity(data: &[u8]) -> Vec<u8> {
     static IDENTITY: LazyLock<String> = LazyLock::new(|| {
         let client = client();
@@ -103,7 +104,7 @@ fn with_identity(data: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Of a corpus that no longer loads, nothing but the refusal would be tried.
+    /// If the corpus no longer loaded, the target would only try errors.
     #[test]
     fn the_saved_forms_of_the_corpus_are_those_of_today() {
         for tokens in [

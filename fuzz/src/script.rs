@@ -1,4 +1,4 @@
-//! An answer and how it arrives, as text that people can write and libFuzzer can bend.
+//! A response and how it arrives, as text that people can write and libFuzzer can vary.
 //!
 //! ```text
 //! refresh 103 200 +1 +7 limit=64 reading timeout
@@ -7,10 +7,10 @@
 //! {"access_token": …
 //! ```
 //!
-//! The first line holds words in any order: the step; statuses, the last one final; `+n`, the sizes of the chunks, over
-//! and over; the limit of the body; and, if the HTTP stack fails, at which stage and how. Headers follow, and after an
-//! empty line the body. Secrets are put in where [`echo`] finds their names. Whatever is not understood
-//! is left out, so that every input is some script.
+//! The first line holds words in any order: the step; statuses, the last one final; `+n`, the sizes of the chunks,
+//! which repeat; the limit of the body; and, if the HTTP stack fails, the stage and the kind of the failure. Headers
+//! follow, then an empty line, then the body. [`echo`] replaces the names of secrets by the secrets. Anything else is
+//! ignored, so that every input is a script.
 
 use std::fmt::Debug;
 
@@ -26,7 +26,7 @@ use crate::written::Written;
 
 pub(crate) struct Script {
     pub(crate) step: Operation,
-    /// The last one is final, if any is.
+    /// Informational ones may come first; the first final one counts.
     pub(crate) statuses: Vec<StatusCode>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -35,7 +35,7 @@ pub(crate) struct Script {
     pub(crate) failure: Option<(Stage, FailureKind)>,
 }
 
-/// More of these than anyone sends, and few enough for a quick run.
+// More than any server sends, and few enough for a quick run.
 const MOST_HEADERS: usize = 64;
 const MOST_CUTS: usize = 16;
 const MOST_STATUSES: usize = 4;
@@ -107,14 +107,14 @@ impl Script {
         }
     }
 
-    /// The first status that is not informational: what counts.
+    /// The status that counts: the first that is not informational.
     pub(crate) fn status(&self) -> Option<StatusCode> {
         let switches = StatusCode::SWITCHING_PROTOCOLS;
         self.statuses.iter().copied().find(|status| !status.is_informational() || *status == switches)
     }
 
-    /// What holds of every outcome: only a success is one, of a revocation only a 200 or 204 (RFC 6749 §5.1, RFC 7009 §2.2);
-    /// and tokens are the server's.
+    /// Checks what holds for every outcome. Only a success status gives a success, and for a revocation only 200 or 204
+    /// (RFC 6749 §5.1, RFC 7009 §2.2). Tokens are those that the server wrote.
     pub(crate) fn check(&self, outcome: &Result<Got, Error>) {
         let succeeds = |status: StatusCode| match self.step {
             Operation::Revoke => [StatusCode::OK, StatusCode::NO_CONTENT].contains(&status),
@@ -132,13 +132,13 @@ impl Script {
         }
     }
 
-    /// How many bytes a reader may have to look at: body and headers.
+    /// The number of bytes that a reader may have to look at: body and headers.
     pub(crate) fn len(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
         self.body.len() + headers
     }
 
-    /// Builds the call of the script's step anew and lets `way` bring it to its end.
+    /// Builds the call of the script's step, and lets `way` bring it to its end.
     pub(crate) fn outcome(&self, way: impl Way) -> Result<Got, Error> {
         let built;
         let client = match self.limit {
@@ -196,7 +196,7 @@ impl Script {
         reader
     }
 
-    /// Ends an answer as the script says, and leaves it uninterpreted.
+    /// Ends the response as the script says, without interpreting it.
     pub(crate) fn end<T>(&self, reader: Reader<T>) -> Answer<T> {
         match self.failure {
             None => reader.finish(),
@@ -204,7 +204,7 @@ impl Script {
         }
     }
 
-    /// As an HTTP library gives it; `None` if it would not.
+    /// The response as an HTTP library returns it; `None` if a library would return an error.
     pub(crate) fn response(&self) -> Option<Response<&[u8]>> {
         let mut response = Response::new(self.body.as_slice());
         *response.status_mut() = self.status().filter(|_| self.failure.is_none())?;
@@ -213,7 +213,7 @@ impl Script {
     }
 }
 
-/// One way through a call to its outcome; generic, since each step answers with a type of its own.
+/// One way through a call to its outcome. It is generic because each step has a result type of its own.
 pub(crate) trait Way {
     fn go<T: Debug>(self, script: &Script, call: Call<T>) -> Result<T, Error>;
 }
@@ -227,7 +227,7 @@ impl Way for Whole {
     }
 }
 
-/// What any step gave.
+/// The result of any step.
 #[derive(Debug)]
 pub(crate) enum Got {
     Tokens(Box<Tokens>),
@@ -235,7 +235,7 @@ pub(crate) enum Got {
     Profile(Profile),
 }
 
-/// All that can be told of an outcome, secrets too: two outcomes are the same if it is.
+/// An outcome as text, secrets included: two outcomes are equal if their texts are.
 pub(crate) fn tell(outcome: &Result<Got, Error>) -> String {
     match outcome {
         Ok(Got::Tokens(tokens)) => {

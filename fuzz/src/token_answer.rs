@@ -1,10 +1,10 @@
-//! The body of a token answer.
+//! The body of a token response.
 //!
-//! - Where an independent reader takes the body for an object, its tokens are ours, and there is an error only if it has
-//!   no access token.
-//! - Whatever is cut or broken, a token is one that the server wrote under one of its names.
-//! - A longer prefix never loses a token that a shorter one gave, nor makes an error of a success that gave both.
-//! - What was read comes back from its saved form.
+//! - If an independent reader takes the body for an object, the tokens are those that it finds there. The result is an
+//!   error only if the object has no access token, or a refresh token that is not usable.
+//! - However the body is truncated or broken, each token is one that the server wrote under one of its names.
+//! - A longer prefix never loses a token that a shorter prefix gave, and never turns a success with both into an error.
+//! - Tokens are equal after they are saved and loaded again.
 
 use http::Response;
 use restream_oauth_core::error::Salvaged;
@@ -18,7 +18,7 @@ use crate::expand::expand;
 use crate::json::{Object, Value};
 use crate::written::Written;
 
-/// The oracle: `data` is the body of a 200 to a refresh and to an exchange.
+/// The oracle. `data` is the body of a 200 response, to a refresh and to an exchange.
 pub fn token_answer(data: &[u8]) {
     let body = expand(data);
     let silence = Silence::after(data);
@@ -81,13 +81,13 @@ fn check_error(error: &Error, silence: &Silence) {
     assert_unprinted(token, &format!("{error} {error:?}"), error.server_message().unwrap_or_default());
 }
 
-/// A token is not printed, unless the server itself says it in `other`, which is for people. Short tokens may be a part
-/// of any text.
+/// A token is not printed, unless the server itself wrote it in `other`, which is text for people. Short tokens are not
+/// checked, because any text may hold them.
 fn assert_unprinted(token: &str, printed: &str, other: &str) {
     assert!(token.len() < 32 || !printed.contains(token) || other.contains(token), "{token:?} in {printed:?}");
 }
 
-/// What an independent reader finds: the last value that holds something, of the RFC 6749 name before its twin.
+/// The independent reader takes the last value that is neither null nor empty, and the RFC 6749 name before its twin.
 fn check_against_judge(object: &Object, refreshed: &Result<Tokens, Error>, exchanged: &Result<Tokens, Error>) {
     let either = |snake, camel| object.last_text(snake).or_else(|| object.last_text(camel));
     let refresh_token = either("refresh_token", "refreshToken");
@@ -113,7 +113,7 @@ fn check_against_judge(object: &Object, refreshed: &Result<Tokens, Error>, excha
     }
 }
 
-/// A refresh token is there, in whatever form: the server has rotated.
+/// True if the body holds a refresh token in any form: then the server has rotated.
 fn has_unusable_refresh_token(object: &Object) -> bool {
     let mut values = object.all("refresh_token").chain(object.all("refreshToken"));
     values.any(|value| match value {
@@ -132,7 +132,7 @@ fn salvaged(error: &Error) -> Option<&str> {
     }
 }
 
-/// As many places to cut as are worth their time: fewer in a body that takes long to read.
+/// The number of places to cut: fewer in a body that takes long to read.
 fn most_cuts(body: &[u8]) -> usize {
     if body.len() > 4096 { 2 } else { 8 }
 }
@@ -149,7 +149,8 @@ fn check_prefixes(body: &[u8], written: &Written<'_>, at_last: Arrived) {
     assert!(at_last.holds(before), "{at_last:?} at the end, {before:?} after fewer bytes");
 }
 
-/// Ends of strings and objects, where something changes, and places in between; all of them in a short body.
+/// Where to cut: in a short body everywhere, in a longer one after some strings and objects, and at some places
+/// between.
 fn cuts(body: &[u8]) -> Vec<usize> {
     let all = 1..body.len();
     let most = most_cuts(body);
@@ -167,7 +168,7 @@ fn cuts(body: &[u8]) -> Vec<usize> {
     cuts
 }
 
-/// What came with the answer. A refresh token that was sent did not.
+/// What arrived with the response. The refresh token that was sent does not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Arrived {
     success: bool,
@@ -185,7 +186,7 @@ fn arrived(outcome: &Result<Tokens, Error>) -> Arrived {
     match outcome {
         Ok(tokens) => {
             let kept = tokens.oddities().any(|oddity| oddity == Oddity::RefreshTokenKept);
-            // What follows may name the refresh token that was not there yet.
+            // A refresh token may still follow in a longer prefix.
             Arrived { success: !kept, access: true, refresh: tokens.refresh_token().is_some() && !kept }
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Tokens come from the server: each that is returned or salvaged stands in the answer under one of its names.
+//! Tokens come from the server: each returned or salvaged token stands in the response under one of its names.
 
 use restream_oauth_core::error::Salvaged;
 use restream_oauth_core::token::Oddity;
@@ -7,10 +7,10 @@ use restream_oauth_core::{Error, RefreshToken, Tokens};
 use crate::canary::REFRESH;
 use crate::json::{self, Object};
 
-/// What the server wrote, by an independent reader.
+/// What the server wrote, as an independent reader sees it.
 pub(crate) struct Written<'a> {
     body: &'a [u8],
-    /// If the body is one.
+    /// The body, if it is an object.
     pub(crate) object: Option<Object>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Written<'a> {
         Self { body, object: json::object(body) }
     }
 
-    /// Takes an outcome of the body, or of a part of it.
+    /// Checks the outcome of the body, or of a part of it.
     pub(crate) fn check(&self, outcome: Result<&Tokens, &Error>) {
         match outcome {
             Ok(tokens) => {
@@ -47,10 +47,10 @@ impl<'a> Written<'a> {
             Some(object) => names.iter().any(|name| object.all(name).any(|value| value.as_str() == Some(token))),
             None => self.may_hold(token),
         };
-        assert!(written, "{token:?} is no token that the server wrote");
+        assert!(written, "the server wrote no token {token:?}");
     }
 
-    /// What is broken has no names; without escapes, and but for UTF-16, a token still stands there in its quotes.
+    /// In a broken body no names can be read. Unless there are escapes or UTF-16, a token still stands there in quotes.
     fn may_hold(&self, token: &str) -> bool {
         let utf16 = self.body.starts_with(b"\xFF\xFE") || self.body.starts_with(b"\xFE\xFF");
         utf16 || self.body.contains(&b'\\') || String::from_utf8_lossy(self.body).contains(&format!("\"{token}\""))
