@@ -1,4 +1,4 @@
-//! All sides must do the same, or the table compares nothing.
+//! All sides must do the same work, or their figures cannot be compared.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::fixtures::{CODE, NESTED_ERROR, SUCCESS, callback, response};
 use crate::rows::{self, Side};
 use crate::{floor, ours, peer};
 
-/// A request, as far as its meaning goes: the order of headers and parameters has none.
+/// The meaning of a request, without the order of its headers and parameters.
 fn meaning(request: Request<impl AsRef<[u8]>>) -> (String, BTreeMap<String, String>, HeaderMap) {
     let (head, body) = request.into_parts();
     let form = form_urlencoded::parse(body.as_ref()).into_owned().collect();

@@ -1,4 +1,4 @@
-//! Counts what is asked of the allocator. Exact, and the same on every machine.
+//! Counts allocations. The numbers are exact, and the same on every machine.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, counting. Growing a buffer counts as one more allocation of the whole new size.
+/// The system's allocator, which also counts. Growing a buffer counts as one more allocation of the whole new size.
 pub struct Counting;
 
-/// What was allocated, freed since or not.
+/// What was allocated, whether or not it was freed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocations {
-    /// How often.
+    /// The number of allocations.
     pub count: u64,
-    /// The sum of the sizes.
+    /// The sum of their sizes.
     pub bytes: u64,
 }
 
-/// Counts the allocations of `work`. All are 0 unless [`Counting`] is the program's global allocator.
+/// Counts the allocations of `work`. Both numbers are 0 unless [`Counting`] is the program's global allocator.
 pub fn during(work: impl FnOnce()) -> Allocations {
     let before = now();
     work();
@@ -30,15 +30,15 @@ fn now() -> Allocations {
     Allocations { count: COUNT.load(Relaxed), bytes: BYTES.load(Relaxed) }
 }
 
-/// A load and a store, not an atomic addition: that would cost as much as a small allocation itself and tilt the
-/// times towards whoever allocates less. Only one thread is ever measured, so nothing is lost.
+/// A load and a store. An atomic addition would cost as much as a small allocation, and would favour the side that
+/// allocates less. Only one thread is measured, so no count is lost.
 fn note(size: usize) {
     COUNT.store(COUNT.load(Relaxed).wrapping_add(1), Relaxed);
     BYTES.store(BYTES.load(Relaxed).wrapping_add(size as u64), Relaxed);
 }
 
-// The one unsafe place of the workspace: a global allocator cannot be written without. Each method hands the caller's
-// arguments to the system's allocator unchanged, so its contract is the caller's.
+// A global allocator cannot be written without unsafe code. Each method passes its arguments to the system's allocator
+// unchanged, so the contract is that of the system's allocator.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,7 +1,7 @@
-//! The tasks, done by hand with the least that is correct for well-formed input.
+//! The tasks, written by hand with the least work that is correct for well-formed input.
 //!
-//! Every constant is computed before. It returns plain text, checks no more than it must to find its way, classifies
-//! nothing and wipes nothing.
+//! Every constant is computed beforehand. This code returns plain text, checks only what it needs to find the values,
+//! classifies no errors and wipes no memory.
 
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ use crate::fixtures::{
 };
 use crate::task::Task;
 
-/// What never changes.
+/// Everything that never changes.
 pub(crate) struct Constants {
     token_uri: Uri,
     basic: Option<HeaderValue>,
@@ -62,7 +62,7 @@ impl Constants {
         self.post(&["grant_type=refresh_token&refresh_token=", refresh_token, &self.suffix])
     }
 
-    /// Every second piece is a value.
+    /// Every second piece is a value, which may have to be encoded.
     fn post(&self, pieces: &[&str]) -> Request<Vec<u8>> {
         let mut body = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
         for (index, piece) in pieces.iter().enumerate() {
@@ -110,7 +110,7 @@ fn ascii(text: &[u8]) -> &str {
     std::str::from_utf8(text).expect("base64 is ASCII")
 }
 
-/// Every member of the documented answer.
+/// Every member of the documented response.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Documented<'a> {
@@ -142,7 +142,7 @@ struct Documented<'a> {
     token_type: Option<&'a str>,
 }
 
-/// The number of the words of an array, which is what a comparison with `scope` begins with.
+/// The number of words in an array. A comparison with `scope` begins with it.
 struct Words(usize);
 
 impl<'de> Deserialize<'de> for Words {
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Words {
 /// Access token, refresh token, scopes, and both lifetimes in seconds.
 type Tokens = (String, String, Option<String>, u64, Option<u64>);
 
-/// Reads the documented answer.
+/// Reads the documented response.
 pub(crate) fn tokens(body: &[u8]) -> Tokens {
     let read: Documented<'_> = serde_json::from_slice(body).expect("the answer is a success");
     black_box((read.expires, read.access_token_expires_at, read.refresh_token_expires_at, &read.snake_token_type));
@@ -221,18 +221,18 @@ pub(crate) fn build_refresh() -> Task {
     Task::new(move || constants.refresh(black_box(REFRESH_TOKEN)))
 }
 
-/// From random bytes to the URL.
+/// Makes the authorization URL from random bytes.
 pub(crate) fn authorization_url() -> Task {
     let constants = Constants::basic();
     Task::new(move || constants.authorization_url(black_box(&ENTROPY)))
 }
 
-/// Reads an answer of status 200 in one piece.
+/// Reads a response with status 200 in one piece.
 pub(crate) fn read(body: &'static str) -> Task {
     Task::with_input(move || response(StatusCode::OK, body), |response| tokens(response.body()))
 }
 
-/// Reads an answer of status 200 in pieces.
+/// Reads a response with status 200 in pieces.
 pub(crate) fn read_in_chunks(body: &'static str, size: usize) -> Task {
     Task::with_input(
         move || response(StatusCode::OK, body),
@@ -251,7 +251,7 @@ pub(crate) fn read_error() -> Task {
     Task::with_input(|| response(StatusCode::BAD_REQUEST, NESTED_ERROR), |response| error(response.body()))
 }
 
-/// Builds the exchange and reads the documented answer.
+/// Builds the exchange and reads the documented response.
 pub(crate) fn round() -> Task {
     let constants = Constants::basic();
     Task::with_input(
@@ -275,7 +275,7 @@ pub(crate) fn refused_round() -> Task {
     )
 }
 
-/// From the URI that came back to the code.
+/// Finds the code in a callback.
 pub(crate) fn read_callback() -> Task {
     let state = URL_SAFE_NO_PAD.encode(&ENTROPY[..32]);
     let uri = callback(&state);

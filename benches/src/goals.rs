@@ -1,14 +1,14 @@
-//! What we want to reach, judged on the run's own figures. Nothing fails when a goal is missed: the table says so.
+//! Our goals, judged by the figures of the run. A missed goal is no failure; the table shows it.
 
 use crate::results::{Figures, Results};
 
 /// One goal.
 pub(crate) struct Goal {
-    /// What is wanted.
+    /// The goal in words.
     pub(crate) wanted: String,
-    /// What was measured.
+    /// The measured figure.
     pub(crate) measured: String,
-    /// True if that is enough.
+    /// True if the goal is met.
     pub(crate) met: bool,
 }
 
@@ -25,8 +25,9 @@ const FASTER: [(&str, f64, Option<u64>); 5] = [
 
 /// Reading byte by byte may take this many times as long as reading at once.
 const CUTS: f64 = 3.0;
-/// Four times the length may take this many times the instructions: four, and a tenth. Not the time: at 64 KiB the system's
-/// allocator begins to give memory back and fetch it anew each time, which takes longer than all reading, for all sides.
+/// Four times the length may take this many times the instructions: four, and a tenth more. The goal is not about time,
+/// because at 64 KiB the system's allocator begins to return memory and fetch it again each time. On all sides that
+/// takes longer than the reading.
 const LENGTH: f64 = 4.4;
 
 /// All goals.
@@ -40,7 +41,7 @@ pub(crate) fn judge(results: &Results) -> Vec<Goal> {
     faster.chain(door).chain(cuts).chain(length).collect()
 }
 
-/// The same goal for reading as its users can have it from the peer: the whole round less the building.
+/// The same goal for reading in the way that the peer's users must take: the whole round minus the building.
 fn through_the_door(results: &Results) -> Option<Goal> {
     let [round, build, read] = ["round", "build-exchange", "read"].map(|id| results.row(id));
     let factor = (round?.peer.median_ns - build?.peer.median_ns) / read?.ours.median_ns;

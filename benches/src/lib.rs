@@ -1,7 +1,7 @@
 //! Measures `restream-oauth-core` beside the `oauth2` crate and beside the floor, in one run.
 //!
-//! The floor is hand-written code that does the least that is correct, with every constant computed before. It shows
-//! what is left to gain; it checks little, wipes nothing and could not be shipped.
+//! The floor is hand-written code that does the least work that is correct, with every constant computed beforehand. It
+//! shows how much could still be gained. It checks little and wipes nothing, so nobody could ship it.
 //!
 //! ```text
 //! rows ── three tasks each ──▶ measure ──▶ results ──▶ table, picture

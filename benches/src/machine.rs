@@ -1,4 +1,4 @@
-//! What the figures were measured on and with.
+//! The machine, the compiler and the crates of a run.
 
 use std::process::Command;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use crate::results::Machine;
 
 /// The lock file that this program was built from.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
-/// The crates whose versions a reader wants to know.
+/// The crates whose versions the table shows.
 const CRATES: [&str; 5] = ["restream-oauth-core", "oauth2", "http", "serde_json", "zeroize"];
 
 /// This machine, today.

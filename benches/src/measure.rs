@@ -7,28 +7,29 @@ use crate::results::{Figures, RowResult};
 use crate::rows::{Row, Side};
 use crate::task::Task;
 
-/// How much is measured.
+/// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Samples for each side of a row.
     pub samples: usize,
-    /// How long a sample should last: long beside the clock's own cost, short beside a time slice of the scheduler.
+    /// How long a sample should last: much longer than reading the clock takes, much shorter than a time slice of the
+    /// scheduler.
     pub sample: Duration,
 }
 
 impl Effort {
     /// For figures.
     pub const FULL: Self = Self { samples: 501, sample: Duration::from_micros(100) };
-    /// To see that everything runs; the figures are worth little.
+    /// To see that everything runs. The figures mean little.
     pub const QUICK: Self = Self { samples: 5, sample: Duration::from_micros(20) };
 }
 
-/// More inputs than this would no longer fit into the caches.
+/// More inputs than this would not fit into the processor's caches.
 const LARGEST_BATCH: usize = 128;
 
 /// Measures one row.
 ///
-/// Each sample of one side is followed by one of each other side, so what else the machine does falls on all alike.
+/// The sides take turns, sample by sample, so that other work of the machine slows all of them equally.
 pub fn row(row: &Row, effort: Effort) -> RowResult {
     let batches = Side::ALL.map(|side| batch(row.task(side), effort.sample));
     let mut samples = Side::ALL.map(|_| Vec::with_capacity(effort.samples));
@@ -67,7 +68,7 @@ fn time(task: &Task, times: usize) -> Duration {
     elapsed
 }
 
-/// Of one run. Whatever is made once and kept was made by the runs before.
+/// Allocations of one run. Earlier runs have made everything that is made once and kept.
 fn allocated(task: &Task) -> Allocations {
     let mut allocated = Allocations::default();
     task.run(1, |work| allocated = allocations::during(work));

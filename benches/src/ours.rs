@@ -29,7 +29,7 @@ fn built(builder: ClientBuilder) -> Client {
     builder.redirect_uri(REDIRECT_URI).build().expect("the fixtures are valid")
 }
 
-/// A code from a checked callback, so with its PKCE verifier.
+/// A code from a checked callback, with its PKCE verifier.
 pub(crate) fn code(client: &Client) -> AuthorizationCode {
     let mut login = client.login(Entropy::from(ENTROPY));
     let uri = callback(login.state().expose_secret());
@@ -48,13 +48,13 @@ pub(crate) fn build_refresh() -> Task {
     Task::new(move || client.refresh(&token))
 }
 
-/// From random bytes to the URL.
+/// Makes the authorization URL from random bytes.
 pub(crate) fn authorization_url() -> Task {
     let client = client();
     Task::new(move || client.login(Entropy::from(ENTROPY)))
 }
 
-/// Reads an answer of status 200 in one piece.
+/// Reads a response with status 200 in one piece.
 pub(crate) fn read(body: &'static str) -> Task {
     let (client, token) = (client(), RefreshToken::new(REFRESH_TOKEN));
     Task::with_input(
@@ -63,7 +63,7 @@ pub(crate) fn read(body: &'static str) -> Task {
     )
 }
 
-/// Reads an answer of status 200 in pieces.
+/// Reads a response with status 200 in pieces.
 pub(crate) fn read_in_chunks(body: &'static str, size: usize) -> Task {
     let (client, token) = (client(), RefreshToken::new(REFRESH_TOKEN));
     Task::with_input(
@@ -91,7 +91,7 @@ pub(crate) fn read_error() -> Task {
     )
 }
 
-/// Builds the exchange and reads the documented answer.
+/// Builds the exchange and reads the documented response.
 pub(crate) fn round() -> Task {
     let client = client();
     let code = code(&client);
@@ -117,7 +117,7 @@ fn answered(call: Call<Tokens>, response: Response<Vec<u8>>) -> Result<Tokens, E
     reader.read(response)
 }
 
-/// From the URI that came back to the checked code.
+/// Reads and checks a callback.
 pub(crate) fn read_callback() -> Task {
     let client = client();
     let uri = callback(client.login(Entropy::from(ENTROPY)).state().expose_secret());
@@ -127,7 +127,7 @@ pub(crate) fn read_callback() -> Task {
     )
 }
 
-/// All that this row promises was there: a side that fails fast would win.
+/// Checks that the result is complete. Otherwise a side that fails early would be the fastest.
 fn tokens(result: Result<Tokens, Error>) -> Tokens {
     let tokens = result.expect("the answer is a success");
     assert_eq!(tokens.lifetime(), Duration::from_secs(3600));

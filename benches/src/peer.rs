@@ -1,9 +1,9 @@
 //! The tasks, done with the `oauth2` crate, in the way that its documentation shows.
 //!
-//! Its only door to a request is a closure that sends it, and its only door to an answer is what that closure returns.
-//! So a build ends with a closure that takes the request and fails, and a round with one that hands the canned answer
-//! over. Reading alone has no door: there its types are read with `serde_json`, which leaves out what the crate does
-//! around that (it tracks the path in the document). This favours the peer.
+//! The peer hands a request only to a closure that sends it, and reads only the response that this closure returns. So
+//! for building, the closure takes the request and fails. For a whole round, it returns a prepared response. There is
+//! no way to read a response alone, so `serde_json` reads the peer's types directly. That leaves out what the crate
+//! does besides (it tracks the path in the document), and favours the peer.
 
 use std::cell::Cell;
 use std::fmt;
@@ -48,7 +48,7 @@ pub(crate) fn code_and_verifier() -> (AuthorizationCode, PkceCodeVerifier) {
     (AuthorizationCode::new(CODE.to_owned()), PkceCodeVerifier::new(verifier))
 }
 
-/// Stands for an HTTP stack that fails, so that the peer stops after the request.
+/// The error of an HTTP stack that sends nothing, so that the peer stops after the request.
 #[derive(Debug)]
 pub(crate) struct Unsent;
 
@@ -78,7 +78,8 @@ pub(crate) fn build_refresh() -> Task {
     Task::new(move || client.exchange_refresh_token(&token).request(&take))
 }
 
-/// From random bytes to the URL. The peer draws them itself; here it is given them, in the texts it would make.
+/// Makes the authorization URL. The peer draws random bytes itself; here it gets the same bytes as the other sides, in
+/// the texts that it would make of them.
 pub(crate) fn authorization_url() -> Task {
     let client = client();
     Task::new(move || {
@@ -91,12 +92,12 @@ pub(crate) fn authorization_url() -> Task {
     })
 }
 
-/// Reads an answer of status 200 in one piece.
+/// Reads a response with status 200 in one piece.
 pub(crate) fn read(body: &'static str) -> Task {
     Task::with_input(move || response(StatusCode::OK, body), |response| tokens(response.body()))
 }
 
-/// Collects an answer of status 200 from its pieces, which the peer leaves to the HTTP stack, and reads it.
+/// Collects a response with status 200 from its pieces, which the peer leaves to the HTTP stack, and reads it.
 pub(crate) fn read_in_chunks(body: &'static str, size: usize) -> Task {
     Task::with_input(
         move || response(StatusCode::OK, body),
@@ -114,7 +115,7 @@ fn tokens(body: &[u8]) -> BasicTokenResponse {
     serde_json::from_slice(body).expect("the answer is a success")
 }
 
-/// Reads RFC 6749's error: the peer cannot read Restream's.
+/// Reads an error in the form of RFC 6749, because the peer cannot read Restream's.
 pub(crate) fn read_error() -> Task {
     Task::with_input(
         || response(StatusCode::BAD_REQUEST, FLAT_ERROR),
@@ -122,7 +123,7 @@ pub(crate) fn read_error() -> Task {
     )
 }
 
-/// Builds the exchange and reads the documented answer.
+/// Builds the exchange and reads the documented response.
 pub(crate) fn round() -> Task {
     let client = client();
     Task::with_input(
@@ -152,7 +153,7 @@ pub(crate) fn refused_round() -> Task {
     )
 }
 
-/// The closure must be callable twice, so the answer is taken out of a cell.
+/// The peer may call the closure twice, so the response is taken out of a cell.
 fn answering(response: Response<Vec<u8>>) -> impl Fn(HttpRequest) -> Result<HttpResponse, Unsent> {
     let response = Cell::new(Some(response));
     move |request| {
@@ -161,7 +162,7 @@ fn answering(response: Response<Vec<u8>>) -> impl Fn(HttpRequest) -> Result<Http
     }
 }
 
-/// From the URI that came back to the code, as the crate's examples do it: the peer leaves this to its user.
+/// Finds the code in a callback as the crate's examples do. The peer leaves this to its user.
 pub(crate) fn read_callback() -> Task {
     let state = CsrfToken::new(URL_SAFE_NO_PAD.encode(&ENTROPY[..32]));
     let uri = callback(state.secret());

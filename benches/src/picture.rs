@@ -8,7 +8,7 @@ use crate::table::{duration, grouped};
 
 const WIDTH: u32 = 840;
 const LEFT: u32 = 250;
-/// The longest bar. The space after it is for its figure.
+/// The length of the longest bar. The space after the bar is for its figure.
 const LONGEST: f64 = 420.0;
 const TOP: u32 = 64;
 const BAR: u32 = 11;
@@ -26,7 +26,8 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 }
 ";
 
-/// The whole picture. The longest bar of each row has the same length, so rows compare sides, not rows.
+/// The whole picture. The longest bar of each row has the same length: a row compares the sides, and rows cannot be
+/// compared with each other.
 pub fn svg(results: &Results) -> String {
     let rows = u32::try_from(results.rows.len()).unwrap_or(u32::MAX);
     let height = TOP + rows * ROW + FOOT;

@@ -1,4 +1,4 @@
-//! What a run measured: the file from which table and picture are made.
+//! The figures of a run, as a file. The table and the picture are made from it.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,13 +10,13 @@ use crate::rows::Side;
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
-    /// Where and with what.
+    /// The machine, the compiler and the crates.
     pub machine: Machine,
-    /// What was found.
+    /// The figures of each row.
     pub rows: Vec<RowResult>,
 }
 
-/// Where and with what a run was made.
+/// The machine, the compiler and the crates of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// The day.
@@ -82,11 +82,11 @@ pub struct Figures {
     pub low_ns: f64,
     /// One sample in ten is slower.
     pub high_ns: f64,
-    /// Allocations, growing included.
+    /// Allocations. Growing a buffer is one more.
     pub allocations: u64,
-    /// Their sizes.
+    /// The sum of their sizes.
     pub bytes: u64,
-    /// Instructions, where valgrind is there.
+    /// Instructions, where valgrind is installed.
     pub instructions: Option<u64>,
 }
 
@@ -99,7 +99,7 @@ impl Results {
     /// Reads what [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// If there is no such file, or something else in it.
+    /// Fails if the file is missing or holds something else.
     pub fn load(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(path)?)?)
     }
@@ -107,7 +107,7 @@ impl Results {
     /// Writes it as JSON.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
@@ -115,7 +115,7 @@ impl Results {
     }
 }
 
-/// A file of this crate's own folder.
+/// The path of a file in this crate's folder.
 pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }

@@ -4,14 +4,14 @@ use crate::fixtures::{SUCCESS, success_with_token};
 use crate::task::Task;
 use crate::{floor, ours, peer};
 
-/// Who does it.
+/// The code that does a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// `restream-oauth-core`.
     Ours,
     /// The `oauth2` crate.
     Peer,
-    /// The least that is correct.
+    /// The least work that is correct.
     Floor,
 }
 
@@ -19,7 +19,7 @@ impl Side {
     /// In the order of the table.
     pub const ALL: [Self; 3] = [Self::Ours, Self::Peer, Self::Floor];
 
-    /// As it is written on the command line.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
@@ -33,14 +33,14 @@ impl Side {
 pub struct Row {
     /// A short name, for files and the command line.
     pub id: &'static str,
-    /// What is done, for people.
+    /// The task, in words for people.
     pub title: &'static str,
     /// In the order of [`Side::ALL`].
     tasks: [Task; 3],
 }
 
 impl Row {
-    /// What one side does.
+    /// The task of one side.
     pub(crate) fn task(&self, side: Side) -> &Task {
         &self.tasks[side as usize]
     }
@@ -48,7 +48,7 @@ impl Row {
 
 /// All rows.
 pub fn all() -> Vec<Row> {
-    // Inputs outlive the tasks, which hold on to them; the program ends before that could matter.
+    // The tasks borrow these inputs for ever. The leak does not matter, because the program soon ends.
     let long = |length| &*Box::leak(success_with_token(length).into_boxed_str());
     let row = |id, title, ours, peer, floor| Row { id, title, tasks: [ours, peer, floor] };
     vec![

@@ -1,4 +1,4 @@
-//! The run as Markdown, which reads as well in a terminal.
+//! The run as Markdown, which is readable in a terminal too.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::results::{Figures, Machine, Results, RowResult};
 const HEADINGS: [&str; 8] =
     ["", "ours", "`oauth2`", "floor", "faster", "allocations", "bytes allocated", "instructions"];
 
-/// Everything: where, the rows, the goals.
+/// The whole page: machine, rows, goals.
 pub fn markdown(results: &Results) -> String {
     let mut out = machine(&results.machine);
     out.push('\n');
@@ -45,7 +45,7 @@ fn cells(row: &RowResult) -> [String; 8] {
     ]
 }
 
-/// The median, and between what eight of ten samples lie.
+/// The median, and the range that holds eight samples of ten.
 fn time(figures: &Figures) -> String {
     let Figures { median_ns, low_ns, high_ns, .. } = figures;
     format!("{} ({}–{})", duration(*median_ns), whole(*low_ns), whole(*high_ns))
@@ -57,7 +57,7 @@ pub(crate) fn duration(nanoseconds: f64) -> String {
 }
 
 fn whole(nanoseconds: f64) -> String {
-    // By way of `Duration`, which cannot wrap: there is no checked cast of a float.
+    // `Duration` checks the range. A cast of a float would not.
     grouped(Duration::from_secs_f64(nanoseconds.round()).as_secs())
 }
 

@@ -1,22 +1,22 @@
-//! Something to be measured, whatever it takes and gives.
+//! A task to be measured, with any types of input and output.
 
 use std::hint::black_box;
 
 type Batch = dyn Fn(usize, &mut dyn FnMut(&mut dyn FnMut()));
 
-/// One side's way of doing what a row says.
+/// The task of a row as one side does it.
 ///
-/// Its inputs are prepared outside of what is measured, because some are spent by use: a login accepts one callback,
-/// a reader reads one answer. What comes out is dropped inside, so wiping and freeing count.
+/// Inputs are prepared outside of the measurement, because some can be used only once: a login accepts one callback, a
+/// reader reads one response. Outputs are dropped inside, so wiping and freeing count.
 pub(crate) struct Task(Box<Batch>);
 
 impl Task {
-    /// A task that needs no input of its own.
+    /// A task without an input.
     pub(crate) fn new<O>(work: impl Fn() -> O + 'static) -> Self {
         Self::with_borrowed_input(|| (), move |()| work())
     }
 
-    /// A task that spends one input each time.
+    /// A task that consumes one input each time.
     pub(crate) fn with_input<I: 'static, O>(
         prepare: impl Fn() -> I + 'static,
         work: impl Fn(I) -> O + 'static,
@@ -27,7 +27,7 @@ impl Task {
         )
     }
 
-    /// A task that changes one input each time, and leaves the end of it to others.
+    /// A task that changes one input each time. The input is dropped outside of the measurement.
     pub(crate) fn with_borrowed_input<I, O>(
         prepare: impl Fn() -> I + 'static,
         work: impl Fn(&mut I) -> O + 'static,

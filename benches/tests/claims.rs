@@ -8,7 +8,7 @@ use restream_oauth_benches::rows;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// One test, because the allocator is everybody's.
+/// There is one test only, because all threads share the allocator.
 #[test]
 fn each_task_takes_as_many_allocations_as_are_claimed() {
     let claimed = Results::load(&file("results.json")).unwrap();

@@ -1,4 +1,4 @@
-//! The smallest program that does an exchange with our core: the request goes to stdout, the answer comes from stdin.
+//! The smallest program that does an exchange with our core: the request goes to stdout, the response comes from stdin.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
