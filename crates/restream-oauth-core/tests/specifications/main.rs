@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tables are files, written by this test and not by the core")]
 
+mod documents;
 mod known_failures;
 mod layout;
 mod requirements;
