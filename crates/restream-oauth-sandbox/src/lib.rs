@@ -56,7 +56,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
-// The layout, from top to bottom. Each imports only what stands below it; `tests/layout.rs` holds that.
+// The layout, from top to bottom. Each module imports only modules below it. A test of the core holds that:
+// `tests/specifications/layout.rs`.
 //
 //     sandbox     a running sandbox: what a test calls
 //     builder     its settings before it starts
