@@ -4,11 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::ledger::seen_request::SeenRequest;
+use crate::ledger::uses::{Fingerprint, PreviousAnswer, Uses};
 use crate::restream::authorization_server::Tally;
-use crate::restream::client_authentication::{BasicEncoding, ClientAuthentication};
 use crate::system::sync::lock;
+
+pub(crate) mod oddity;
+pub(crate) mod seen_request;
+pub(crate) mod uses;
 
 /// The largest number of requests that the ledger keeps. It only counts older ones.
 const REQUESTS_KEPT: usize = 10_000;
@@ -70,96 +75,6 @@ impl Ledger {
     }
 }
 
-/// The shape of one request, and its outcome. It holds no credentials and no values of parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SeenRequest {
-    /// The method.
-    pub method: String,
-    /// The path, without its query.
-    pub path: String,
-    /// The names of the query's parameters, in their order.
-    pub query_parameters: Vec<String>,
-    /// The names of the form's parameters, in their order.
-    pub form_parameters: Vec<String>,
-    /// How the client authenticated.
-    pub client_authentication: ClientAuthentication,
-    /// How the client encoded the registered credentials for Basic. `None` without Basic, or with other credentials.
-    pub basic_encoding: Option<BasicEncoding>,
-    /// What is unusual about the request. The sandbox accepts all of it, unless a rule forbids it.
-    pub oddities: Vec<Oddity>,
-    /// The names of the headers in lower case, in their order.
-    pub headers: Vec<String>,
-    /// The value of `Content-Type`.
-    pub content_type: Option<String>,
-    /// The value of `User-Agent`.
-    pub user_agent: Option<String>,
-    /// The name of the fault that struck, as in JSON.
-    pub fault: Option<&'static str>,
-    /// The status of the final answer. `None` before the answer, and for ever if the client receives no whole head.
-    pub status: Option<u16>,
-}
-
-impl SeenRequest {
-    fn to_value(&self) -> Value {
-        json!({
-            "method": self.method,
-            "path": self.path,
-            "query_parameters": self.query_parameters,
-            "form_parameters": self.form_parameters,
-            "client_authentication": self.client_authentication.as_str(),
-            "basic_encoding": self.basic_encoding.map(BasicEncoding::as_str),
-            "oddities": self.oddities.iter().map(|oddity| oddity.as_str()).collect::<Vec<_>>(),
-            "headers": self.headers,
-            "content_type": self.content_type,
-            "user_agent": self.user_agent,
-            "fault": self.fault,
-            "status": self.status,
-        })
-    }
-}
-
-/// Something unusual about a request to an OAuth endpoint, which real clients nevertheless send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Oddity {
-    /// `Host` lacks the port.
-    HostWithoutPort,
-    /// A parameter has no `=`, as in `&scope`.
-    ParameterWithoutEqualsSign,
-    /// The form contains a space that is not escaped.
-    UnescapedSpace,
-    /// The endpoint does not know a parameter.
-    UnknownParameter,
-    /// The authorization request has no `state`, so that the client cannot recognise a forged callback.
-    NoState,
-    /// The redirect URI and the registered one differ in the slash of an empty path, as in `http://localhost:3000`.
-    EmptyPathOfRedirectUri,
-    /// A refresh has a `redirect_uri`, which belongs to an exchange.
-    RedirectUriInRefresh,
-    /// `scope` names a scope that the application never gets.
-    ScopeNotGranted,
-    /// The client secret is in the Basic header and in the form, which RFC 6749 section 2.3 forbids.
-    SecretInHeaderAndForm,
-}
-
-impl Oddity {
-    /// The name in the ledger's JSON.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::HostWithoutPort => "host_without_port",
-            Self::ParameterWithoutEqualsSign => "parameter_without_equals_sign",
-            Self::UnescapedSpace => "unescaped_space",
-            Self::UnknownParameter => "unknown_parameter",
-            Self::NoState => "no_state",
-            Self::EmptyPathOfRedirectUri => "empty_path_of_redirect_uri",
-            Self::RedirectUriInRefresh => "redirect_uri_in_refresh",
-            Self::ScopeNotGranted => "scope_not_granted",
-            Self::SecretInHeaderAndForm => "secret_in_header_and_form",
-        }
-    }
-}
-
 /// The ledger while it is being written.
 #[derive(Default)]
 pub(crate) struct Book {
@@ -170,6 +85,7 @@ pub(crate) struct Book {
 #[derive(Default)]
 struct Pages {
     kept: VecDeque<SeenRequest>,
+    uses: Uses,
     /// The totals; its `requests` stay empty.
     totals: Ledger,
     /// The number of resets before these pages. An [`Entry`] of an older edition no longer exists.
@@ -181,6 +97,8 @@ struct Pages {
 pub(crate) struct Entry {
     edition: u64,
     number: u64,
+    /// The refresh token of the request, and which of its uses this is.
+    refresh: Option<(Fingerprint, u64)>,
 }
 
 impl Book {
@@ -192,16 +110,21 @@ impl Book {
         self.write(|pages| pages.totals.canary_hits += 1);
     }
 
-    /// Records a request on arrival, before the server does anything.
-    pub(crate) fn arrived(&self, request: SeenRequest) -> Entry {
+    /// Records a request on arrival, before the server does anything. Compares the use of its refresh token, if it has one,
+    /// with the previous use.
+    pub(crate) fn arrived(&self, mut request: SeenRequest, refresh_token: Option<Fingerprint>) -> Entry {
         self.write(|pages| {
+            let authentication = (request.client_authentication, request.basic_encoding);
+            request.refresh_token_use =
+                refresh_token.map(|token| pages.uses.record(token, authentication, Instant::now()));
+            let refresh = refresh_token.zip(request.refresh_token_use.as_ref().map(|this| this.number));
             if pages.kept.len() == REQUESTS_KEPT {
                 pages.kept.pop_front();
                 pages.totals.requests_forgotten += 1;
             }
             pages.kept.push_back(request);
             let number = pages.totals.requests_forgotten + pages.kept.len() as u64 - 1;
-            Entry { edition: pages.edition, number }
+            Entry { edition: pages.edition, number, refresh }
         })
     }
 
@@ -212,6 +135,15 @@ impl Book {
             let at = at.filter(|_| entry.edition == pages.edition).and_then(|at| usize::try_from(at).ok());
             if let Some(request) = at.and_then(|at| pages.kept.get_mut(at)) {
                 request.status = status;
+            }
+        });
+    }
+
+    /// Records what became of the answer, before its last byte is sent.
+    pub(crate) fn ended(&self, entry: Entry, answer: PreviousAnswer) {
+        self.write(|pages| {
+            if let Some((token, number)) = entry.refresh.filter(|_| entry.edition == pages.edition) {
+                pages.uses.ended(token, number, answer);
             }
         });
     }
@@ -272,10 +204,15 @@ impl Pages {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::ledger::oddity::Oddity;
+    use crate::restream::client_authentication::{BasicEncoding, ClientAuthentication};
 
     fn seen(path: &str) -> SeenRequest {
         SeenRequest {
+            arrived_at: Duration::ZERO,
             method: "POST".to_owned(),
             path: path.to_owned(),
             query_parameters: Vec::new(),
@@ -283,6 +220,7 @@ mod tests {
             client_authentication: ClientAuthentication::Basic,
             basic_encoding: Some(BasicEncoding::ColonEscaped),
             oddities: vec![Oddity::NoState],
+            refresh_token_use: None,
             headers: vec!["host".to_owned()],
             content_type: None,
             user_agent: None,
@@ -294,8 +232,8 @@ mod tests {
     #[test]
     fn a_status_is_recorded_for_its_own_request() {
         let book = Book::default();
-        let first = book.arrived(seen("/1"));
-        let second = book.arrived(seen("/2"));
+        let first = book.arrived(seen("/1"), None);
+        let second = book.arrived(seen("/2"), None);
         book.answered(second, Some(200));
         book.answered(first, Some(400));
         let statuses: Vec<_> = book.snapshot().requests.iter().map(|it| it.status).collect();
@@ -305,9 +243,9 @@ mod tests {
     #[test]
     fn the_book_keeps_a_limited_number_of_requests_and_counts_the_rest() {
         let book = Book::default();
-        let first = book.arrived(seen("/first"));
+        let first = book.arrived(seen("/first"), None);
         for _ in 0..REQUESTS_KEPT {
-            book.arrived(seen("/later"));
+            book.arrived(seen("/later"), None);
         }
         book.answered(first, Some(200));
         let ledger = book.snapshot();
@@ -319,9 +257,9 @@ mod tests {
     #[test]
     fn the_status_of_a_request_before_a_reset_is_ignored() {
         let book = Book::default();
-        let old = book.arrived(seen("/old"));
+        let old = book.arrived(seen("/old"), None);
         book.reset();
-        book.arrived(seen("/new"));
+        book.arrived(seen("/new"), None);
         book.answered(old, Some(200));
         assert_eq!(book.snapshot().requests.first().and_then(|it| it.status), None);
     }
@@ -340,7 +278,7 @@ mod tests {
     #[test]
     fn the_json_has_every_field() {
         let book = Book::default();
-        book.arrived(seen("/oauth/token"));
+        book.arrived(seen("/oauth/token"), None);
         let value: Value = serde_json::from_str(&book.snapshot().to_json()).unwrap();
         assert_eq!(value["requests"][0]["client_authentication"], "basic");
         assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");

@@ -86,7 +86,10 @@ pub use builder::{Builder, StartError};
 pub use http::request;
 #[cfg(feature = "tls")]
 pub use http::tls::{Certificate, TlsError};
-pub use ledger::{Ledger, Oddity, SeenRequest};
+pub use ledger::Ledger;
+pub use ledger::oddity::Oddity;
+pub use ledger::seen_request::SeenRequest;
+pub use ledger::uses::{PreviousAnswer, RefreshTokenUse};
 pub use orders::decision::AuthorizeError;
 pub use orders::fault;
 pub use orders::fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point, Strikes, Times, What};

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
-use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair};
+use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair, KnownRefreshToken};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::rules::{Rules, TokenFormat};
@@ -76,6 +76,11 @@ impl Provider {
     /// Revokes the pair that this token belongs to, if there is one.
     pub(crate) fn revoke(&self, token: &str) {
         self.act(|server, _| server.revoke(token));
+    }
+
+    /// Looks at what is known of this refresh token.
+    pub(crate) fn look_at<T>(&self, token: &str, look: impl FnOnce(Option<KnownRefreshToken<'_>>) -> T) -> T {
+        look(lock(&self.authorization_server).refresh_token(token))
     }
 
     /// Fails unless this access token is valid at the API.

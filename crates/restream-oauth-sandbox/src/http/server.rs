@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::http::endpoints;
-use crate::http::observation::observe;
+use crate::http::observation::{observe, refresh_token_of};
 use crate::http::request::{BadRequest, Request, Unreadable, read_request};
 use crate::http::state::State;
 use crate::http::wire::{Next, Wire};
+use crate::ledger::uses::PreviousAnswer;
 use crate::orders::fault::{Endpoint, Fault, Point, Strikes, What};
 use crate::orders::script::Script;
 use crate::restream::error_response::ErrorResponse;
@@ -199,7 +200,8 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
     let fault = endpoint.and_then(|endpoint| lock(&state.faults).take_for_request(endpoint));
     let controls =
         request.head.path().starts_with(crate::http::control::PREFIX) && request.head.path() != endpoints::CANARY;
-    let entry = (!controls).then(|| state.provider.book.arrived(observe(state, request, fault.as_ref())));
+    let seen = |fault| state.provider.book.arrived(observe(state, request, fault), refresh_token_of(request));
+    let entry = (!controls).then(|| seen(fault.as_ref()));
 
     let script = match &fault {
         None => Script::plain(&framed_for(request, state, endpoints::act(state, request))),
@@ -208,10 +210,19 @@ fn answer(state: &State, request: &Request, wire: &mut Wire) -> io::Result<Next>
             None => return Ok(Next::Nothing),
         },
     };
-    if let Some(entry) = entry {
-        state.provider.book.answered(entry, script.status);
+    let Some(entry) = entry else {
+        return wire.play(script.steps, &state.stop);
+    };
+    state.provider.book.answered(entry, script.status);
+    if script.loses_the_answer() {
+        state.provider.book.ended(entry, PreviousAnswer::Lost);
+        return wire.play(script.steps, &state.stop);
     }
-    wire.play(script.steps, &state.stop)
+    let (most, last) = script.before_the_last_bytes();
+    let played = wire.play(most, &state.stop);
+    let whole = matches!(played, Ok(Next::Request));
+    state.provider.book.ended(entry, if whole { PreviousAnswer::Sent } else { PreviousAnswer::Lost });
+    if whole { wire.play(last, &state.stop) } else { played }
 }
 
 /// Lets a fault strike a request. Returns `None` if the sandbox stopped meanwhile.

@@ -128,6 +128,21 @@ impl Script {
     }
 }
 
+impl Script {
+    /// Whether the client cannot receive the whole answer.
+    pub(crate) fn loses_the_answer(&self) -> bool {
+        let loses = |step: &Step| matches!(step, Step::Hang | Step::End(_) | Step::Repeat { times: None, .. });
+        self.steps.iter().any(loses)
+    }
+
+    /// Divides the steps before those that send the last bytes.
+    pub(crate) fn before_the_last_bytes(mut self) -> (Vec<Step>, Vec<Step>) {
+        let last = self.steps.iter().rposition(|step| matches!(step, Step::Send(_))).unwrap_or_default();
+        let last = self.steps.split_off(last);
+        (self.steps, last)
+    }
+}
+
 impl Point {
     fn shows_the_head(self) -> bool {
         matches!(self, Self::AfterHead | Self::InBody(_))

@@ -108,6 +108,15 @@ pub(crate) fn registration_of<'settings>(uri: &str, settings: &'settings Setting
     registered().find(|registered| *registered == uri).or_else(|| registered().find(|it| same_but_for_slash(it)))
 }
 
+/// Whether this redirect URI is not registered, but would be if its query were another.
+pub(crate) fn differs_in_query(uri: &str, settings: &Settings) -> bool {
+    fn without_query(uri: &str) -> &str {
+        uri.split_once('?').map_or(uri, |(uri, _)| uri)
+    }
+    registration_of(uri, settings).is_none()
+        && settings.redirect_uris.iter().any(|registered| without_query(registered) == without_query(uri))
+}
+
 fn is_sha256_base64url(challenge: &str) -> bool {
     URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|digest| digest.len() == 32)
 }

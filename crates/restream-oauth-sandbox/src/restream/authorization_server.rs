@@ -53,8 +53,10 @@ struct Token {
     scopes: Vec<String>,
     expires_at: Duration,
     alive: bool,
-    /// When a refresh replaced this token. `None` if it did not, or if the grant was revoked.
+    /// When a refresh replaced this token. `None` if it did not.
     replaced_at: Option<Duration>,
+    /// Whether the grant was revoked, which also ends the grace of a replaced token.
+    revoked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,14 @@ pub(crate) struct Issued {
 pub(crate) struct RefreshToken {
     pub(crate) token: String,
     pub(crate) expires_at: Duration,
+}
+
+/// A refresh token that was issued.
+pub(crate) struct KnownRefreshToken<'server> {
+    /// Whether a refresh replaced it.
+    pub(crate) replaced: bool,
+    /// The scopes that it was issued with.
+    pub(crate) scopes: &'server [String],
 }
 
 /// The counts of the authorization server. [`Ledger`](crate::Ledger) explains each.
@@ -230,6 +240,12 @@ impl AuthorizationServer {
         }
     }
 
+    /// What is known of this refresh token, dead or alive. `None` if it was never issued.
+    pub(crate) fn refresh_token(&self, token: &str) -> Option<KnownRefreshToken<'_>> {
+        let found = self.tokens.get(token).filter(|found| found.kind == TokenKind::Refresh)?;
+        Some(KnownRefreshToken { replaced: found.replaced_at.is_some(), scopes: &found.scopes })
+    }
+
     /// Fails unless this access token is valid at the API.
     pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), ErrorResponse> {
         match self.tokens.get(token) {
@@ -279,7 +295,8 @@ impl AuthorizationServer {
         expires_at: Duration,
     ) {
         let scopes = scopes.to_vec();
-        let token_data = Token { grant, pair, kind, scopes, expires_at, alive: true, replaced_at: None };
+        let token_data =
+            Token { grant, pair, kind, scopes, expires_at, alive: true, replaced_at: None, revoked: false };
         self.tokens.insert(token.to_owned(), token_data);
     }
 
@@ -296,7 +313,7 @@ impl AuthorizationServer {
     fn kill(&mut self, grant: Grant) {
         for token in self.tokens.values_mut().filter(|token| token.grant == grant) {
             token.alive = false;
-            token.replaced_at = None;
+            token.revoked = true;
         }
     }
 }
@@ -305,7 +322,7 @@ impl Token {
     /// Whether a refresh replaced this token so recently that it still works.
     fn is_in_grace(&self, Context { rules, now, .. }: Context<'_>) -> bool {
         match (rules.rotation, self.replaced_at) {
-            (Rotation::Grace(grace), Some(replaced_at)) => now < replaced_at.saturating_add(grace),
+            (Rotation::Grace(grace), Some(replaced_at)) => !self.revoked && now < replaced_at.saturating_add(grace),
             _ => false,
         }
     }
