@@ -40,6 +40,8 @@ pub struct Ledger {
     pub refreshes_in_grace: u64,
     /// Revocations that killed a living pair.
     pub revocations: u64,
+    /// Grants that were ended on the page, with [`Sandbox::end_grants`](crate::Sandbox::end_grants) or over HTTP.
+    pub grants_ended: u64,
     /// Second uses of a code.
     pub codes_replayed: u64,
     /// Uses of a refresh token after its rotation or revocation.
@@ -67,6 +69,7 @@ impl Ledger {
             "refreshes": self.refreshes,
             "refreshes_in_grace": self.refreshes_in_grace,
             "revocations": self.revocations,
+            "grants_ended": self.grants_ended,
             "codes_replayed": self.codes_replayed,
             "dead_refresh_tokens_used": self.dead_refresh_tokens_used,
             "dead_access_tokens_used": self.dead_access_tokens_used,
@@ -84,12 +87,42 @@ pub(crate) struct Book {
 
 #[derive(Default)]
 struct Pages {
-    kept: VecDeque<SeenRequest>,
+    kept: VecDeque<Kept>,
+    /// Counts the changes to `kept`.
+    revision: u64,
     uses: Uses,
     /// The totals; its `requests` stay empty.
     totals: Ledger,
     /// The number of resets before these pages. An [`Entry`] of an older edition no longer exists.
     edition: u64,
+}
+
+struct Kept {
+    request: SeenRequest,
+    /// The revision that changed it last.
+    revision: u64,
+}
+
+/// What the pages of a book were at some moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) edition: u64,
+    pub(crate) revision: u64,
+}
+
+/// The newest requests of a book, in the order of their arrival.
+pub(crate) struct Recent {
+    pub(crate) stamp: Stamp,
+    /// The totals; its `requests` stay empty.
+    pub(crate) totals: Ledger,
+    pub(crate) requests: Vec<Numbered>,
+}
+
+/// A request, which of all requests it is, counted from 1, and the revision that changed it last.
+pub(crate) struct Numbered {
+    pub(crate) number: u64,
+    pub(crate) revision: u64,
+    pub(crate) request: SeenRequest,
 }
 
 /// The place of a request in the book.
@@ -122,7 +155,8 @@ impl Book {
                 pages.kept.pop_front();
                 pages.totals.requests_forgotten += 1;
             }
-            pages.kept.push_back(request);
+            pages.revision += 1;
+            pages.kept.push_back(Kept { request, revision: pages.revision });
             let number = pages.totals.requests_forgotten + pages.kept.len() as u64 - 1;
             Entry { edition: pages.edition, number, refresh }
         })
@@ -133,8 +167,11 @@ impl Book {
         self.write(|pages| {
             let at = entry.number.checked_sub(pages.totals.requests_forgotten);
             let at = at.filter(|_| entry.edition == pages.edition).and_then(|at| usize::try_from(at).ok());
-            if let Some(request) = at.and_then(|at| pages.kept.get_mut(at)) {
-                request.status = status;
+            if let Some(kept) = at.and_then(|at| pages.kept.get_mut(at)) {
+                pages.revision += 1;
+                kept.request.status = status;
+                kept.request.answered = true;
+                kept.revision = pages.revision;
             }
         });
     }
@@ -156,6 +193,7 @@ impl Book {
             totals.refreshes = tally.refreshes;
             totals.refreshes_in_grace = tally.refreshes_in_grace;
             totals.revocations = tally.revocations;
+            totals.grants_ended = tally.grants_ended;
             totals.codes_replayed = tally.codes_replayed;
             totals.dead_refresh_tokens_used = tally.dead_refresh_tokens_used;
             totals.dead_access_tokens_used = tally.dead_access_tokens_used;
@@ -189,6 +227,25 @@ impl Book {
         }
     }
 
+    /// The newest requests, `most` of them at most. Before that, waits until something is new since `seen`, for `limit` at
+    /// most. A request that has not changed since `seen` is left out.
+    pub(crate) fn recent(&self, seen: Stamp, most: usize, limit: Duration) -> Recent {
+        let unchanged = |pages: &mut Pages| pages.stamp() == seen;
+        let waiting = self.changed.wait_timeout_while(lock(&self.pages), limit, unchanged);
+        let pages = waiting.unwrap_or_else(PoisonError::into_inner).0;
+        let newest = pages.kept.len().saturating_sub(most);
+        let numbers = pages.totals.requests_forgotten + 1..;
+        let changed = |kept: &Kept| pages.edition != seen.edition || kept.revision > seen.revision;
+        let requests = numbers.zip(&pages.kept).skip(newest).filter(|(_, kept)| changed(kept));
+        Recent {
+            stamp: pages.stamp(),
+            totals: pages.totals.clone(),
+            requests: requests
+                .map(|(number, kept)| Numbered { number, revision: kept.revision, request: kept.request.clone() })
+                .collect(),
+        }
+    }
+
     fn write<T>(&self, change: impl FnOnce(&mut Pages) -> T) -> T {
         let result = change(&mut lock(&self.pages));
         self.changed.notify_all();
@@ -197,8 +254,12 @@ impl Book {
 }
 
 impl Pages {
+    fn stamp(&self) -> Stamp {
+        Stamp { edition: self.edition, revision: self.revision }
+    }
+
     fn snapshot(&self) -> Ledger {
-        Ledger { requests: self.kept.iter().cloned().collect(), ..self.totals.clone() }
+        Ledger { requests: self.kept.iter().map(|kept| kept.request.clone()).collect(), ..self.totals.clone() }
     }
 }
 
@@ -225,6 +286,7 @@ mod tests {
             content_type: None,
             user_agent: None,
             fault: None,
+            answered: false,
             status: None,
         }
     }
@@ -284,6 +346,6 @@ mod tests {
         assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");
         assert_eq!(value["requests"][0]["oddities"], json!(["no_state"]));
         assert_eq!(value["requests"][0]["status"], Value::Null);
-        assert_eq!(value.as_object().unwrap().len(), 12);
+        assert_eq!(value.as_object().unwrap().len(), 13);
     }
 }

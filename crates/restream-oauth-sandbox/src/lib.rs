@@ -2,12 +2,12 @@
 //!
 //! The sandbox starts in-process on a free port of 127.0.0.1 and answers as Restream does. On request, it fails as
 //! networks and servers fail. A ledger records the requests. Tests in Rust use [`Sandbox`], tests in other languages
-//! use HTTP.
+//! use HTTP, and people open `/_sandbox/` in a browser.
 //!
 //! **In scope:** a login page with approve and deny, single-use codes, PKCE, confidential and public clients,
 //! rotation that kills the old pair, revocation, the user's profile, Restream's error bodies, [`rules`] in which other
-//! servers differ, a fault menu, a ledger, a clock that tests move, https (feature `tls`), and [`spellings`] to search
-//! logs for secrets.
+//! servers differ, a fault menu, a ledger that names what clients do wrong, a page that shows it, a clock that tests
+//! move, https (feature `tls`), and [`spellings`] to search logs for secrets.
 //!
 //! **Out of scope:** accounts, several clients, persistence, HTTP/2, and security against other machines. The sandbox
 //! issues tokens to everyone, and therefore listens on loopback only.
@@ -43,12 +43,15 @@
 //! | `POST /oauth/token` | exchange and refresh |
 //! | `POST /oauth/revoke` | 200, empty |
 //! | `GET /v2/user/profile` | the user's profile, for a valid access token |
+//! | `GET /_sandbox/` | a page for people: each request as it comes, with notes; switches faults on and ends grants |
+//! | `GET /_sandbox/events` | the page's server-sent events |
 //! | `GET /_sandbox/ledger` | [`Ledger`] as JSON |
 //! | `POST /_sandbox/faults` | orders a fault; [`fault`] describes the JSON |
 //! | `DELETE /_sandbox/faults` | clears all faults |
 //! | `POST /_sandbox/approve`, `/_sandbox/deny` | presses the button: the body is the URL of the consent page, the answer `{"callback":"…"}` |
 //! | `POST /_sandbox/advance` | moves the clock: `{"seconds":3600}` |
 //! | `POST /_sandbox/rules` | sets rules; [`rules`] describes the JSON |
+//! | `POST /_sandbox/end_grants` | ends all grants, as a user can: `{"ended":…}` counts those that were alive |
 //! | `POST /_sandbox/reset` | forgets everything but the credentials, and returns to the rules of the start |
 //! | `GET /_sandbox/config` | address, client id, redirect URIs, scopes, lifetimes, rules |
 //! | `/_sandbox/canary` | the target of [`What::Redirect`]; the ledger counts its requests |

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
-use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair, KnownRefreshToken};
+use crate::restream::authorization_server::{
+    AuthorizationServer, Context, FreshPair, Grant, KnownRefreshToken, LivingGrant,
+};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
 use crate::restream::rules::{Rules, TokenFormat};
@@ -76,6 +78,16 @@ impl Provider {
     /// Revokes the pair that this token belongs to, if there is one.
     pub(crate) fn revoke(&self, token: &str) {
         self.act(|server, _| server.revoke(token));
+    }
+
+    /// The grants that have a living token.
+    pub(crate) fn living_grants(&self) -> Vec<LivingGrant> {
+        lock(&self.authorization_server).living_grants(self.clock.now())
+    }
+
+    /// Ends one grant, or all grants. Returns how many were alive.
+    pub(crate) fn end_grants(&self, only: Option<Grant>) -> u64 {
+        self.act(|server, context| server.end_grants(only, context.now))
     }
 
     /// Looks at what is known of this refresh token.

@@ -115,6 +115,12 @@ impl Sandbox {
         lock(&self.state().faults).clear();
     }
 
+    /// Ends all grants, as a user can in the settings of the account: every token is dead from now on. Returns how many grants
+    /// were alive.
+    pub fn end_grants(&self) -> u64 {
+        self.state().provider.end_grants(None)
+    }
+
     /// A snapshot of the ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {

@@ -1,16 +1,14 @@
 //! The remote control under `/_sandbox/`, for tests in any language.
-//!
-//! Web pages of other origins may not use it: a request with a foreign `Origin` gets an error. So does a request whose
-//! `Host` is a name and not an address, because DNS rebinding can make any name point to this server.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::http::request::{Head, Request};
+use crate::http::guard;
+use crate::http::request::Request;
 use crate::http::state::State;
+use crate::http::watch;
 use crate::orders::decision::decide;
 use crate::orders::fault::Fault;
 use crate::restream::error_response::ErrorResponse;
@@ -24,12 +22,8 @@ pub(crate) const PREFIX: &str = "/_sandbox/";
 /// Does what a request to the remote control asks for, if the request is allowed.
 pub(crate) fn act(state: &State, request: &Request) -> Answer {
     let head = &request.head;
-    if !host_is_literal(state, head) {
-        let error = ErrorResponse::invalid_request("`Host` must be a loopback address and the port");
-        return error.with_status(421).into();
-    }
-    if head.header("origin").is_some_and(|origin| !is_loopback_origin(origin)) {
-        return ErrorResponse::invalid_request("Not for pages of other origins").with_status(403).into();
+    if let Err(error) = guard::check(state, head) {
+        return error.into();
     }
     let done = |result: Result<(), String>| match result {
         Ok(()) => Answer::json(200, "{\"ok\":true}".to_owned()),
@@ -38,6 +32,10 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
     match (head.method(), head.path().strip_prefix(PREFIX).unwrap_or_default()) {
         ("GET", "ledger") => Answer::json(200, state.provider.book.snapshot().to_json()),
         ("GET", "config") => Answer::json(200, config(state)),
+        ("GET", "") => watch::show(state),
+        ("GET", "page.js") => watch::script(),
+        ("GET", "page.css") => watch::style(),
+        ("POST", path) if path.starts_with("page/") => watch::act(state, request),
         ("POST", "faults") => done(inject(state, &request.body)),
         ("DELETE", "faults") => {
             lock(&state.faults).clear();
@@ -47,6 +45,7 @@ pub(crate) fn act(state: &State, request: &Request) -> Answer {
         ("POST", "deny") => pressed(state, &request.body, false),
         ("POST", "advance") => done(advance(state, &request.body)),
         ("POST", "rules") => done(set_rules(state, &request.body)),
+        ("POST", "end_grants") => Answer::json(200, format!("{{\"ended\":{}}}", state.provider.end_grants(None))),
         ("POST", "reset") => {
             state.reset();
             done(Ok(()))
@@ -107,61 +106,4 @@ fn config(state: &State) -> String {
         "rules": words.collect::<Map<_, _>>(),
     })
     .to_string()
-}
-
-fn host_is_literal(state: &State, head: &Head) -> bool {
-    let Some(host) = head.header("host") else {
-        return false;
-    };
-    // Some clients leave the port out. An IPv6 address without a port ends with its bracket.
-    let (host, right_port) = match host.rsplit_once(':').filter(|_| !host.ends_with(']')) {
-        Some((host, port)) => (host, port.parse() == Ok(state.port)),
-        None => (host, true),
-    };
-    // DNS rebinding needs a name. Addresses other than loopback are fine if other machines may connect.
-    right_port && literal(host).is_some_and(|address| address.is_loopback() || state.public)
-}
-
-fn is_loopback_origin(origin: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    matches!(scheme, "http" | "https")
-        && (host == "localhost" || literal(host).is_some_and(|address| address.is_loopback()))
-}
-
-/// Reads an IPv4 address, or an IPv6 address in brackets.
-fn literal(host: &str) -> Option<IpAddr> {
-    match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
-        None => host.parse().ok().map(IpAddr::V4),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pages_of_loopback_origins_may_use_the_remote_control() {
-        for origin in ["http://127.0.0.1:3000", "http://localhost:5173", "http://[::1]:1", "https://127.0.0.1"] {
-            assert!(is_loopback_origin(origin), "{origin}");
-        }
-        for origin in [
-            "null",
-            "https://evil.example",
-            "http://127.0.0.1.evil.example",
-            "http://localhost.evil:80",
-            "http://127.1",
-            "http://[::1",
-            "file://",
-            "http://192.168.0.1",
-        ] {
-            assert!(!is_loopback_origin(origin), "{origin}");
-        }
-    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn observe(state: &State, request: &Request, fault: Option<&Fault>) -
         content_type: head.header("content-type").map(str::to_owned),
         user_agent: head.header("user-agent").map(str::to_owned),
         fault: fault.map(|fault| fault.what.name()),
+        answered: false,
         status: None,
     }
 }

@@ -67,7 +67,7 @@ button{flex:1;min-height:3rem;font:inherit;border:1px solid;border-radius:.5rem;
 button:focus-visible{outline:3px solid Highlight;outline-offset:2px}";
 
 /// Escapes text for HTML, also within attribute values in double quotes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::http::endpoints;
+use crate::http::events;
 use crate::http::observation::{observe, refresh_token_of};
 use crate::http::request::{BadRequest, Request, Unreadable, read_request};
 use crate::http::state::State;
@@ -172,6 +173,9 @@ fn serve(stream: Arc<TcpStream>, shared: &Shared) -> io::Result<()> {
             }
             Err(Unreadable::Broken) => return Ok(()),
         };
+        if events::asked_for(state, &request) {
+            return events::send(state, &request, &mut wire);
+        }
         let next = answer(state, &request, &mut wire)?;
         if next == Next::Nothing {
             return Ok(());

@@ -39,6 +39,8 @@ pub struct SeenRequest {
     pub user_agent: Option<String>,
     /// The name of the fault that struck, as in JSON.
     pub fault: Option<&'static str>,
+    /// Whether the sandbox has decided on its answer.
+    pub answered: bool,
     /// The status of the final answer. `None` before the answer, and for ever if the client receives no whole head.
     pub status: Option<u16>,
 }
@@ -80,6 +82,7 @@ impl SeenRequest {
             "content_type": self.content_type,
             "user_agent": self.user_agent,
             "fault": self.fault,
+            "answered": self.answered,
             "status": self.status,
         })
     }

@@ -9,7 +9,7 @@
 //!               └─ used twice ─▶ dead ◀─────────────┘ a refresh kills the previous pair at once
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -42,7 +42,7 @@ struct Code {
 }
 
 /// One consent of the user. Each refresh replaces its pair with a new one.
-type Grant = u64;
+pub(crate) type Grant = u64;
 /// Tokens that are replaced together.
 type Pair = u64;
 
@@ -94,6 +94,14 @@ pub(crate) struct RefreshToken {
     pub(crate) expires_at: Duration,
 }
 
+/// A grant with living tokens.
+pub(crate) struct LivingGrant {
+    /// Which of all grants it is, counted from 1.
+    pub(crate) number: Grant,
+    pub(crate) access_tokens: usize,
+    pub(crate) refresh_tokens: usize,
+}
+
 /// A refresh token that was issued.
 pub(crate) struct KnownRefreshToken<'server> {
     /// Whether a refresh replaced it.
@@ -110,6 +118,7 @@ pub(crate) struct Tally {
     pub(crate) refreshes: u64,
     pub(crate) refreshes_in_grace: u64,
     pub(crate) revocations: u64,
+    pub(crate) grants_ended: u64,
     pub(crate) codes_replayed: u64,
     pub(crate) dead_refresh_tokens_used: u64,
     pub(crate) dead_access_tokens_used: u64,
@@ -238,6 +247,33 @@ impl AuthorizationServer {
             self.tally.revocations += 1;
             self.kill(*grant);
         }
+    }
+
+    /// The grants that have a living token, in the order of their exchange.
+    pub(crate) fn living_grants(&self, now: Duration) -> Vec<LivingGrant> {
+        let mut grants = BTreeMap::<Grant, LivingGrant>::new();
+        for token in self.tokens.values().filter(|token| token.alive && now < token.expires_at) {
+            let number = token.grant;
+            let grant = grants.entry(number).or_insert(LivingGrant { number, access_tokens: 0, refresh_tokens: 0 });
+            match token.kind {
+                TokenKind::Access => grant.access_tokens += 1,
+                TokenKind::Refresh => grant.refresh_tokens += 1,
+            }
+        }
+        grants.into_values().collect()
+    }
+
+    /// Ends this grant, or all grants, as the user can in the settings of the account. Returns how many were alive.
+    pub(crate) fn end_grants(&mut self, only: Option<Grant>, now: Duration) -> u64 {
+        let mut ended = 0;
+        for LivingGrant { number, .. } in self.living_grants(now) {
+            if only.is_none_or(|only| only == number) {
+                self.kill(number);
+                ended += 1;
+            }
+        }
+        self.tally.grants_ended += ended;
+        ended
     }
 
     /// What is known of this refresh token, dead or alive. `None` if it was never issued.

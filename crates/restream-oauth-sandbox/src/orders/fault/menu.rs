@@ -1,5 +1,6 @@
 //! [`Fault`] and its parts.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Something that goes wrong. Pass it to [`Sandbox::inject`](crate::Sandbox::inject).
@@ -55,6 +56,32 @@ impl Fault {
     #[must_use]
     pub fn after_acting(self) -> Self {
         Self { strikes: Strikes::AfterActing, ..self }
+    }
+}
+
+/// For a person: `status 503, on token, 2 times, before acting`. It has no body and no value of a header.
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.what.name())?;
+        if let What::Status { status, .. } | What::Redirect { status, .. } = &self.what {
+            write!(formatter, " {status}")?;
+        }
+        let endpoint = match self.endpoint {
+            Endpoint::Token => "on token",
+            Endpoint::Revoke => "on revoke",
+            Endpoint::Profile => "on profile",
+            Endpoint::Any => "on any endpoint",
+        };
+        write!(formatter, ", {endpoint}, ")?;
+        match self.times {
+            Times::Count(1) => formatter.write_str("once")?,
+            Times::Count(count) => write!(formatter, "{count} times")?,
+            Times::Always => formatter.write_str("always")?,
+        }
+        formatter.write_str(match self.strikes {
+            Strikes::BeforeActing => ", before acting",
+            Strikes::AfterActing => ", after acting",
+        })
     }
 }
 

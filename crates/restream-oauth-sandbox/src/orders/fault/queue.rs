@@ -15,6 +15,11 @@ impl Queue {
         self.0.clear();
     }
 
+    /// The faults that can still strike.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter().filter(|fault| fault.times != Times::Count(0))
+    }
+
     /// Takes the fault that a request to this endpoint meets.
     pub(crate) fn take_for_request(&mut self, endpoint: Endpoint) -> Option<Fault> {
         self.take(|fault| {
