@@ -26,7 +26,8 @@ events.addEventListener("request", ({ data }) => {
   while (rows.childElementCount > MOST_ROWS) rows.lastElementChild.remove();
 });
 events.addEventListener("now", ({ data }) => {
-  now.innerHTML = data;
+  // What is replaced loses its focus.
+  if (now.innerHTML !== data) now.innerHTML = data;
 });
 events.addEventListener("reset", () => {
   events.close();

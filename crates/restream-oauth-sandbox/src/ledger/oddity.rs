@@ -24,7 +24,7 @@ pub enum Oddity {
     ScopeNotGranted,
     /// A refresh of a confidential client has no client secret.
     RefreshWithoutSecret,
-    /// A rotation replaced this refresh token: the client did not save or did not use the new one.
+    /// A rotation replaced this refresh token: the client did not receive, did not save or did not use the new one.
     OldRefreshToken,
     /// A `+` was not escaped, and therefore means a space: in a token, in a code, in the credentials or in the redirect URI.
     PlusBecameSpace,
@@ -72,8 +72,8 @@ impl Oddity {
                 "The refresh has no client secret, although the client is registered with one."
             }
             Self::OldRefreshToken => {
-                "This is the old refresh token: a rotation has replaced it. The client did not save or did not use the \
-                 new one."
+                "This is the old refresh token: a rotation has replaced it. The client did not receive, did not save or did \
+                 not use the new one."
             }
             Self::PlusBecameSpace => "A `+` was not escaped as `%2B`, and became a space.",
             Self::SecretInHeaderAndForm => {

@@ -136,6 +136,7 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Spelled as browsers serialise it, so that the script can tell whether something has changed.
 fn disabled_if(disabled: bool) -> &'static str {
-    if disabled { " disabled" } else { "" }
+    if disabled { " disabled=\"\"" } else { "" }
 }
