@@ -27,10 +27,10 @@ mod tests {
     #[test]
     fn only_a_client_that_used_basic_gets_a_challenge() {
         for style in [ErrorStyle::Nested, ErrorStyle::Flat, ErrorStyle::Bare] {
-            let basic = error_answer(&ErrorResponse::invalid_client(true), style);
+            let basic = error_answer(&ErrorResponse::invalid_client(true, "reason"), style);
             assert_eq!(basic.status(), 401);
             assert_eq!(basic.value("www-authenticate"), Some("Basic realm=\"Service\""));
-            let body = error_answer(&ErrorResponse::invalid_client(false), style);
+            let body = error_answer(&ErrorResponse::invalid_client(false, "reason"), style);
             assert_eq!(body.status(), 400);
             assert_eq!(body.value("www-authenticate"), None);
         }

@@ -60,12 +60,22 @@ impl AuthorizationRequest {
         if let Some(name) = query.repeated() {
             return Err(ErrorResponse::invalid_request(format!("Invalid request: `{name}` is repeated")));
         }
-        if query.value("client_id") != Some(&settings.client_id) {
-            return Err(ErrorResponse::invalid_client(false));
+        let is_not_registered = |sent: Option<&str>| if sent.is_some() { "is not registered" } else { "is missing" };
+        let client_id = query.value("client_id");
+        if client_id != Some(&settings.client_id) {
+            let reason = format!("`client_id` {}; registered: `{}`", is_not_registered(client_id), settings.client_id);
+            return Err(ErrorResponse::invalid_client(false, &reason));
         }
         match query.value("redirect_uri") {
             Some(uri) if registration_of(uri, settings).is_some() => Ok(()),
-            _ => Err(ErrorResponse::invalid_request("Invalid request: `redirect_uri` is not registered")),
+            other => {
+                let registered: Vec<_> = settings.redirect_uris.iter().map(|uri| format!("`{uri}`")).collect();
+                Err(ErrorResponse::invalid_request(format!(
+                    "Invalid request: `redirect_uri` {}; registered: {}",
+                    is_not_registered(other),
+                    registered.join(", ")
+                )))
+            }
         }
     }
 

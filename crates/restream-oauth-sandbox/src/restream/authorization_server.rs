@@ -187,7 +187,10 @@ impl AuthorizationServer {
             return Err(ErrorResponse::invalid_grant("Invalid grant: authorization code has expired"));
         }
         if code.redirect_uri != redirect_uri {
-            return Err(ErrorResponse::invalid_grant("Invalid grant: `redirect_uri` is not the one of the code"));
+            return Err(ErrorResponse::invalid_grant(format!(
+                "Invalid grant: `redirect_uri` is not the one of the code: `{}`",
+                code.redirect_uri
+            )));
         }
         check_code_verifier(code.challenge.as_deref(), form.value("code_verifier"))?;
 

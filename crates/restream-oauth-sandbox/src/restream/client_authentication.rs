@@ -108,32 +108,85 @@ pub(crate) fn authenticate(
     authorization: Option<&str>,
     form: &Form,
 ) -> Result<(), ErrorResponse> {
-    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.as_deref());
-    let same_id = form.value("client_id").is_none_or(|in_form| in_form == id);
-    let basic = || same_id && accepts_basic(settings, reading, authorization);
     let presented = ClientAuthentication::of(authorization, form);
-    let (accepted, used_basic) = match presented {
-        ClientAuthentication::Basic => (basic(), true),
+    let used_basic = matches!(presented, ClientAuthentication::Basic | ClientAuthentication::Both);
+    let judged = match presented {
+        ClientAuthentication::Basic => check_basic(settings, reading, authorization, form),
         // RFC 6749 section 2.3 forbids both, but clients send both. The ledger shows it.
-        ClientAuthentication::Both => (basic() && form.value("client_secret") == secret, true),
-        ClientAuthentication::Body => {
-            (form.value("client_id") == Some(id) && form.value("client_secret") == secret, false)
+        ClientAuthentication::Both => check_basic(settings, reading, authorization, form)
+            .and_then(|()| check_secret(settings, form.value("client_secret"), "the secret in the form")),
+        ClientAuthentication::Body => check_id(settings, form.value("client_id"))
+            .and_then(|()| check_secret(settings, form.value("client_secret"), "the secret")),
+        ClientAuthentication::Public | ClientAuthentication::None if settings.client_secret.is_none() => {
+            check_id(settings, form.value("client_id"))
         }
-        ClientAuthentication::Public => (form.value("client_id") == Some(id) && secret.is_none(), false),
-        ClientAuthentication::None | ClientAuthentication::Other => (false, false),
+        ClientAuthentication::Public => {
+            check_id(settings, form.value("client_id")).and_then(|()| Err(missing_secret(settings)))
+        }
+        ClientAuthentication::None => Err(missing_secret(settings)),
+        ClientAuthentication::Other => Err("the `Authorization` header is not Basic".to_owned()),
     };
-    if accepted { Ok(()) } else { Err(ErrorResponse::invalid_client(used_basic)) }
+    judged.map_err(|reason| ErrorResponse::invalid_client(used_basic, &reason))
 }
 
-fn accepts_basic(settings: &Settings, reading: BasicCredentials, authorization: Option<&str>) -> bool {
-    let Some(secret) = settings.client_secret.as_deref() else { return false };
-    let Some(sent) = authorization.and_then(basic_credentials) else { return false };
-    let id = &settings.client_id;
-    match reading {
-        BasicCredentials::Either => BasicEncoding::of(settings, authorization).is_some(),
-        BasicCredentials::Raw => sent == format!("{id}:{secret}"),
-        BasicCredentials::Decoded => decoded_by(&sent, form_decoded, id, secret),
+/// Fails with words unless this is the registered id.
+fn check_id(settings: &Settings, sent: Option<&str>) -> Result<(), String> {
+    let id = settings.client_id.as_str();
+    match sent {
+        Some(sent) if sent == id => Ok(()),
+        Some(_) => Err(format!("`client_id` is not registered; registered: `{id}`")),
+        None => Err(format!("`client_id` is missing; registered: `{id}`")),
     }
+}
+
+/// Fails with words unless this is the registered secret. `what` names the one that was sent.
+fn check_secret(settings: &Settings, sent: Option<&str>, what: &str) -> Result<(), String> {
+    let id = &settings.client_id;
+    match settings.client_secret.as_deref() {
+        None => Err(format!("`{id}` is a public client: it sends `client_id` and no secret")),
+        registered if sent == registered => Ok(()),
+        Some(_) => Err(format!("{what} is not the one that is registered for `{id}`")),
+    }
+}
+
+fn missing_secret(settings: &Settings) -> String {
+    format!("the request has no secret, but `{}` is registered with one", settings.client_id)
+}
+
+/// Fails with words unless the header holds the registered credentials. A `client_id` in the form must be the same.
+fn check_basic(
+    settings: &Settings,
+    reading: BasicCredentials,
+    authorization: Option<&str>,
+    form: &Form,
+) -> Result<(), String> {
+    if form.value("client_id").is_some() {
+        check_id(settings, form.value("client_id"))?;
+    }
+    let id = settings.client_id.as_str();
+    let Some(secret) = settings.client_secret.as_deref() else {
+        return check_secret(settings, None, "the secret");
+    };
+    let Some(sent) = authorization.and_then(basic_credentials).filter(|sent| sent.contains(':')) else {
+        return Err("the Basic header is not base64 of an id, a colon and a secret".to_owned());
+    };
+    let encoding = BasicEncoding::of(settings, authorization);
+    let (accepted, rule) = match reading {
+        BasicCredentials::Either => (encoding.is_some(), "either"),
+        BasicCredentials::Raw => (sent == format!("{id}:{secret}"), "raw"),
+        BasicCredentials::Decoded => (decoded_by(&sent, form_decoded, id, secret), "decoded"),
+    };
+    if accepted {
+        return Ok(());
+    }
+    if let Some(encoding) = encoding {
+        return Err(format!("the rule `basic` is `{rule}`, and the client sent {} credentials", encoding.as_str()));
+    }
+    let (sent_id, _) = sent.split_once(':').unwrap_or_default();
+    if !sent.starts_with(&format!("{id}:")) && form_decoded(sent_id) != id && colons_unescaped(sent_id) != id {
+        check_id(settings, Some(sent_id))?;
+    }
+    Err(format!("the secret is not the one that is registered for `{id}`"))
 }
 
 fn is_basic(authorization: &str) -> bool {

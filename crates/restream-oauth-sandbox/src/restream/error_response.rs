@@ -20,7 +20,7 @@ impl ErrorResponse {
         Self::new(400, "invalid_request", message)
     }
 
-    pub(crate) fn invalid_grant(message: &'static str) -> Self {
+    pub(crate) fn invalid_grant(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "invalid_grant", message)
     }
 
@@ -28,9 +28,9 @@ impl ErrorResponse {
         Self::new(400, "invalid_scope", message)
     }
 
-    /// Status 400, or 401 with a challenge if the client used Basic (RFC 6749 section 5.2).
-    pub(crate) fn invalid_client(tried_basic: bool) -> Self {
-        let error = Self::new(400, "invalid_client", "Invalid client: client is invalid");
+    /// Status 400, or 401 with a challenge if the client used Basic (RFC 6749 section 5.2). The reason says what is wrong.
+    pub(crate) fn invalid_client(tried_basic: bool, reason: &str) -> Self {
+        let error = Self::new(400, "invalid_client", format!("Invalid client: client is invalid: {reason}"));
         if tried_basic { Self { status: 401, challenge: Some("Basic realm=\"Service\""), ..error } } else { error }
     }
 
