@@ -214,6 +214,44 @@ fn only_the_page_itself_may_post_its_forms() {
 }
 
 #[test]
+fn the_page_of_a_sandbox_that_other_machines_reach_may_post_its_forms() {
+    let sandbox = Sandbox::builder().address("0.0.0.0:0".parse().unwrap()).allow_non_loopback().start().unwrap();
+    let port = raw::authority(&sandbox).rsplit_once(':').unwrap().1;
+    for (host, origin, status) in
+        [("192.0.2.1", "192.0.2.1", 303), ("192.0.2.1", "192.0.2.2", 403), ("sandbox.example", "sandbox.example", 421)]
+    {
+        let headers = format!("{FORM}Origin: http://{origin}:{port}\r\n");
+        let request = raw::request(&sandbox, "POST /_sandbox/page/clear-faults", &headers, "");
+        let request =
+            request.replacen(&format!("Host: {}", raw::authority(&sandbox)), &format!("Host: {host}:{port}"), 1);
+        let mut stream = raw::connect(&sandbox);
+        stream.write_all(request.as_bytes()).unwrap();
+        assert_eq!(raw::read(&stream, Duration::from_secs(5)).status(), status, "{host} {origin}");
+    }
+}
+
+#[test]
+fn the_page_shows_a_limited_number_of_requests_faults_and_grants() {
+    let sandbox = Sandbox::start().unwrap();
+    for _ in 0..201 {
+        post(&sandbox, "/oauth/revoke", "");
+    }
+    let html = page(&sandbox);
+    assert_eq!(html.matches("<tr id=\"request-").count(), 200);
+    assert!(html.contains("\"request-201\"") && !html.contains("\"request-1\""));
+    let events = Events::open(&sandbox, "", "").until("event: now");
+    assert_eq!(events.matches("event: request").count(), 200);
+
+    for waiting in 1..=52 {
+        submit(&sandbox, "fault", "what=gzip&endpoint=revoke&times=1&strikes=usual");
+        pair(&sandbox);
+        let more = if waiting > 50 { 2 } else { 0 };
+        let words = format!("<p>and {} more</p>", waiting.max(50) - 50);
+        assert_eq!(page(&sandbox).matches(&words).count(), more, "{waiting}");
+    }
+}
+
+#[test]
 fn pages_of_other_sites_can_link_to_the_page_but_not_load_from_the_sandbox() {
     let sandbox = Sandbox::start().unwrap();
     let get = |path: &str, headers: &str| send(&sandbox, &format!("GET /_sandbox/{path}"), headers, "").status();

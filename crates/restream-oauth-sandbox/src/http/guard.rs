@@ -22,7 +22,7 @@ pub(crate) fn check(state: &State, head: &Head) -> Result<(), ErrorResponse> {
     // A link may lead to the page. It shows nothing to the site that links to it, and changes nothing.
     let is_link = || (head.method(), head.path()) == ("GET", PAGE) && head.header("sec-fetch-mode") == Some("navigate");
     let allowed = match (head.header("origin"), head.header("sec-fetch-site")) {
-        (Some(origin), _) => is_loopback_origin(origin),
+        (Some(origin), _) => is_loopback_origin(origin) || is_own_origin(state, head, origin),
         (None, Some("cross-site")) => is_link(),
         (None, _) => true,
     };
@@ -31,11 +31,15 @@ pub(crate) fn check(state: &State, head: &Head) -> Result<(), ErrorResponse> {
 
 /// Fails if a page other than the sandbox's own sends this form. Browsers send `Origin` with every posted form.
 pub(crate) fn check_form(state: &State, head: &Head) -> Result<(), ErrorResponse> {
-    let scheme = state.base_url.split_once("://").map(|(scheme, _)| scheme);
-    let own = |origin: &str| origin.split_once("://") == scheme.zip(head.header("host"));
-    let from_own = head.header("origin").is_none_or(own)
+    let from_own = head.header("origin").is_none_or(|origin| is_own_origin(state, head, origin))
         && head.header("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
     if from_own { Ok(()) } else { Err(foreign()) }
+}
+
+/// Whether this is the origin of the sandbox's own pages, under the address that the browser uses.
+fn is_own_origin(state: &State, head: &Head, origin: &str) -> bool {
+    let scheme = state.base_url.split_once("://").map(|(scheme, _)| scheme);
+    origin.split_once("://") == scheme.zip(head.header("host"))
 }
 
 fn foreign() -> ErrorResponse {

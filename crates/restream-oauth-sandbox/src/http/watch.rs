@@ -37,7 +37,7 @@ pub(crate) fn show(state: &State) -> Answer {
          <div id=\"now\">{now}</div>\n{fault_form}\n\
          <section aria-labelledby=\"requests-title\">\n<h2 id=\"requests-title\">Requests, the newest first</h2>\n\
          <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"requests-title\">\n<table>\n<thead><tr>\
-         <th scope=\"col\">Nr.</th><th scope=\"col\">Time (UTC)</th><th scope=\"col\">Request</th>\
+         <th scope=\"col\">No.</th><th scope=\"col\">Time (UTC)</th><th scope=\"col\">Request</th>\
          <th scope=\"col\">Client</th><th scope=\"col\">Answer</th><th scope=\"col\">Notes</th></tr></thead>\n\
          <tbody id=\"requests\">{rows}</tbody>\n</table>\n{none}</div>\n</section>\n{settings}\n</main>\n</body>\n</html>\n",
         edition = recent.stamp.edition,
