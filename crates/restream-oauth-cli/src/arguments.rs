@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use restream_oauth_sandbox::rules::Rules;
 
 /// The name of the program.
 pub(crate) const NAME: &str = "restream-oauth";
@@ -42,7 +43,7 @@ pub(crate) enum Command {
 
     /// Run a local Restream to develop and test against
     #[command(
-        after_help = "One line of JSON says when it is ready, and where.\n\nExample:\n  restream-oauth sandbox --listen 127.0.0.1:8975"
+        after_help = "One line of JSON says when it is ready, and where. A page for people is at BASE/_sandbox/.\n\nExample:\n  restream-oauth sandbox --port 0 --ready-file ready.json"
     )]
     Sandbox(Sandbox),
 
@@ -110,6 +111,15 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
+    /// Port of 127.0.0.1 to listen on; 0 takes a free one
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) port: Option<u16>,
+
+    /// File that appears with the ready line when the sandbox is ready, created with mode 0600; an old one is removed
+    /// first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+
     /// Allow an address that other machines can reach: it hands out tokens to anyone who asks
     #[arg(long)]
     pub(crate) allow_non_loopback: bool,
@@ -129,6 +139,65 @@ pub(crate) struct Sandbox {
     /// A registered redirect URI; can be given several times [default: http://127.0.0.1:8976/callback]
     #[arg(long, value_name = "URI")]
     pub(crate) redirect_uri: Vec<String>,
+
+    /// A scope of the application; can be given several times [default: those of the documented response]
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
+
+    /// How long an access token lives [default: 3600]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]
+    pub(crate) access_token_lifetime: Option<Duration>,
+
+    /// How long a refresh token lives [default: 31536000]
+    #[arg(long, value_name = "SECONDS", value_parser = whole_seconds)]
+    pub(crate) refresh_token_lifetime: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) rules: RuleOptions,
+}
+
+/// Rules of the sandbox in which servers differ. Each word is checked when it is read.
+#[derive(Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct RuleOptions {
+    /// How Basic credentials are read: either (default), raw, decoded
+    #[arg(long, value_name = "WORD", value_parser = |word: &str| rule("basic", word))]
+    pub(crate) basic: Option<Rule>,
+
+    /// Members of a token response: documented (default), snake, camel, minimal
+    #[arg(long, value_name = "WORD", value_parser = |word: &str| rule("shape", word))]
+    pub(crate) shape: Option<Rule>,
+
+    /// Form of an error body: nested (default), flat, bare
+    #[arg(long, value_name = "WORD", value_parser = |word: &str| rule("errors", word))]
+    pub(crate) errors: Option<Rule>,
+
+    /// What a refresh does to the old tokens: strict (default), grace=SECONDS, family, none
+    #[arg(long, value_name = "WORD", value_parser = |word: &str| rule("rotation", word))]
+    pub(crate) rotation: Option<Rule>,
+
+    /// A refresh that asks for more scopes than were granted: ignore (default), refuse
+    #[arg(long, value_name = "WORD", value_parser = |word: &str| rule("refresh_scope", word))]
+    pub(crate) refresh_scope: Option<Rule>,
+
+    /// Any rule by its name, such as lifetime=none or token_format=jwt=2000; can be given several times
+    #[arg(long, value_name = "NAME=WORD", value_parser = named_rule)]
+    pub(crate) rule: Vec<Rule>,
+}
+
+impl RuleOptions {
+    /// The rules that were given.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &Rule> {
+        let Self { basic, shape, errors, rotation, refresh_scope, rule } = self;
+        [basic, shape, errors, rotation, refresh_scope].into_iter().flatten().chain(rule)
+    }
+}
+
+/// A rule of the sandbox and a word that it has.
+#[derive(Clone)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) word: String,
 }
 
 #[derive(Args)]
@@ -307,6 +376,24 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected seconds, more than 0 and 86400 at most".to_owned()),
     }
+}
+
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    const HUNDRED_YEARS: u64 = 3_155_760_000;
+    match text.parse() {
+        Ok(seconds) if seconds <= HUNDRED_YEARS => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("expected whole seconds, {HUNDRED_YEARS} at most")),
+    }
+}
+
+fn rule(name: &str, word: &str) -> Result<Rule, String> {
+    Rules::default().set(name, word).map_err(|error| error.to_string())?;
+    Ok(Rule { name: name.to_owned(), word: word.to_owned() })
+}
+
+fn named_rule(text: &str) -> Result<Rule, String> {
+    let (name, word) = text.split_once('=').ok_or("expected NAME=WORD")?;
+    rule(name, word)
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

@@ -11,6 +11,7 @@ mod login;
 mod places;
 mod proxy;
 mod regressions;
+mod sandbox;
 mod steps;
 mod support;
 mod token_files;
