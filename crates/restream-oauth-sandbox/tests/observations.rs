@@ -193,12 +193,20 @@ fn a_plus_that_became_a_space_is_named() {
     for (client, became) in [
         ("&client_id=an%2Bid&client_secret=p%2Bq+r", false),
         ("&client_id=an+id&client_secret=p%2Bq+r", true),
+        ("&client_id=an%20id&client_secret=p%2Bq+r", false),
         ("&client_id=an%2Bid&client_secret=p+q+r", true),
         ("&client_id=an%2Bid&client_secret=p+q", false),
     ] {
         post(&sandbox, "/oauth/token", &format!("{form}{client}"));
         assert_eq!(plus(&sandbox), became, "{client}");
     }
+    let sandbox = Sandbox::builder().redirect_uri("http://127.0.0.1:8976/a+b").start().unwrap();
+    for (uri, became) in [("http://127.0.0.1:8976/a+b", true), ("http://127.0.0.1:8976/a%2Bb", false)] {
+        let path = format!("/login?response_type=code&client_id={}&redirect_uri={uri}&state=s", sandbox.client_id());
+        send(&sandbox, &format!("GET {path}"), "", "");
+        assert_eq!(plus(&sandbox), became, "{uri}");
+    }
+    let sandbox = Sandbox::builder().client_id("an+id").client_secret("p+q r").start().unwrap();
     // In a Basic header a raw `+` becomes a space where the server decodes.
     let headers = format!("{FORM}Authorization: Basic {}\r\n", STANDARD.encode("an+id:p+q r"));
     for (reading, became) in [(BasicCredentials::Either, false), (BasicCredentials::Decoded, true)] {

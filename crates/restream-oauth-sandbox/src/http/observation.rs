@@ -111,13 +111,16 @@ fn lacks_slash(settings: &Settings, query: &Form) -> bool {
 /// Whether a `+` in this parameter was meant as a plus: codes and tokens have no space, and for the other parameters the
 /// registered value says so.
 fn lost_a_plus(piece: &[u8], settings: &Settings) -> bool {
+    if !piece.contains(&b'+') {
+        return false;
+    }
     let form = Form::parse(piece);
     let Some((name, value)) = form.names().next().and_then(|name| Some((name, form.value(name)?))) else {
         return false;
     };
     let lost_from = |registered: &str| registered != value && registered.replace('+', " ") == value;
     match name {
-        "code" | "code_verifier" | "refresh_token" | "token" => piece.contains(&b'+'),
+        "code" | "code_verifier" | "refresh_token" | "token" => true,
         "client_id" => lost_from(&settings.client_id),
         "client_secret" => settings.client_secret.as_deref().is_some_and(lost_from),
         "redirect_uri" => settings.redirect_uris.iter().any(|registered| lost_from(registered)),
