@@ -80,15 +80,16 @@ fn is_link(word: &str) -> bool {
     LINKS.iter().any(|link| is(word, link))
 }
 
-/// The words of a text. Splits at each character that is neither a letter nor a digit, and before an upper-case letter
-/// that follows a lower-case one.
+/// The words of a text. Splits at each character that is neither a letter nor a digit of ASCII, and before an upper-case
+/// letter that follows a lower-case one. Letters of other alphabets do not matter here, and their tables would add 4 KB to
+/// the module that a page downloads.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|character: char| !character.is_alphanumeric()).flat_map(|mut rest| {
+    text.split(|character: char| !character.is_ascii_alphanumeric()).flat_map(|mut rest| {
         std::iter::from_fn(move || {
             let mut previous_is_small = false;
             let end = rest.char_indices().find_map(|(at, character)| {
-                let begins_word = previous_is_small && character.is_uppercase();
-                previous_is_small = character.is_lowercase();
+                let begins_word = previous_is_small && character.is_ascii_uppercase();
+                previous_is_small = character.is_ascii_lowercase();
                 begins_word.then_some(at)
             });
             let (word, after) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, ""));
@@ -162,6 +163,6 @@ mod tests {
     fn a_text_of_any_length_takes_bounded_time() {
         let late = "is ".repeat(200_000) + "refresh token expired";
         assert!(!means_dead_grant(&late, Operation::Refresh));
-        assert_eq!(words("aB cD--éÉf\u{1F980}G1x").collect::<Vec<_>>(), ["a", "B", "c", "D", "é", "Éf", "G1x"]);
+        assert_eq!(words("aB cD--éÉf\u{1F980}G1x").collect::<Vec<_>>(), ["a", "B", "c", "D", "f", "G1x"]);
     }
 }
