@@ -338,6 +338,32 @@ mod tests {
     }
 
     #[test]
+    fn recent_requests_are_those_that_changed_and_without_a_change_it_waits() {
+        const LIMIT: Duration = Duration::from_millis(50);
+        let book = Book::default();
+        let first = book.arrived(seen("/1"), None);
+        book.arrived(seen("/2"), None);
+        let numbers = |recent: &Recent| recent.requests.iter().map(|it| it.number).collect::<Vec<_>>();
+        let nothing = Stamp { edition: 0, revision: 0 };
+        let started = Instant::now();
+        let both = book.recent(nothing, 10, Duration::from_secs(60));
+        assert_eq!(numbers(&both), [1, 2]);
+        assert_eq!(numbers(&book.recent(nothing, 1, Duration::from_secs(60))), [2], "the newest only");
+        assert!(started.elapsed() < Duration::from_secs(10), "there was no reason to wait");
+
+        let started = Instant::now();
+        assert!(book.recent(both.stamp, 10, LIMIT).requests.is_empty());
+        assert!(started.elapsed() >= LIMIT);
+        book.answered(first, Some(200));
+        let changed = book.recent(both.stamp, 10, LIMIT);
+        assert_eq!((numbers(&changed), changed.requests[0].request.status), (vec![1], Some(200)));
+
+        book.reset();
+        book.arrived(seen("/3"), None);
+        assert_eq!(numbers(&book.recent(changed.stamp, 10, LIMIT)), [1], "another edition counts from the beginning");
+    }
+
+    #[test]
     fn the_json_has_every_field() {
         let book = Book::default();
         book.arrived(seen("/oauth/token"), None);

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use raw::{FORM, Reply, credentials, exchange, pair, post, profile, refresh, send};
+use restream_oauth_sandbox::rules::{Rotation, Rules};
 use restream_oauth_sandbox::{Sandbox, spellings};
 
 fn page(sandbox: &Sandbox) -> String {
@@ -35,7 +36,9 @@ fn the_page_lists_each_request_with_its_notes() {
     let newest = html.find("id=\"request-3\"").unwrap();
     assert!(newest < html.find("id=\"request-1\"").unwrap(), "the newest request is on top");
     let row = html[newest..].split("</tr>").next().unwrap();
-    assert!(row.contains("/oauth/token") && row.contains(">400<") && row.contains("grant_type"), "{row}");
+    assert!(row.contains("/oauth/token") && row.contains("grant_type"), "{row}");
+    assert!(row.contains("<span class=\"bad\">400</span>"), "{row}");
+    assert_eq!(html.matches("<span class=\"good\">200</span>").count(), 2);
 }
 
 #[test]
@@ -163,6 +166,7 @@ fn a_button_ends_one_grant_and_another_ends_all() {
     assert!(page(&sandbox).contains("No grant lives"));
     let pairs = [(); 3].map(|()| pair(&sandbox));
     assert_eq!(page(&sandbox).matches("name=\"grant\" value=\"").count(), 3 + 1, "one each, and one for all");
+    assert_eq!(page(&sandbox).matches(": 1 access token, 1 refresh token <").count(), 3);
     assert_eq!(submit(&sandbox, "end-grants", "grant=2").status(), 303);
     let alive = || [0, 1, 2].map(|at: usize| profile(&sandbox, &pairs[at].0).status() == 200);
     assert_eq!(alive(), [true, false, true]);
@@ -173,6 +177,20 @@ fn a_button_ends_one_grant_and_another_ends_all() {
     assert_eq!(sandbox.ledger().revocations, 0, "no client has revoked anything");
     assert_eq!(submit(&sandbox, "end-grants", "grant=all").status(), 303, "nothing to end is no error");
     assert_eq!(sandbox.ledger().grants_ended, 3);
+}
+
+#[test]
+fn a_grant_has_as_many_living_tokens_as_the_page_says() {
+    let mut rules = Rules::default();
+    rules.rotation = Rotation::None;
+    let sandbox = Sandbox::builder().rules(rules).start().unwrap();
+    let (_, token) = pair(&sandbox);
+    refresh(&sandbox, &token);
+    assert!(page(&sandbox).contains("Grant 1: 2 access tokens, 1 refresh token <"), "{}", page(&sandbox));
+    sandbox.advance(Duration::from_secs(3600));
+    assert!(page(&sandbox).contains("Grant 1: 0 access tokens, 1 refresh token <"), "{}", page(&sandbox));
+    sandbox.advance(Duration::from_secs(31_536_000));
+    assert!(page(&sandbox).contains("No grant lives"));
 }
 
 #[test]
