@@ -1,0 +1,40 @@
+"""The line that a probe prints."""
+
+import json
+import os
+import sys
+import time
+
+BASE_URL = os.environ["BASE_URL"]
+CLIENT_ID = os.environ["CLIENT_ID"]
+CLIENT_SECRET = os.environ["CLIENT_SECRET"]
+ACCESS_TOKEN = os.environ["ACCESS_TOKEN"]
+REFRESH_TOKEN = os.environ["REFRESH_TOKEN"]
+EXPIRES_IN = int(os.environ["EXPIRES_IN"])
+EXPIRES_AT = int(time.time()) + EXPIRES_IN
+TOKEN_URL = BASE_URL + "/oauth/token"
+PROFILE_URL = BASE_URL + "/v2/user/profile"
+SCENARIO = sys.argv[1]
+
+
+class Report:
+    """What the program ends with. `reach` is an expression of the error `e` that may hold the nested error's name."""
+
+    def __init__(self, reach=None):
+        self.line = {"access_token": None, "refresh_token": None, "error": None, "kind": None, "reach": None}
+        self.reach = reach
+
+    def tokens(self, access_token, refresh_token):
+        self.line.update(access_token=access_token, refresh_token=refresh_token)
+
+    def failed(self, e, code=None):
+        """`code` is the member of `e` that the library documents as the OAuth error code."""
+        text = code if isinstance(code, str) else None if code is None else json.dumps(code)
+        self.line.update(error=text, kind=type(e).__name__)
+        try:
+            self.line["reach"] = self.reach if eval(self.reach or "None", {"e": e, "json": json}) == "invalid_grant" else None
+        except Exception:
+            self.line["reach"] = None
+
+    def print(self):
+        print(json.dumps(self.line))
