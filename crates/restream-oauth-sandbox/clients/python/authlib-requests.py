@@ -1,9 +1,5 @@
-"""Authlib: OAuth2Session with `update_token`, as its page "OAuth 2 Session" shows under "Auto Update Token"."""
+"""Authlib: OAuth2Session with `update_token`, as its documentation shows under "Auto Update Token"."""
 
-import threading
-import time
-
-from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
 from report import *
@@ -32,14 +28,6 @@ def call():
         report.failed(e, getattr(e, "error", None))
 
 
-if SCENARIO == "parallel":
-    threads = [threading.Thread(target=call) for _ in range(5)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-else:
-    call()
-    if SCENARIO in ("rotate", "omitted", "unavailable"):
-        time.sleep(2)
-        call()
+drive(call)
 report.tokens(session.token.get("access_token"), session.token.get("refresh_token"))
 report.print()

@@ -1,8 +1,10 @@
 """The line that a probe prints."""
 
+import asyncio
 import json
 import os
 import sys
+import threading
 import time
 
 BASE_URL = os.environ["BASE_URL"]
@@ -38,3 +40,27 @@ class Report:
 
     def print(self):
         print(json.dumps(self.line))
+
+
+def drive(call):
+    """Calls as the scenario asks: once, five times at once, or twice."""
+    if SCENARIO == "parallel":
+        threads = [threading.Thread(target=call) for _ in range(5)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        return
+    call()
+    if SCENARIO in ("rotate", "omitted", "unavailable"):
+        time.sleep(2)
+        call()
+
+
+async def drive_async(call):
+    """As `drive`, in one event loop."""
+    if SCENARIO == "parallel":
+        await asyncio.gather(*(call() for _ in range(5)))
+        return
+    await call()
+    if SCENARIO in ("rotate", "omitted", "unavailable"):
+        await asyncio.sleep(2)
+        await call()
