@@ -14,12 +14,7 @@ fn main() -> Result<(), StartError> {
     let plain = Sandbox::start()?;
     let short = Sandbox::builder().access_token_lifetime(Duration::from_secs(1)).start()?;
     let special = Sandbox::builder().client_id("an id").client_secret("p:s+&%25/=").start()?;
-    println!(
-        r#"{{"plain":{},"short":{},"special":{}}}"#,
-        plain.ready_line(),
-        short.ready_line(),
-        special.ready_line()
-    );
+    println!(r#"{{"plain":{},"short":{},"special":{}}}"#, plain.ready_line(), short.ready_line(), special.ready_line());
     plain.wait();
     Ok(())
 }

@@ -2,9 +2,8 @@
 // provider knows the server's metadata, as after a first login.
 import { auth } from "@modelcontextprotocol/sdk/client/auth.js";
 import { ACCESS_TOKEN, BASE_URL, CLIENT_ID, CLIENT_SECRET, PROFILE_URL, REDIRECT_URI } from "./report.mjs";
-import { REFRESH_TOKEN, TOKEN_URL, drive, failed, print } from "./report.mjs";
+import { REFRESH_TOKEN, TOKEN_URL, ALoginIsWanted, drive, failed, print } from "./report.mjs";
 
-class ALoginIsWanted extends Error {}
 let tokens = { access_token: ACCESS_TOKEN, refresh_token: REFRESH_TOKEN, token_type: "Bearer", issuer: BASE_URL };
 const provider = {
   redirectUrl: REDIRECT_URI,

@@ -15,5 +15,5 @@ async function call() {
   held = await oauth.processRefreshTokenResponse(as, client, response);
 }
 
-await drive(call, (e) => failed(e, e.error, "e.cause.error.name"));
+await drive(call, (e) => failed(e, e.error, "(await e.cause.json()).error.name"));
 print(held.access_token, held.refresh_token);

@@ -11,5 +11,5 @@ async function call() {
   held = await client.refreshTokenGrant(config, held.refresh_token);
 }
 
-await drive(call, (e) => failed(e, e.error, "e.cause.error.name"));
+await drive(call, (e) => failed(e, e.error, "(await e.cause.json()).error.name"));
 print(held.access_token, held.refresh_token);

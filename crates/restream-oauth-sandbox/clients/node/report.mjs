@@ -7,17 +7,26 @@ export const TOKEN_URL = BASE_URL + "/oauth/token";
 export const PROFILE_URL = BASE_URL + "/v2/user/profile";
 export const SCENARIO = process.argv[2];
 
-const line = { access_token: null, refresh_token: null, error: null, kind: null, reach: null };
+const AsyncFunction = (async () => {}).constructor;
+const line = { access_token: null, refresh_token: null, error: null, kind: null, reach: null, login: false };
 
 // Notes an error. `code` is what the library documents as the OAuth error code. `reach` is an expression of the error
 // `e` that may hold the name in the nested error.
-export function failed(e, code, reach) {
+export async function failed(e, code, reach) {
   line.error = code === undefined || code === null ? null : typeof code === "string" ? code : JSON.stringify(code);
   line.kind = e?.constructor?.name ?? typeof e;
   try {
-    line.reach = reach && new Function("e", `return ${reach}`)(e) === "invalid_grant" ? reach : null;
+    line.reach = reach && (await new AsyncFunction("e", `return ${reach}`)(e)) === "invalid_grant" ? reach : null;
   } catch {
     line.reach = null;
+  }
+}
+
+// The library asked for a new login. The probe starts none.
+export class ALoginIsWanted extends Error {
+  constructor() {
+    super("a login is wanted");
+    line.login = true;
   }
 }
 

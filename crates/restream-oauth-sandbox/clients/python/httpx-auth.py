@@ -6,7 +6,7 @@ import os
 os.environ["BROWSER"] = "true"
 
 import httpx
-from httpx_auth import OAuth2, OAuth2AuthorizationCode
+from httpx_auth import OAuth2, OAuth2AuthorizationCode, TimeoutOccurred
 
 from report import *
 
@@ -23,6 +23,8 @@ def call():
             client.get(PROFILE_URL, auth=auth)
     except Exception as e:
         report.failed(e)
+        if isinstance(e, TimeoutOccurred):
+            report.wants_a_login()
 
 
 drive(call)

@@ -10,6 +10,7 @@ import time
 BASE_URL = os.environ["BASE_URL"]
 CLIENT_ID = os.environ["CLIENT_ID"]
 CLIENT_SECRET = os.environ["CLIENT_SECRET"]
+REDIRECT_URI = os.environ["REDIRECT_URI"]
 ACCESS_TOKEN = os.environ["ACCESS_TOKEN"]
 REFRESH_TOKEN = os.environ["REFRESH_TOKEN"]
 EXPIRES_IN = int(os.environ["EXPIRES_IN"])
@@ -23,7 +24,7 @@ class Report:
     """What the program ends with. `reach` is an expression of the error `e` that may hold the nested error's name."""
 
     def __init__(self, reach=None):
-        self.line = {"access_token": None, "refresh_token": None, "error": None, "kind": None, "reach": None}
+        self.line = {"access_token": None, "refresh_token": None, "error": None, "kind": None, "reach": None, "login": False}
         self.reach = reach
 
     def tokens(self, access_token, refresh_token):
@@ -37,6 +38,10 @@ class Report:
             self.line["reach"] = self.reach if eval(self.reach or "None", {"e": e, "json": json}) == "invalid_grant" else None
         except Exception:
             self.line["reach"] = None
+
+    def wants_a_login(self):
+        """The library asked for a new login. The probe starts none."""
+        self.line["login"] = True
 
     def print(self):
         print(json.dumps(self.line))

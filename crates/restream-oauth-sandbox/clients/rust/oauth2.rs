@@ -43,7 +43,7 @@ fn describe(error: &BasicRequestTokenError<oauth2::HttpClientError<reqwest::Erro
         RequestTokenError::Parse(_, body) => {
             let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
             if body["error"]["name"] == "invalid_grant" {
-                report.reach = Some("the body in RequestTokenError::Parse");
+                report.reach = Some("RequestTokenError::Parse(_, body)");
             }
             "Parse"
         }

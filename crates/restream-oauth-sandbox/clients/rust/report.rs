@@ -31,6 +31,8 @@ pub struct Report {
     pub kind: Option<String>,
     /// An expression that gave `invalid_grant`.
     pub reach: Option<&'static str>,
+    /// The library asked for a new login.
+    pub login: bool,
 }
 
 impl Report {
@@ -43,6 +45,7 @@ impl Report {
                 "error": self.error,
                 "kind": self.kind,
                 "reach": self.reach,
+                "login": self.login,
             })
         );
     }

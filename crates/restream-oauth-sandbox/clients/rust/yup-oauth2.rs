@@ -5,6 +5,7 @@ mod report;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use report::{Report, environment};
@@ -26,7 +27,7 @@ impl TokenStorage for Store {
     }
 }
 
-struct NoLogin;
+struct NoLogin(Arc<AtomicBool>);
 
 impl InstalledFlowDelegate for NoLogin {
     fn present_user_url<'a>(
@@ -34,6 +35,7 @@ impl InstalledFlowDelegate for NoLogin {
         _: &'a str,
         _: bool,
     ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>> {
+        self.0.store(true, Ordering::Relaxed);
         Box::pin(async { Err("a login is wanted".to_owned()) })
     }
 }
@@ -47,6 +49,7 @@ async fn main() {
         expires_at: Some(time::OffsetDateTime::now_utc() + time::Duration::seconds(expires_in)),
         id_token: None,
     }));
+    let login = Arc::new(AtomicBool::new(false));
     let secret = ApplicationSecret {
         client_id: environment("CLIENT_ID"),
         client_secret: environment("CLIENT_SECRET"),
@@ -56,7 +59,7 @@ async fn main() {
     };
     let authenticator = InstalledFlowAuthenticator::builder(secret, InstalledFlowReturnMethod::Interactive)
         .with_storage(Box::new(Store(stored.clone())))
-        .flow_delegate(Box::new(NoLogin))
+        .flow_delegate(Box::new(NoLogin(login.clone())))
         .build()
         .await
         .unwrap();
@@ -84,5 +87,6 @@ async fn main() {
     }
     let token = stored.lock().unwrap().clone();
     (report.access_token, report.refresh_token) = (token.access_token, token.refresh_token);
+    report.login = login.load(Ordering::Relaxed);
     report.print();
 }
