@@ -19,6 +19,9 @@ class Strategy(BaseStrategy):
     def get_request_data(self, merge=True):
         return {}
 
+    def build_absolute_uri(self, path=None):
+        return REDIRECT_URI
+
 
 report = Report(reach="e.__cause__.response.json()['error']['name']")
 backend = Restream(Strategy())
