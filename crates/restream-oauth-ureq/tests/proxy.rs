@@ -1,20 +1,22 @@
 //! Calls through a real proxy, which accepts `CONNECT` and relays to the sandbox. All threads of a process share its
 //! environment, so each call runs in a process of its own.
 
+#[path = "../../restream-oauth-conformance/support/proxy_server.rs"]
+mod proxy_server;
+
+use std::env;
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::{env, io, thread};
 
 use restream_oauth_core::{Client, Endpoints, RefreshToken};
 use restream_oauth_sandbox::{Certificate, Sandbox};
 use restream_oauth_ureq::rustls::pki_types::CertificateDer;
 use restream_oauth_ureq::rustls::pki_types::pem::PemObject as _;
 use restream_oauth_ureq::{Limits, Transport};
+
+use proxy_server::{Behaviour, Proxy};
 
 const VARIABLES: [&str; 8] =
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
@@ -227,86 +229,4 @@ fn base_url(name: &str, sandbox: &Sandbox) -> String {
 
 fn port(sandbox: &Sandbox) -> u16 {
     sandbox.base_url().rsplit_once(':').unwrap().1.parse().unwrap()
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Behaviour {
-    /// Opens the tunnel, always to this machine.
-    Tunnel,
-    /// Answers with this status, and opens no tunnel.
-    Answer(&'static str),
-    /// Closes the connection instead of answering.
-    Close,
-    /// Keeps the connection open and sends nothing.
-    Nothing,
-    /// Refuses connections.
-    NotListen,
-}
-
-struct Proxy {
-    address: SocketAddr,
-    /// The head of the request on each connection.
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Proxy {
-    fn start(behaviour: Behaviour) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (address, heads) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
-        let seen = Arc::clone(&heads);
-        if !matches!(behaviour, Behaviour::NotListen) {
-            thread::spawn(move || {
-                for stream in listener.incoming() {
-                    let seen = Arc::clone(&seen);
-                    thread::spawn(move || serve(stream.unwrap(), behaviour, &seen));
-                }
-            });
-        }
-        Self { address, heads }
-    }
-
-    fn url(&self, credentials: &str) -> String {
-        format!("http://{credentials}{}", self.address)
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-
-    fn connections(&self) -> usize {
-        self.heads.lock().unwrap().len()
-    }
-}
-
-fn serve(mut client: TcpStream, behaviour: Behaviour, seen: &Mutex<Vec<String>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if client.read(&mut byte).unwrap_or(0) == 0 {
-            break;
-        }
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    seen.lock().unwrap().push(head.clone());
-    match behaviour {
-        Behaviour::Tunnel => {
-            let port = head.split(' ').nth(1).unwrap().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
-            let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-            client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            thread::spawn(move || {
-                let _ = io::copy(&mut from_client, &mut to_server);
-                let _ = to_server.shutdown(std::net::Shutdown::Write);
-            });
-            let _ = io::copy(&mut server, &mut client);
-            let _ = client.shutdown(std::net::Shutdown::Write);
-        }
-        Behaviour::Answer(status) => {
-            client.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
-        }
-        // Waits until the client closes.
-        Behaviour::Nothing => drop(client.read(&mut [0])),
-        Behaviour::Close | Behaviour::NotListen => {}
-    }
 }

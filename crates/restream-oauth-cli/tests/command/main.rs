@@ -10,6 +10,9 @@ mod leftovers;
 mod login;
 mod places;
 mod proxy;
+#[path = "../../../restream-oauth-conformance/support/proxy_server.rs"]
+#[allow(dead_code, reason = "these tests need only tunnels")]
+mod proxy_server;
 mod regressions;
 mod sandbox;
 mod steps;

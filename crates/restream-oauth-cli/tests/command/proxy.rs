@@ -1,68 +1,12 @@
 //! A proxy from the environment is used for other machines, and never for this machine.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-
 use restream_oauth_sandbox::{Certificate, Sandbox};
 
+use crate::proxy_server::{Behaviour, Proxy};
 use crate::support::{Outcome, Setup, sandbox};
 
 /// A name that the certificate of the sandbox is for, and that does not resolve.
 const NAME: &str = "wrong.host.example";
-
-/// A proxy that opens every tunnel to this machine, whatever name the request has.
-struct Proxy {
-    address: SocketAddr,
-    /// The head of each request.
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Proxy {
-    fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (address, heads) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
-        let seen = Arc::clone(&heads);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let seen = Arc::clone(&seen);
-                std::thread::spawn(move || tunnel(client.unwrap(), &seen));
-            }
-        });
-        Self { address, heads }
-    }
-
-    fn url(&self) -> String {
-        format!("http://user:pa55word@{}", self.address)
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-fn tunnel(mut client: TcpStream, seen: &Mutex<Vec<String>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if client.read(&mut byte).unwrap_or(0) == 0 {
-            break;
-        }
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    seen.lock().unwrap().push(head.clone());
-    let port: u16 = head.split(' ').nth(1).unwrap().rsplit_once(':').unwrap().1.parse().unwrap();
-    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-    let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(std::net::Shutdown::Write);
-    });
-    let _ = io::copy(&mut server, &mut client);
-    let _ = client.shutdown(std::net::Shutdown::Write);
-}
 
 /// Returns a setup whose server seems to be another machine, and its base URL.
 fn elsewhere(name: &str) -> (Setup, String) {
@@ -92,9 +36,9 @@ fn refresh(setup: &Setup, more: &[&str], variables: &[(&str, &str)]) -> Outcome 
 #[test]
 fn another_machine_is_reached_through_the_proxy_of_the_environment() {
     for variable in ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"] {
-        let ((setup, base_url), proxy) = (elsewhere(NAME), Proxy::start());
+        let ((setup, base_url), proxy) = (elsewhere(NAME), Proxy::start(Behaviour::Tunnel));
         let arguments = ["--base-url", &base_url, "--ca-file", "ca.pem"];
-        refresh(&setup, &arguments, &[(variable, &proxy.url())]).expect(3);
+        refresh(&setup, &arguments, &[(variable, &proxy.url("user:pa55word@"))]).expect(3);
         let heads = proxy.heads();
         assert_eq!(heads.len(), 1, "{variable}: {heads:?}");
         assert!(heads[0].starts_with(&format!("CONNECT {NAME}:{} HTTP/1.1\r\n", port(&setup.sandbox))), "{heads:?}");
@@ -105,8 +49,8 @@ fn another_machine_is_reached_through_the_proxy_of_the_environment() {
 /// openclaw #42176.
 #[test]
 fn this_machine_and_the_servers_in_no_proxy_are_reached_without_the_proxy() {
-    let (setup, proxy) = (Setup::new(), Proxy::start());
-    let url = proxy.url();
+    let (setup, proxy) = (Setup::new(), Proxy::start(Behaviour::Tunnel));
+    let url = proxy.url("user:pa55word@");
     let all = [("HTTPS_PROXY", url.as_str()), ("ALL_PROXY", &url), ("HTTP_PROXY", &url), ("http_proxy", &url)];
     refresh(&setup, &[], &all).expect(3);
     assert_eq!(setup.token_requests(), 1);
