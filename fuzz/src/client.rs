@@ -34,7 +34,7 @@ pub(crate) fn revoke(client: &Client) -> Call<Revoked> {
 }
 
 pub(crate) fn profile(client: &Client) -> Call<Profile> {
-    client.profile(&AccessToken::new(ACCESS)).expect("the token can stand in a header")
+    client.profile(&AccessToken::new(ACCESS)).expect("a header can hold the token")
 }
 
 /// The time at which every request is sent.

@@ -1,4 +1,4 @@
-//! Tokens come from the server: each returned or salvaged token stands in the response under one of its names.
+//! Tokens come from the server: each returned or salvaged token is in the response under one of its names.
 
 use restream_oauth_core::error::Salvaged;
 use restream_oauth_core::token::Oddity;
@@ -50,7 +50,7 @@ impl<'a> Written<'a> {
         assert!(written, "the server wrote no token {token:?}");
     }
 
-    /// In a broken body no names can be read. Unless there are escapes or UTF-16, a token still stands there in quotes.
+    /// In a broken body no names can be read. Unless there are escapes or UTF-16, a token is still there in quotes.
     fn may_hold(&self, token: &str) -> bool {
         let utf16 = self.body.starts_with(b"\xFF\xFE") || self.body.starts_with(b"\xFE\xFF");
         utf16 || self.body.contains(&b'\\') || String::from_utf8_lossy(self.body).contains(&format!("\"{token}\""))

@@ -321,7 +321,7 @@ fn gzip_is_sent_although_the_client_did_not_ask_for_it() {
     let body = &reply.bytes[at..];
     assert_eq!(reply.header("content-length"), Some(body.len().to_string()));
     assert_eq!(body[..3], [0x1f, 0x8b, 8]);
-    // The body stands in one stored block, between the block's header and the checksum.
+    // The body is in one stored block, between the block's header and the checksum.
     assert!(is_pair(&String::from_utf8_lossy(&body[15..body.len() - 8])));
 }
 

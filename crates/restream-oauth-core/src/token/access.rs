@@ -122,7 +122,7 @@ impl fmt::Display for BearerError {
         f.write_str(match self {
             Self::UnsupportedTokenType => "the access token is not a bearer token: this library cannot use it",
             Self::InvalidCharacter => {
-                "the access token is empty or holds a character that cannot stand in a header: log in again"
+                "the access token is empty or has a character that a header cannot hold: log in again"
             }
         })
     }
