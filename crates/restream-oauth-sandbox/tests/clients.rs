@@ -136,11 +136,11 @@ fn probe(client: &str, entry: &Value) -> Option<PathBuf> {
     }
     let folder = Path::new(client).parent()?;
     let files = fs::read_dir(root().join("clients").join(folder)).ok()?;
-    let mut names = files.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())));
+    let mut sources = files.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())));
     let is_source = |name: &PathBuf| {
         name.file_stem() == named.file_name() && name.extension().is_some_and(|extension| extension != "json")
     };
-    names.find(is_source).map(|name| folder.join(name))
+    sources.find(is_source).map(|name| folder.join(name))
 }
 
 fn results() -> BTreeMap<String, Value> {
