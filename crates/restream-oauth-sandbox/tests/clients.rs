@@ -130,15 +130,15 @@ fn page(results: &BTreeMap<String, Value>) -> String {
 
 /// The source of a probe, below `clients/`: the file, or the folder, that has the name of the entry's `probe`.
 fn probe(client: &str, entry: &Value) -> Option<PathBuf> {
-    let named = Path::new(text(&entry["probe"]));
-    if root().join("clients").join(named).exists() {
-        return Some(named.to_owned());
+    let stated = Path::new(text(&entry["probe"]));
+    if root().join("clients").join(stated).exists() {
+        return Some(stated.to_owned());
     }
     let folder = Path::new(client).parent()?;
     let files = fs::read_dir(root().join("clients").join(folder)).ok()?;
     let mut sources = files.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())));
     let is_source = |name: &PathBuf| {
-        name.file_stem() == named.file_name() && name.extension().is_some_and(|extension| extension != "json")
+        name.file_stem() == stated.file_name() && name.extension().is_some_and(|extension| extension != "json")
     };
     sources.find(is_source).map(|name| folder.join(name))
 }

@@ -1,5 +1,5 @@
-// oidc-client-ts: UserManager.signinSilent with a refresh token, with its stores in memory. It is a library for browsers;
-// here it runs in Node.
+// oidc-client-ts: UserManager.signinSilent with a refresh token, with its stores in memory. It is a library for
+// browsers; here it runs in Node.
 import { InMemoryWebStorage, User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 import { ACCESS_TOKEN, BASE_URL, CLIENT_ID, CLIENT_SECRET, EXPIRES_IN, REDIRECT_URI } from "./report.mjs";
 import { REFRESH_TOKEN, TOKEN_URL, drive, failed, print } from "./report.mjs";

@@ -15,7 +15,12 @@ async def update_token(token, refresh_token=None, access_token=None):
 
 
 async def main():
-    token = {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "token_type": "Bearer", "expires_at": EXPIRES_AT}
+    token = {
+        "access_token": ACCESS_TOKEN,
+        "refresh_token": REFRESH_TOKEN,
+        "token_type": "Bearer",
+        "expires_at": EXPIRES_AT,
+    }
     async with AsyncOAuth2Client(
         CLIENT_ID, CLIENT_SECRET, token_endpoint=TOKEN_URL, token=token, update_token=update_token
     ) as client:

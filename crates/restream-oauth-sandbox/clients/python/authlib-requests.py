@@ -16,7 +16,12 @@ session = OAuth2Session(
     CLIENT_ID,
     CLIENT_SECRET,
     token_endpoint=TOKEN_URL,
-    token={"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "token_type": "Bearer", "expires_at": EXPIRES_AT},
+    token={
+        "access_token": ACCESS_TOKEN,
+        "refresh_token": REFRESH_TOKEN,
+        "token_type": "Bearer",
+        "expires_at": EXPIRES_AT,
+    },
     update_token=update_token,
 )
 

@@ -1,5 +1,5 @@
-"""mcp: OAuthClientProvider as the `auth` of httpx2, which its HTTP transport uses. The provider knows the expiry and the
-server's metadata, as after a first login."""
+"""mcp: OAuthClientProvider as the `auth` of httpx2, which its HTTP transport uses. The provider knows the expiry and
+the server's metadata, as after a first login."""
 
 import asyncio
 import logging

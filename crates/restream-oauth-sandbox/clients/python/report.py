@@ -24,7 +24,7 @@ class Report:
     """What the program ends with. `reach` is an expression of the error `e` that may hold the nested error's name."""
 
     def __init__(self, reach=None):
-        self.line = {"access_token": None, "refresh_token": None, "error": None, "kind": None, "reach": None, "login": False}
+        self.line = dict.fromkeys(["access_token", "refresh_token", "error", "kind", "reach"]) | {"login": False}
         self.reach = reach
 
     def tokens(self, access_token, refresh_token):
@@ -35,7 +35,8 @@ class Report:
         text = code if isinstance(code, str) else None if code is None else json.dumps(code)
         self.line.update(error=text, kind=type(e).__name__)
         try:
-            self.line["reach"] = self.reach if eval(self.reach or "None", {"e": e, "json": json}) == "invalid_grant" else None
+            found = eval(self.reach or "None", {"e": e, "json": json}) == "invalid_grant"
+            self.line["reach"] = self.reach if found else None
         except Exception:
             self.line["reach"] = None
 

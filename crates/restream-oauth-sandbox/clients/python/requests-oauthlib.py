@@ -1,5 +1,5 @@
-"""requests-oauthlib: OAuth2Session with `auto_refresh_url` and `token_updater`, the third example of its page "Refreshing
-tokens". OAUTHLIB_INSECURE_TRANSPORT allows http on the loopback."""
+"""requests-oauthlib: OAuth2Session with `auto_refresh_url` and `token_updater`, the third example of its page
+"Refreshing tokens". OAUTHLIB_INSECURE_TRANSPORT allows http on the loopback."""
 
 import os
 
@@ -19,7 +19,12 @@ def token_saver(token):
 
 session = OAuth2Session(
     CLIENT_ID,
-    token={"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "token_type": "Bearer", "expires_in": EXPIRES_IN},
+    token={
+        "access_token": ACCESS_TOKEN,
+        "refresh_token": REFRESH_TOKEN,
+        "token_type": "Bearer",
+        "expires_in": EXPIRES_IN,
+    },
     auto_refresh_url=TOKEN_URL,
     auto_refresh_kwargs={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
     token_updater=token_saver,

@@ -1,5 +1,5 @@
-//! yup-oauth2: an authenticator of the installed flow with a token store of the program and other URLs. When it starts a
-//! login, the probe notes that and refuses.
+//! yup-oauth2: an authenticator of the installed flow with a token store of the program and other URLs. When it starts
+//! a login, the probe notes that and refuses.
 
 mod report;
 
