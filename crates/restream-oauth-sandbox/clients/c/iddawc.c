@@ -54,8 +54,8 @@ int main(int count, char **arguments)
 	}
 	const char *access = i_get_str_parameter(&session, I_OPT_ACCESS_TOKEN);
 	const char *refresh = i_get_str_parameter(&session, I_OPT_REFRESH_TOKEN);
-	printf("{\"access_token\":\"%s\",\"refresh_token\":\"%s\",\"error\":%s,\"kind\":%s,\"reach\":null}\n", access ? access : "",
-		refresh ? refresh : "", code, kind);
+	printf("{\"access_token\":\"%s\",\"refresh_token\":\"%s\",\"error\":%s,\"kind\":%s,\"reach\":null}\n",
+		access ? access : "", refresh ? refresh : "", code, kind);
 	i_clean_session(&session);
 	i_global_close();
 }

@@ -25,7 +25,8 @@ class Probe {
             .setTransport(transport)
             .setJsonFactory(new GsonFactory())
             .setTokenServerUrl(new GenericUrl(base + "/oauth/token"))
-            .setClientAuthentication(new BasicAuthentication(System.getenv("CLIENT_ID"), System.getenv("CLIENT_SECRET")))
+            .setClientAuthentication(
+                new BasicAuthentication(System.getenv("CLIENT_ID"), System.getenv("CLIENT_SECRET")))
             .build();
         credential.setAccessToken(System.getenv("ACCESS_TOKEN"));
         credential.setRefreshToken(System.getenv("REFRESH_TOKEN"));
@@ -60,7 +61,8 @@ class Probe {
         if (e instanceof TokenResponseException refused) {
             line.addProperty("error", refused.getDetails() == null ? null : refused.getDetails().getError());
             try {
-                String name = JsonParser.parseString(refused.getContent()).getAsJsonObject().getAsJsonObject("error").get("name").getAsString();
+                JsonObject content = JsonParser.parseString(refused.getContent()).getAsJsonObject();
+                String name = content.getAsJsonObject("error").get("name").getAsString();
                 if (name.equals("invalid_grant")) line.addProperty("reach", "the JSON in e.getContent()");
             } catch (RuntimeException unreadable) {
                 // Then the error cannot be read here.

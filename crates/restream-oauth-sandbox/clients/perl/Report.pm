@@ -29,7 +29,8 @@ sub failed {
 
 sub report {
     my ($access_token, $refresh_token) = @_;
-    print JSON::PP->new->canonical->encode({ %line, access_token => $access_token, refresh_token => $refresh_token }), "\n";
+    my %tokens = (access_token => $access_token, refresh_token => $refresh_token);
+    print JSON::PP->new->canonical->encode({ %line, %tokens }), "\n";
 }
 
 1;

@@ -6,7 +6,8 @@ use Report;
 plugin OAuth2 => { restream => {
     key => $ENV{CLIENT_ID}, secret => $ENV{CLIENT_SECRET},
     authorize_url => "$ENV{BASE_URL}/login", token_url => "$ENV{BASE_URL}/oauth/token" } };
-my %store = (access_token => $ENV{ACCESS_TOKEN}, refresh_token => $ENV{REFRESH_TOKEN}, expires_at => time + $ENV{EXPIRES_IN});
+my %store = (access_token => $ENV{ACCESS_TOKEN}, refresh_token => $ENV{REFRESH_TOKEN},
+    expires_at => time + $ENV{EXPIRES_IN});
 
 sub call {
     if ($store{expires_at} <= time) {

@@ -9,7 +9,8 @@ use Report;
 my $client = OAuth::Lite2::Client::WebServer->new(
     id => $ENV{CLIENT_ID}, secret => $ENV{CLIENT_SECRET},
     authorize_uri => "$ENV{BASE_URL}/login", access_token_uri => "$ENV{BASE_URL}/oauth/token");
-my %store = (access_token => $ENV{ACCESS_TOKEN}, refresh_token => $ENV{REFRESH_TOKEN}, expires_at => time + $ENV{EXPIRES_IN});
+my %store = (access_token => $ENV{ACCESS_TOKEN}, refresh_token => $ENV{REFRESH_TOKEN},
+    expires_at => time + $ENV{EXPIRES_IN});
 
 sub call {
     if ($store{expires_at} <= time) {

@@ -10,8 +10,10 @@ calls <- function(call, code = function(e) NULL) {
   attempt <- function() {
     note <- function(e) {
       error <- code(e)
-      text <- if (is.character(error)) error else if (!is.null(error)) as.character(jsonlite::toJSON(error, auto_unbox = TRUE))
-      line <<- list(error = text, kind = paste0(class(e)[1], ": ", strsplit(conditionMessage(e), "\n")[[1]][1]), reach = NULL)
+      text <- error
+      if (is.list(error)) text <- as.character(jsonlite::toJSON(error, auto_unbox = TRUE))
+      message <- strsplit(conditionMessage(e), "\n")[[1]][1]
+      line <<- list(error = text, kind = paste0(class(e)[1], ": ", message), reach = NULL)
       if (is.list(error) && identical(error$name, "invalid_grant")) line$reach <<- "e$code$name"
     }
     withCallingHandlers(tryCatch(call(), error = note), warning = function(w) {
