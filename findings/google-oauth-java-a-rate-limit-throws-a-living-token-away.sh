@@ -62,7 +62,8 @@ Refused = J(api + "auth.oauth2.TokenResponseException")
 
 def start():
     transport = J(api + "http.javanet.NetHttpTransport")()
-    credential = (J(api + "auth.oauth2.Credential$Builder")(J(api + "auth.oauth2.BearerToken").authorizationHeaderAccessMethod())
+    bearer = J(api + "auth.oauth2.BearerToken").authorizationHeaderAccessMethod()
+    credential = (J(api + "auth.oauth2.Credential$Builder")(bearer)
         .setTransport(transport).setJsonFactory(J(api + "json.gson.GsonFactory")())
         .setTokenServerUrl(J(api + "http.GenericUrl")(base + "/token"))
         .setClientAuthentication(J(api + "http.BasicAuthentication")("k", "s"))
@@ -83,7 +84,8 @@ def run(status, careful=False):
     if careful and "429" in first:
         credential.setAccessToken(held).setExpirationTimeMilliseconds(until)
         after = credential.getAccessToken()
-    line = f"the call: {first}, then the access token is {after}; the next call: {call(requests)}, {Server.refreshes} refreshes"
+    line = f"the call: {first}, then the access token is {after}; the next call: {call(requests)}"
+    line += f", {Server.refreshes} refreshes"
     print(f"{status}{' and set again' if careful else '':14}: {line}")
     return line
 

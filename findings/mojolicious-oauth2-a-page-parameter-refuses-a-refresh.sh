@@ -32,7 +32,8 @@ use Mojolicious::Lite -signatures;
 my $sent = 0;
 post '/token' => sub ($c) {
     $sent++;
-    $c->render(json => { access_token => "at$sent", refresh_token => "rt$sent", token_type => 'Bearer', expires_in => 3600 });
+    my %pair = (access_token => "at$sent", refresh_token => "rt$sent");
+    $c->render(json => { %pair, token_type => 'Bearer', expires_in => 3600 });
 };
 plugin OAuth2 => { ua => app->ua, providers => {
     server => { key => 'k', secret => 's', authorize_url => '/authorize', token_url => '/token' } } };
@@ -52,7 +53,8 @@ for my $page (qw(/report /report?week=7 /report?error=audio /careful?error=audio
     printf "%-22s %s, %d sent\n", $page, $text, $sent - $before;
 }
 PL
-perl -MMojolicious::Plugin::OAuth2 -e 'print "Mojolicious::Plugin::OAuth2 $Mojolicious::Plugin::OAuth2::VERSION; expected: refreshed, 1 sent\n"'
+perl -MMojolicious::Plugin::OAuth2 -e 'print "Mojolicious::Plugin::OAuth2 $Mojolicious::Plugin::OAuth2::VERSION\n"'
+echo "expected: refreshed, 1 sent"
 timeout 60 perl try.pl > out; cat out
 diff out - <<'END' && echo "SEEN: a page's own parameter refuses a refresh" || { echo "NO LONGER SEEN"; exit 1; }
 /report                refreshed, 1 sent
