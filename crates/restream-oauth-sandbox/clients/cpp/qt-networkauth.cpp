@@ -50,7 +50,7 @@ int main(int count, char **arguments) {
             return;
         const QJsonObject error = QJsonDocument::fromJson(reply->readAll()).object()["error"].toObject();
         if (error["name"] == "invalid_grant")
-            line["reach"] = "the body of the reply in QNetworkAccessManager::finished";
+            line["reach"] = "reply->readAll() in QNetworkAccessManager::finished";
     });
 
     const auto wait = [](int ms, const std::function<bool()> &done) {

@@ -82,7 +82,7 @@ func (line *report) failed(err error) {
 		kind = fmt.Sprintf("%T", refused)
 		var body struct{ Error struct{ Name string } }
 		if json.Unmarshal(refused.Body, &body) == nil && body.Error.Name == "invalid_grant" {
-			reach := "the JSON in err.Body"
+			reach := "err.Body"
 			line.Reach = &reach
 		}
 	}

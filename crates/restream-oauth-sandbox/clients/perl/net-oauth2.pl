@@ -16,8 +16,11 @@ my $token = Net::OAuth2::AccessToken->session_thaw(
     profile => $auth);
 
 # The message of the error is all that there is. It ends with the first 200 bytes of the body.
-calls(sub { $token->get('/v2/user/profile') },
-    sub { failed('a message: ' . ($_[0] =~ /(received error: [^\n]*|[^\n]*)/)[0]) });
+calls(sub { $token->get('/v2/user/profile') }, sub {
+    my ($first_line) = $_[0] =~ /([^\n]*)/;
+    my ($name) = $_[0] =~ /"name":"(\w+)"/;
+    failed("a message: $first_line", undef, '$@ =~ /"name":"(\w+)"/', $name);
+});
 my $changed = $token->changed ? 'yes' : 'no';
 my $session = $token->session_freeze;
 print STDERR "auto_save was called $saved times, changed: $changed\n";
