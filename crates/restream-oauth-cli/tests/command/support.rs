@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Builder, Sandbox, spellings};
@@ -217,7 +217,15 @@ impl RunningLogin {
     pub(crate) fn interrupt(mut self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        assert!(!self.child.wait().unwrap().success());
+        let sent = Instant::now();
+        while sent.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return assert!(!status.success());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.child.kill().unwrap();
+        panic!("the command still runs. Is SIGINT ignored here, as in a job that a shell script runs with `&`?");
     }
 
     #[track_caller]
