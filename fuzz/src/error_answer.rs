@@ -160,15 +160,14 @@ fn success_may_refuse(script: &Script, object: Option<&Object>, error: &Error) -
     let numbers = objects.flat_map(|object| names.iter().flat_map(|name| object.all(name)));
     let mut inside: Vec<StatusCode> = numbers
         .filter_map(|number| StatusCode::from_u16(u16::try_from(number.as_u64()?).ok()?).ok())
-        .filter(|status| !status.is_success())
+        .filter(|status| status.is_client_error() || status.is_server_error())
         .collect();
     if inside.is_empty() {
         inside.extend(script.status());
     }
     let code = error_code(Some(object), error);
     ERROR_MEMBERS.iter().any(|name| object.has(name))
-        && (may_mean_dead_grant(&script.body)
-            || inside.into_iter().any(|status| !status.is_redirection() && is_refusal(status, code)))
+        && (may_mean_dead_grant(&script.body) || inside.into_iter().any(|status| is_refusal(status, code)))
 }
 
 /// The members by which an object can be an error.

@@ -23,9 +23,9 @@ impl RetryAfter {
     /// numbers, the largest counts: proxies join several header lines into one (RFC 9110 §5.3). A date decides as soon
     /// as it is found.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| line.to_str().ok()).map(str::trim);
+        let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
         let mut longest = None;
-        for line in lines {
+        for line in lines.map(str::trim) {
             if let Ok(date) = httpdate::parse_http_date(line) {
                 return Some(Self::At { date, server_now: read_date(headers, &DATE) });
             }
@@ -93,6 +93,9 @@ mod tests {
             lines.append(RETRY_AFTER, http::HeaderValue::from_static(line));
         }
         assert_eq!(RetryAfter::read(&lines), Some(RetryAfter::Seconds(90)));
+        let beyond_ascii = http::HeaderValue::from_bytes("später, 7".as_bytes()).unwrap();
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, beyond_ascii)]);
+        assert_eq!(RetryAfter::read(&headers), Some(RetryAfter::Seconds(7)));
     }
 
     #[test]

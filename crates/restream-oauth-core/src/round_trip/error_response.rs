@@ -149,7 +149,7 @@ struct ErrorMembers<'a> {
     message: Option<Value<'a>>,
     detail: Option<Value<'a>>,
     description: Option<Value<'a>>,
-    /// Never a success status.
+    /// Only a 4xx or 5xx: an object in a body redirects nobody.
     status: Option<StatusCode>,
 }
 
@@ -172,7 +172,7 @@ impl<'a> ErrorMembers<'a> {
 
 fn error_status(value: Value<'_>) -> Option<StatusCode> {
     let status = StatusCode::from_u16(u16::try_from(value.integer()?).ok()?).ok()?;
-    (!status.is_success()).then_some(status)
+    (status.is_client_error() || status.is_server_error()).then_some(status)
 }
 
 /// The content of an error body.

@@ -174,8 +174,13 @@ fn rfc_6749_5_2_a_200_with_an_oauth_error_is_that_error() {
     let error = error_of(Operation::Exchange, &Reply::ok(r#"{"error":{"statusCode":429,"message":"slow down"}}"#));
     assert_eq!(error.kind(), &ErrorKind::Status(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!((error.delivery(), error.advice()), (Delivery::Refused, Advice::Retry { after: None }));
-    // Neither body says that the server refused the request.
-    for body in [r#"{"error":{"statusCode":200}}"#, r#"{"error":{}}"#, r#"{"error":7}"#] {
+    // A status in a body redirects nobody.
+    let error = error_of(Operation::Refresh, &Reply::ok(r#"{"error":{"statusCode":304,"name":"odd"}}"#));
+    assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay));
+    // No body says that the server refused the request.
+    for body in
+        [r#"{"error":{"statusCode":304}}"#, r#"{"error":{"statusCode":200}}"#, r#"{"error":{}}"#, r#"{"error":7}"#]
+    {
         let error = error_of(Operation::Refresh, &Reply::ok(body));
         assert_eq!(error.kind(), &ErrorKind::Malformed(Malformed::NoAccessToken), "{body}");
         assert_eq!((error.delivery(), error.advice()), (Delivery::Unknown, Advice::Replay), "{body}");
