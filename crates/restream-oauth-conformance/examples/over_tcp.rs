@@ -20,7 +20,7 @@ use std::time::Duration;
 use restream_oauth_core::{Client, Endpoints, Entropy};
 use restream_oauth_sandbox::Sandbox;
 
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(75);
 
 fn main() -> Result<(), Box<dyn Error>> {
     run(&Sandbox::start()?)

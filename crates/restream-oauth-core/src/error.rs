@@ -14,6 +14,7 @@ mod challenge;
 mod code;
 mod dead_grant;
 mod failure;
+mod http_date;
 mod kind;
 mod report;
 mod retry_after;
@@ -136,7 +137,10 @@ impl fmt::Display for Error {
         if let (Some(status), ErrorKind::Refused(_) | ErrorKind::Malformed(_)) = (status, kind) {
             write!(f, " (HTTP status {})", status.as_u16())?;
         }
-        write!(f, "; {delivery}; {advice}")
+        if delivery.is_worth_saying(*operation) {
+            write!(f, "; {delivery}")?;
+        }
+        write!(f, "; {advice}")
     }
 }
 

@@ -15,7 +15,7 @@
 //! call, and the saved form of a login, of tokens and of a response.
 //!
 //! **Out of scope:** connections, TLS and timeouts, which belong to the adapter; storing tokens and refreshing them
-//! before they expire, which belong to the program.
+//! before they expire, which `restream-oauth-keeper` does.
 //!
 //! **Where to begin:** [`Client`] is a registered application, with one method per step. [`Call`] is one request and
 //! the [`Reader`] of its response. [`Error::advice`] says what to do after a failure. The modules hold the details:

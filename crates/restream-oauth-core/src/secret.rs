@@ -3,13 +3,14 @@
 //! Wiping is best effort. It covers the buffers that this crate owns, but not copies in an HTTP stack, a swap device or
 //! a core dump.
 
+pub(crate) mod base64;
 mod buffer;
 mod header;
 mod text;
 
-pub(crate) use buffer::WipedBuffer;
+pub(crate) use buffer::{SecretBytes, WipedBuffer};
 pub(crate) use header::sensitive_header;
-pub(crate) use text::{CleanText, SecretBytes, SecretText, same_text};
+pub(crate) use text::{CleanText, SecretText, same_bytes};
 
 /// Defines a public secret type: a newtype around [`SecretText`].
 macro_rules! secret_type {

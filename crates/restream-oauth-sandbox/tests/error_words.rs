@@ -4,9 +4,9 @@ mod raw;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use raw::{FORM, code, credentials, post, send};
+use raw::{FORM, code, credentials, pair, post, send};
 use restream_oauth_sandbox::Sandbox;
-use restream_oauth_sandbox::rules::{BasicCredentials, Rules};
+use restream_oauth_sandbox::rules::{BasicCredentials, RefreshScope, Rules};
 
 const SECRET: &str = "s3cret+of the&client";
 
@@ -120,4 +120,16 @@ fn the_error_for_an_exchange_with_another_redirect_uri_names_the_one_of_the_code
     );
     let message = message(&post(&sandbox, "/oauth/token", &form));
     assert_eq!(message, "Invalid grant: `redirect_uri` is not the one of the code: `http://127.0.0.1:8976/callback`");
+}
+
+#[test]
+fn the_error_for_a_refresh_with_other_scopes_names_those_that_were_granted() {
+    let mut rules = Rules::default();
+    rules.refresh_scope = RefreshScope::Refuse;
+    let sandbox = Sandbox::builder().scopes(["profile.read", "x:y"]).rules(rules).start().unwrap();
+    let (_, refresh_token) = pair(&sandbox);
+    let refresh = format!("grant_type=refresh_token&refresh_token={refresh_token}&scope=chat.write");
+    let message = message(&post(&sandbox, "/oauth/token", &format!("{refresh}{}", credentials(&sandbox))));
+    assert!(message.contains("more than was granted: `profile.read`, `x:y`"), "{message}");
+    assert!(!message.contains(&refresh_token), "{message}");
 }

@@ -105,6 +105,7 @@ mod tests {
         }
     }
 
+    /// ureq #1083, #1150.
     #[test]
     fn an_ipv6_address_that_does_not_work_is_not_tried_before_ipv4() {
         let sandbox = Sandbox::start().unwrap();

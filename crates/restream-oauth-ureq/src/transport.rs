@@ -185,9 +185,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10 seconds to connect, 90 seconds in total.
+    /// 10 seconds to connect, 75 seconds in total: no longer than a keeper lets a request take.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
+        Self { connect: Duration::from_secs(10), total: Duration::from_secs(75) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! In a body a space is `+`. In a query and in Basic credentials it is `%20`, which both form decoders and percent
 //! decoders read.
 
+use super::text::any_byte;
 use crate::secret::{CleanText, SecretText, WipedBuffer};
 
 /// How a space is encoded.
@@ -50,16 +51,16 @@ fn join(pieces: &mut [Piece<'_>], space: Space) -> SecretText {
 
 /// The number of bytes by which `text` grows when it is encoded; `None` if encoding does not change it.
 fn escaping(text: &str, space: Space) -> Option<usize> {
-    let special = text.bytes().filter(|&byte| !is_unreserved(byte)).count();
-    if special == 0 {
+    if !any_byte(text.as_bytes(), |byte| !is_unreserved(byte)) {
         return None;
     }
+    let special = text.bytes().filter(|&byte| !is_unreserved(byte)).count();
     let pluses = if space == Space::Plus { text.bytes().filter(|&byte| byte == b' ').count() } else { 0 };
     Some(special.saturating_sub(pluses).saturating_mul(2))
 }
 
 /// Encodes `text`, and calls `push` with each piece of the result.
-pub(crate) fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
+fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut rest = text;
     while let Some(position) = rest.bytes().position(|byte| !is_unreserved(byte)) {
@@ -87,20 +88,24 @@ pub(crate) fn encode(text: &str, space: Space, mut push: impl FnMut(&str)) {
 
 /// Decodes one name or value; `None` if an escape is invalid, or the decoded bytes are not UTF-8.
 pub(crate) fn decode(text: &str) -> Option<CleanText<'_>> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    if !any_byte(text.as_bytes(), |byte| byte == b'%' || byte == b'+') {
         return Some(CleanText::Borrowed(text));
     }
     // Decoded text is never longer.
     let mut decoded = WipedBuffer::with_room_for(text.len());
-    let mut input = text.bytes();
-    while let Some(byte) = input.next() {
-        let byte = match byte {
-            b'+' => b' ',
-            b'%' => hex_digit(input.next()?)?.wrapping_mul(16).wrapping_add(hex_digit(input.next()?)?),
-            other => other,
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (plain, special) = rest.split_at_checked(at)?;
+        decoded.push_if_there_is_room(plain);
+        let (byte, after) = match special {
+            [b'+', after @ ..] => (b' ', after),
+            [_, high, low, after @ ..] => (hex_digit(*high)?.wrapping_mul(16).wrapping_add(hex_digit(*low)?), after),
+            _ => return None,
         };
         decoded.push_if_there_is_room(&[byte]);
+        rest = after;
     }
+    decoded.push_if_there_is_room(rest);
     SecretText::from_buffer(decoded).map(CleanText::Owned)
 }
 
@@ -120,14 +125,14 @@ pub(crate) fn pairs(form: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// The text before the first `byte` and the text after it. Searches by bytes: forms are short, and `str`'s own search
 /// takes longer to set up than to run.
-fn split_at_byte(text: &str, byte: u8) -> (&str, Option<&str>) {
+pub(crate) fn split_at_byte(text: &str, byte: u8) -> (&str, Option<&str>) {
     let Some(at) = text.bytes().position(|one| one == byte) else { return (text, None) };
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     (before, after.get(1..))
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
+    byte.is_ascii_alphanumeric() || byte == b'*' || byte == b'-' || byte == b'.' || byte == b'_'
 }
 
 pub(crate) fn hex_digit(byte: u8) -> Option<u8> {

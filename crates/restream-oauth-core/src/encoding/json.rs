@@ -6,6 +6,7 @@
 
 mod scanner;
 mod string;
+mod string_end;
 mod value;
 
 use scanner::{Scanner, Stop};
@@ -25,39 +26,44 @@ pub(crate) enum Shape {
     Broken,
 }
 
+/// How a JSON text was read.
+pub(crate) struct Reading<'a> {
+    pub(crate) shape: Shape,
+    /// The unread text: the text after the object, or from the syntax error on.
+    pub(crate) rest: &'a [u8],
+    /// True only if the whole text is ASCII.
+    pub(crate) is_ascii: bool,
+}
+
 /// Calls `on_member` with the key and the value of each whole member of the object in `text`, in order.
 ///
 /// A number or a literal counts only if a comma or a brace follows: at the end of a truncated text, it may be truncated
 /// itself.
-pub(crate) fn members<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> Shape {
-    members_and_rest(text, on_member).0
-}
-
-/// Like [`members`], and also returns the unread text: the text after the object, or from the syntax error on.
-pub(crate) fn members_and_rest<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> (Shape, &'a [u8]) {
-    let mut scanner = Scanner { rest: text };
-    let shape = match scanner.members(on_member) {
+pub(crate) fn read_object<'a>(text: &'a [u8], mut on_member: impl FnMut(&[u8], Value<'a>)) -> Reading<'a> {
+    let mut scanner = Scanner::new(text);
+    let shape = match scanner.members(&mut on_member) {
         Ok(()) if scanner.token().is_err() => Shape::Complete,
         Ok(()) => Shape::Followed,
         Err(Stop::Cut) => Shape::Cut,
         Err(Stop::Broken) => Shape::Broken,
     };
-    (shape, scanner.rest)
+    Reading { shape, rest: scanner.rest(), is_ascii: shape == Shape::Complete && scanner.is_ascii }
+}
+
+/// Like [`read_object`], if only the shape matters.
+pub(crate) fn members<'a>(text: &'a [u8], on_member: impl FnMut(&[u8], Value<'a>)) -> Shape {
+    read_object(text, on_member).shape
 }
 
 /// Calls `on_string` with the key and the value of each `"key": "string"` in `text`, at any depth and with any text
 /// around them. The value is `None` if it is not a whole string. Reads each byte at most twice.
 pub(crate) fn loose_strings<'a>(text: &'a [u8], mut on_string: impl FnMut(&[u8], Option<Value<'a>>)) {
-    let mut scanner = Scanner { rest: text };
+    let mut scanner = Scanner::new(text);
     while let Some(key) = scanner.next_loose_string() {
         if scanner.require(b':').is_err() {
             continue;
         }
-        let start = scanner.rest;
         let value = scanner.value_if_string();
-        if value.is_none() {
-            scanner.rest = start;
-        }
         let decoded = key.string();
         on_string(decoded.as_ref().map_or(key.written, |key| key.as_bytes()), value);
     }

@@ -2,6 +2,7 @@
 //! RFC 6749 §5.2, and truncates. A cleaned message is still kept apart from our own messages.
 
 use super::form::hex_digit;
+use super::text::any_byte;
 use crate::secret::{CleanText, SecretText};
 
 /// The longest message that is kept, in characters.
@@ -53,12 +54,12 @@ fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> 
     let mut out = Cut { text: String::with_capacity(text.len().min(longest)), left: longest };
     for part in Parts::of(text, secrets) {
         let fits = match part {
-            Part::Plain(plain) if plain.bytes().all(is_plain) && out.push(plain) => true,
+            Part::Plain(plain) if !any_byte(plain.as_bytes(), |byte| !is_plain(byte)) && out.push(plain) => true,
             Part::Plain(plain) => plain.chars().all(|character| {
                 if character.is_ascii() && is_plain(character as u8) {
                     out.push(character.encode_utf8(&mut [0; 4]))
                 } else {
-                    out.push(&character.escape_default().to_string())
+                    out.push(&escaped(character))
                 }
             }),
             Part::Secret => out.push(CUT_OUT),
@@ -72,9 +73,31 @@ fn printable(text: &str, secrets: &[CleanText<'_>], longest: usize) -> Box<str> 
     out.text.into()
 }
 
+/// Writes a character as in the source of a Rust program: `\n`, `\"`, `\u{202e}`. `char::escape_default` and the
+/// formatting that it needs would cost a page 1.2 KB.
+fn escaped(character: char) -> String {
+    let mut escaped = String::from("\\");
+    match character {
+        '\t' => escaped.push('t'),
+        '\r' => escaped.push('r'),
+        '\n' => escaped.push('n'),
+        '"' | '\\' => escaped.push(character),
+        _ => {
+            escaped.push_str("u{");
+            let code = u32::from(character);
+            // Without zeros at the front.
+            for shift in [20, 16, 12, 8, 4, 0].into_iter().filter(|&shift| shift == 0 || code >> shift != 0) {
+                escaped.extend(char::from_digit(code >> shift & 0x0F, 16));
+            }
+            escaped.push('}');
+        }
+    }
+    escaped
+}
+
 /// RFC 6749 §5.2: visible ASCII characters and the space, without `"` and `\`.
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
+    (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\'
 }
 
 /// Text that is truncated at a length.
@@ -232,6 +255,9 @@ mod tests {
     fn rfc_6749_5_2_characters_outside_the_set_are_escaped() {
         let shown = message("a\u{1B}[31m\r\n\"\\\u{202E}é", &[]);
         assert_eq!(&*shown, r#"a\u{1b}[31m\r\n\"\\\u{202e}\u{e9}"#);
+        for character in ('\0'..=char::MAX).filter(|character| !character.is_ascii() || !is_plain(*character as u8)) {
+            assert_eq!(escaped(character), character.escape_default().to_string());
+        }
         let plain: String = (' '..='~').filter(|character| !matches!(character, '"' | '\\')).collect();
         assert_eq!(&*message(&plain, &[]), plain);
         assert_eq!(&*message(&format!("{plain}é"), &[]), plain + r"\u{e9}");

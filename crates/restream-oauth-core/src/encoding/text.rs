@@ -5,10 +5,8 @@ use crate::secret::WipedBuffer;
 /// A body as UTF-8: borrowed, or converted from UTF-16 into memory that is wiped. Some bytes may be invalid.
 pub(crate) struct Text<'a> {
     body: TextBytes<'a>,
-    /// The body had a byte order mark, or has bytes that are not UTF-8.
-    pub(crate) oddly_encoded: bool,
-    /// The body is valid UTF-8, without a conversion.
-    pub(crate) wholly_utf8: bool,
+    /// The body had a byte order mark.
+    marked: bool,
 }
 
 enum TextBytes<'a> {
@@ -25,15 +23,15 @@ impl<'a> Text<'a> {
             return Self::of_utf16(units, u16::from_be_bytes);
         }
         let without_mark = bytes.strip_prefix(b"\xEF\xBB\xBF");
-        let bytes = without_mark.unwrap_or(bytes);
-        let checked = std::str::from_utf8(bytes);
+        Self { body: TextBytes::Borrowed(without_mark.unwrap_or(bytes)), marked: without_mark.is_some() }
+    }
+
+    /// True if the body had a byte order mark, or has bytes that are not UTF-8. `is_ascii` may be true only if all bytes
+    /// are known to be ASCII: then no byte is looked at.
+    pub(crate) fn is_oddly_encoded(&self, is_ascii: bool) -> bool {
         // A character that is truncated at the very end of the body is not strange.
-        let odd = checked.is_err_and(|error| error.error_len().is_some());
-        Self {
-            body: TextBytes::Borrowed(bytes),
-            oddly_encoded: odd || without_mark.is_some(),
-            wholly_utf8: checked.is_ok(),
-        }
+        let is_odd = |bytes| std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some());
+        self.marked || !is_ascii && is_odd(self.as_bytes())
     }
 
     /// A lone surrogate becomes a byte that is not valid UTF-8.
@@ -48,7 +46,7 @@ impl<'a> Text<'a> {
             let encoded = character.map(|character| character.encode_utf8(&mut utf8).as_bytes());
             made.push_if_there_is_room(encoded.unwrap_or(b"\xFF"));
         }
-        Self { body: TextBytes::Owned(made), oddly_encoded: true, wholly_utf8: false }
+        Self { body: TextBytes::Owned(made), marked: true }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -57,6 +55,13 @@ impl<'a> Text<'a> {
             TextBytes::Owned(bytes) => bytes.as_slice(),
         }
     }
+}
+
+/// True if `is_such` is true of at least one byte. Judges every byte, so that compilers can judge many at once; they do if
+/// `is_such` consists of a few comparisons.
+#[inline]
+pub(crate) fn any_byte(bytes: &[u8], is_such: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(0, |found, &byte| found | u8::from(is_such(byte))) != 0
 }
 
 /// True for the invisible characters (Unicode: format characters) that are often copied along with a text.
@@ -84,7 +89,7 @@ mod tests {
         ];
         for (bytes, expected, oddly_encoded) in cases {
             let text = Text::of(bytes);
-            assert_eq!((text.as_bytes(), text.oddly_encoded), (expected, oddly_encoded), "{bytes:?}");
+            assert_eq!((text.as_bytes(), text.is_oddly_encoded(false)), (expected, oddly_encoded), "{bytes:?}");
         }
     }
 }

@@ -27,6 +27,13 @@ pub enum Delivery {
     Completed,
 }
 
+impl Delivery {
+    /// False if the server may have acted, but the call only reads: there is nothing that the server may have done.
+    pub(super) fn is_worth_saying(self, operation: Operation) -> bool {
+        self != Self::Unknown || operation != Operation::Profile
+    }
+}
+
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
+use super::http_date;
+
 /// A longer wait is shortened to this.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -23,13 +25,15 @@ impl RetryAfter {
     /// numbers, the largest counts: proxies join several header lines into one (RFC 9110 §5.3). A date decides as soon
     /// as it is found.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
         let mut longest = None;
-        for line in lines.map(str::trim) {
-            if let Ok(date) = httpdate::parse_http_date(line) {
+        for line in headers.get_all(RETRY_AFTER) {
+            let Ok(line) = std::str::from_utf8(line.as_bytes()) else { continue };
+            if let Some(date) = http_date::read(line) {
                 return Some(Self::At { date, server_now: read_date(headers, &DATE) });
             }
-            longest = longest.max(line.split(',').filter_map(|value| whole_seconds(value.trim())).max());
+            for value in line.split(',') {
+                longest = longest.max(whole_seconds(value.trim()));
+            }
         }
         longest.map(Self::Seconds)
     }
@@ -59,7 +63,7 @@ fn whole_seconds(text: &str) -> Option<u64> {
 }
 
 fn read_date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+    http_date::read(headers.get(name)?.to_str().ok()?)
 }
 
 #[cfg(test)]

@@ -74,14 +74,17 @@ impl Login {
 
     /// The query of `uri`, if the rest of `uri` is the redirect URI.
     fn query_of<'a>(&self, uri: &'a str) -> Result<&'a str, CallbackError> {
+        let redirect_uri = &*self.registration.redirect_uri;
         let wrong = |part| CallbackError::WrongPlace { part };
-        let expected = uri::split_redirect(&self.registration.redirect_uri).map_err(|_| wrong(None))?;
+        let expected = || uri::split_redirect(redirect_uri).map_err(|_| wrong(None));
         match CallbackUri::of(uri) {
+            // Nearly every callback repeats the redirect URI as it is. Then its parts need no comparison.
+            CallbackUri::Absolute { place, query } if place == redirect_uri => Ok(query),
             CallbackUri::Absolute { place, query } => {
                 let place = uri::split_redirect(place).map_err(|_| wrong(None))?;
-                place.difference(&expected).map_or(Ok(query), |part| Err(wrong(Some(part))))
+                place.difference(&expected()?).map_or(Ok(query), |part| Err(wrong(Some(part))))
             }
-            CallbackUri::Origin { path, query } if path == expected.path => Ok(query),
+            CallbackUri::Origin { path, query } if path == expected()?.path => Ok(query),
             CallbackUri::Origin { .. } => Err(wrong(Some(UriPart::Path))),
             CallbackUri::Query(query) => Ok(query),
         }
@@ -275,7 +278,7 @@ fn has_scheme(uri: &str) -> bool {
     let scheme = uri::split_scheme(uri).map_or("", |(scheme, _)| scheme);
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     (!scheme.is_empty() && scheme.bytes().all(is_scheme))
-        || uri.split_once(":/").is_some_and(|(scheme, _)| uri::is_private_use_scheme(scheme))
+        || uri.split_once(':').is_some_and(|(scheme, rest)| rest.starts_with('/') && uri::is_private_use_scheme(scheme))
 }
 
 /// The parameters of a callback that are read. All others are ignored (RFC 6749 §4.1.2).

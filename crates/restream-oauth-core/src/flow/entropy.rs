@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
 
-use crate::secret::{SecretBytes, SecretText, same_text, secret_type};
+use crate::secret::base64::{self, Alphabet};
+use crate::secret::{SecretBytes, SecretText, same_bytes, secret_type};
 
 /// 64 bytes from a cryptographic random generator, for one login. They are wiped when they are used.
 ///
@@ -95,8 +94,12 @@ pub(crate) struct LoginState {
 
 impl LoginState {
     pub(super) fn new(random: RandomText, data: Option<&str>) -> Self {
-        let data = data.map(|data| SecretText::new([".", &URL_SAFE_NO_PAD.encode(data)].concat()));
-        Self { random, data: data.unwrap_or_default() }
+        let Some(data) = data else { return Self { random, data: SecretText::default() } };
+        // Base64 writes at most four characters for every three bytes, rounded up.
+        let mut text = SecretText::with_capacity(data.len().div_ceil(3).saturating_mul(4).saturating_add(1));
+        text.push('.');
+        text.push_base64(data.as_bytes(), Alphabet::UrlSafe);
+        Self { random, data: text }
     }
 
     /// Reads the text of a saved login; `None` if it does not have the form of a `state`.
@@ -120,17 +123,16 @@ impl LoginState {
     }
 
     pub(super) fn data(&self) -> Option<SecretText> {
-        let data = URL_SAFE_NO_PAD.decode(self.data.expose().strip_prefix('.')?).ok()?;
-        String::from_utf8(data).ok().filter(|data| !data.is_empty()).map(SecretText::new)
+        let data = base64::decode(self.data.expose().strip_prefix('.')?, Alphabet::UrlSafe)?;
+        SecretText::from_buffer(data).filter(|data| !data.expose().is_empty())
     }
 }
 
 /// Compares in a time that depends only on the lengths.
 impl PartialEq<str> for LoginState {
     fn eq(&self, text: &str) -> bool {
-        let [random, data] = self.pieces();
-        let Some((front, rest)) = text.split_at_checked(random.len()) else { return false };
-        same_text(front, random) & same_text(rest, data)
+        let Some((front, rest)) = text.as_bytes().split_at_checked(RANDOM_LENGTH) else { return false };
+        same_bytes(front, &self.random.0.0) & same_bytes(rest, self.data.as_ref())
     }
 }
 
@@ -143,9 +145,13 @@ pub(crate) struct RandomText(SecretBytes<RANDOM_LENGTH>);
 impl RandomText {
     fn encode(bytes: &[u8]) -> Self {
         let mut text = SecretBytes([0; RANDOM_LENGTH]);
-        // 32 bytes are always 43 characters.
-        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text.0);
-        debug_assert_eq!(written, Ok(RANDOM_LENGTH));
+        base64::encode(bytes, Alphabet::UrlSafe, &mut |piece| {
+            // 32 bytes are one piece of 43 characters.
+            debug_assert_eq!(piece.len(), RANDOM_LENGTH);
+            for (place, character) in text.0.iter_mut().zip(piece) {
+                *place = *character;
+            }
+        });
         Self(text)
     }
 

@@ -127,10 +127,8 @@ impl LoginOptions {
             return Err(ConfigError::Parameter { name: name.to_owned() });
         }
         self.names.push(name.to_owned());
-        self.parameters.push('&');
-        form::encode(name, Space::Percent, |part| self.parameters.push_str(part));
-        self.parameters.push('=');
-        form::encode(value, Space::Percent, |part| self.parameters.push_str(part));
+        let pair = [Piece::Encoded("&"), Piece::Plain(name), Piece::Encoded("="), Piece::Plain(value)];
+        self.parameters.push_str(form::assemble(pair, Space::Percent).expose());
         Ok(self)
     }
 

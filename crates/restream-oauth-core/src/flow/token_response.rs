@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::encoding::json::{self, Shape, Value};
+use crate::encoding::json::{self, Reading, Shape, Value};
 use crate::encoding::text::Text;
 use crate::error::{Error, Malformed, Operation, Salvaged};
 use crate::round_trip::{Question, Received};
@@ -30,8 +30,8 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
     }
     let text = received.text();
     let mut members = Members::default();
-    let (shape, rest) =
-        json::members_and_rest(text.as_bytes(), |key, value| members.take(key, value, text.wholly_utf8));
+    let reading = json::read_object(text.as_bytes(), |key, value| members.take(key, value));
+    let shape = reading.shape;
     let follows = match shape {
         Shape::Followed => true,
         // Text after a syntax error is read only if a token before the error shows that this is a token response.
@@ -39,7 +39,7 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
         Shape::Complete | Shape::Cut => false,
     };
     if follows && !members.has_pair() {
-        members.take_what_follows(rest, text.wholly_utf8);
+        members.take_what_follows(reading.rest);
     }
     let access_token = members.access_token.choose(&mut members.oddities).and_then(owned);
     let refresh_token = members.refresh_token.choose(&mut members.oddities).and_then(owned);
@@ -47,7 +47,7 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
     let is_whole = matches!(shape, Shape::Complete | Shape::Followed);
     let salvaged = match (access_token, refresh_token) {
         (Some(access), Some(refresh)) => {
-            return Ok(members.into_tokens(&received, &text, shape, access, Some(refresh)));
+            return Ok(members.into_tokens(&received, &text, &reading, access, Some(refresh)));
         }
         // A response without a refresh token means that the server did not rotate. A response to a refresh with an
         // unusable refresh token means that it did.
@@ -57,7 +57,7 @@ pub(crate) fn read(received: Received<'_>) -> Result<Tokens, Error> {
                 _ => None,
             };
             members.oddities.add_if(sent.is_some(), Oddity::RefreshTokenKept);
-            return Ok(members.into_tokens(&received, &text, shape, access, sent));
+            return Ok(members.into_tokens(&received, &text, &reading, access, sent));
         }
         (Some(access), None) => {
             let (token_type, _) = members.token_type(received.question());
@@ -106,7 +106,7 @@ impl<'a> Members<'a> {
 
     /// Reads tokens that follow the object: a server or a proxy may have closed the object too early. Tokens inside the
     /// object take precedence.
-    fn take_what_follows(&mut self, rest: &'a [u8], wholly_utf8: bool) {
+    fn take_what_follows(&mut self, rest: &'a [u8]) {
         let (mut access_token, mut refresh_token) = (None, None);
         json::loose_strings(rest, |key, value| {
             let token = match key {
@@ -114,7 +114,7 @@ impl<'a> Members<'a> {
                 b"refresh_token" | b"refreshToken" => &mut refresh_token,
                 _ => return,
             };
-            *token = value.and_then(|value| usable_token(value, wholly_utf8)).or(*token);
+            *token = value.filter(|value| value.is_text()).or(*token);
         });
         // If the object has no token, it may be something else. Then one token after it proves too little.
         if !self.has_token() && (access_token.is_none() || refresh_token.is_none()) {
@@ -131,10 +131,10 @@ impl<'a> Members<'a> {
         self.unusable_refresh_token |= is_named(b"refresh_token") || is_named(b"refreshToken");
     }
 
-    fn take(&mut self, key: &[u8], value: Value<'a>, wholly_utf8: bool) {
+    fn take(&mut self, key: &[u8], value: Value<'a>) {
         let oddities = &mut self.oddities;
         let mut token = |value: Value<'a>| {
-            let usable = usable_token(value, wholly_utf8);
+            let usable = value.is_text().then_some(value);
             oddities.add_if(usable.is_none() && value.holds_something(), Oddity::UnusableToken);
             usable
         };
@@ -171,7 +171,7 @@ impl<'a> Members<'a> {
         mut self,
         received: &Received<'_>,
         text: &Text<'_>,
-        shape: Shape,
+        reading: &Reading<'_>,
         access_token: SecretText,
         refresh_token: Option<SecretText>,
     ) -> Tokens {
@@ -182,9 +182,9 @@ impl<'a> Members<'a> {
         let mut oddities = self.oddities;
         oddities.add_if(received.status() != Some(http::StatusCode::OK), Oddity::Status);
         oddities.add_if(received.has_odd_content_type(), Oddity::ContentType);
-        oddities.add_if(text.oddly_encoded, Oddity::Encoding);
-        oddities.add_if(received.is_cut() || shape == Shape::Cut, Oddity::Truncated);
-        oddities.add_if(matches!(shape, Shape::Broken | Shape::Followed), Oddity::BrokenJson);
+        oddities.add_if(text.is_oddly_encoded(reading.is_ascii), Oddity::Encoding);
+        oddities.add_if(received.is_cut() || reading.shape == Shape::Cut, Oddity::Truncated);
+        oddities.add_if(matches!(reading.shape, Shape::Broken | Shape::Followed), Oddity::BrokenJson);
         oddities.add_if(self.error, Oddity::ErrorBesideTokens);
         oddities.add_if(lifetime.is_none(), Oddity::LifetimeAssumed);
         oddities.add_if(refresh_lifetime.is_none() && refresh_token.is_some(), Oddity::RefreshLifetimeAssumed);
@@ -211,15 +211,16 @@ impl<'a> Members<'a> {
         if snake.is_some_and(is_bearer) && camel.is_none_or(is_bearer) {
             return (TokenType::Bearer, None);
         }
-        let texts = [snake, camel].map(|value| value.and_then(Value::string).filter(|text| !text.trim().is_empty()));
-        let differ = match &texts {
-            [Some(snake), Some(camel)] => !snake.eq_ignore_ascii_case(camel),
+        let text = |value: Option<Value<'a>>| value?.string().filter(|text| !text.trim().is_empty());
+        let (snake_text, camel_text) = (text(snake), text(camel));
+        let differ = match (&snake_text, &camel_text) {
+            (Some(snake), Some(camel)) => !snake.eq_ignore_ascii_case(camel),
             // Both twins are present, but only one is text.
-            [Some(_), None] | [None, Some(_)] => snake.is_some() && camel.is_some(),
-            [None, None] => false,
+            (Some(_), None) | (None, Some(_)) => snake.is_some() && camel.is_some(),
+            (None, None) => false,
         };
         self.oddities.add_if(differ, Oddity::TwinsDiffer);
-        match texts.into_iter().flatten().next() {
+        match snake_text.or(camel_text) {
             None if self.token_type.any().is_none() => (TokenType::Bearer, Some(Oddity::TokenTypeMissing)),
             // A type that is not text is not `Bearer`.
             None => (TokenType::Other(Box::default()), Some(Oddity::TokenTypeUnknown)),
@@ -244,7 +245,7 @@ impl<'a> Members<'a> {
         let scopes = plain.unwrap_or_else(|| {
             let mut scopes = Scopes::with_capacity(value.written().len());
             let mut usable = true;
-            each_scope(value, |scope| {
+            each_scope(value, &mut |scope| {
                 usable &= scope.is_some_and(|scope| scopes.add(scope));
                 true
             });
@@ -322,14 +323,6 @@ impl Same for Value<'_> {
     }
 }
 
-/// Any non-empty string is a usable token. If the whole body is valid UTF-8, a string without escapes needs no further
-/// check.
-fn usable_token(value: Value<'_>, wholly_utf8: bool) -> Option<Value<'_>> {
-    let usable = (wholly_utf8 && value.is_plain_string() && !value.written().is_empty())
-        || value.string().is_some_and(|text| !text.is_empty());
-    usable.then_some(value)
-}
-
 fn owned(value: Value<'_>) -> Option<SecretText> {
     value.string().map(CleanText::into_owned)
 }
@@ -341,7 +334,7 @@ fn holding(value: Value<'_>) -> Option<Value<'_>> {
 /// Returns the value if at least one of its scopes is valid.
 fn usable_scopes<'a>(value: Value<'a>, oddities: &mut Oddities) -> Option<Value<'a>> {
     let mut usable = false;
-    each_scope(value, |scope| {
+    each_scope(value, &mut |scope| {
         usable = scope.is_some_and(is_scope);
         !usable
     });
@@ -375,14 +368,13 @@ fn whole_part(text: &str) -> Option<u64> {
     let exponent: i64 = exponent.parse().ok()?;
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let mut value = 0_u64;
-    let mut place = 0_i64;
-    for digit in digits().map(|byte| byte & 0x0F).chain(std::iter::repeat(0)) {
-        let ended = place >= i64::try_from(mantissa.len()).ok()?;
-        if place >= point || (ended && value == 0) {
+    let mut digits = digits();
+    for _ in 0..point {
+        let digit = digits.next();
+        if digit.is_none() && value == 0 {
             break;
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
-        place = place.checked_add(1)?;
+        value = value.checked_mul(10)?.checked_add(u64::from(digit.unwrap_or(b'0') & 0x0F))?;
     }
     Some(value)
 }
@@ -393,17 +385,23 @@ fn unix_time(seconds: u64) -> Option<SystemTime> {
 
 /// Calls `go_on` with each scope of a string (separated by spaces or commas) or of an array of strings, until `go_on`
 /// returns false. A value that is not a string gives `None`.
-fn each_scope(value: Value<'_>, mut go_on: impl FnMut(Option<&[u8]>) -> bool) {
+///
+/// Not generic, because a page would download one copy for each caller.
+fn each_scope(value: Value<'_>, go_on: &mut dyn FnMut(Option<&[u8]>) -> bool) {
     let mut left = MOST_FROM_SERVER;
     let mut take = |scope: Option<&[u8]>| {
         left = left.saturating_sub(1);
         go_on(scope) && left > 0
     };
     // A string without escapes is split as bytes, so that invalid UTF-8 costs only the word that contains it.
-    let mut split = |value: Value<'_>| match value.string() {
-        _ if value.is_plain_string() => words(value.written()).all(|word| take(Some(word))),
-        Some(text) => words(text.as_bytes()).all(|word| take(Some(word))),
-        None => take(None),
+    let mut split = |value: Value<'_>| {
+        if value.is_plain_string() {
+            return words(value.written()).all(|word| take(Some(word)));
+        }
+        match value.string() {
+            Some(text) => words(text.as_bytes()).all(|word| take(Some(word))),
+            None => take(None),
+        }
     };
     if value.is_array() {
         value.elements().all(split);
@@ -419,7 +417,7 @@ fn says_the_same(value: Value<'_>, scopes: &Scopes) -> bool {
     }
     let mut count = 0_usize;
     let mut same = true;
-    each_scope(value, |scope| {
+    each_scope(value, &mut |scope| {
         count = count.saturating_add(1);
         same = scope.is_some_and(|scope| scopes.iter().any(|one| one.as_bytes() == scope));
         same

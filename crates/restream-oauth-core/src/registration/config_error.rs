@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::encoding::redaction;
 use crate::encoding::uri::UriProblem;
 
 /// A value of the configuration that cannot be used, and why. Its `Display` and `Debug` never print an identifier, a
@@ -44,7 +45,7 @@ impl fmt::Display for ConfigError {
             Self::StateData => f.write_str("the data that `state` carries must be from 1 to 1,024 bytes"),
             Self::BodyLimit => f.write_str("the limit of an answer's length must be from 1 byte to 16 MiB"),
             Self::Parameter { name } => {
-                let name = name.escape_default();
+                let name = redaction::message(name, &[]);
                 write!(f, "the parameter \"{name}\" cannot be added: it is empty, doubled, or set by the flow itself")
             }
         }

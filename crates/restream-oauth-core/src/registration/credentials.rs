@@ -6,6 +6,7 @@ use std::fmt;
 use http::HeaderValue;
 
 use crate::encoding::form::{self, Piece, Space};
+use crate::secret::base64::Alphabet;
 use crate::secret::{SecretText, sensitive_header};
 
 /// How the client identifier and the client secret are encoded in the Basic header.
@@ -52,7 +53,7 @@ impl Credentials {
         let length = pair.len().div_ceil(3).saturating_mul(4).saturating_add("Basic ".len());
         let mut value = SecretText::with_capacity(length);
         value.push_str("Basic ");
-        value.push_base64(pair);
+        value.push_base64(pair, Alphabet::Standard);
         sensitive_header(value).map(|(value, _)| value)
     }
 

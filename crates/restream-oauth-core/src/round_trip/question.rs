@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
@@ -11,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use crate::encoding::form;
 use crate::error::Operation;
 use crate::registration::Registration;
-use crate::secret::CleanText;
+use crate::secret::base64::Alphabet;
+use crate::secret::{CleanText, SecretText};
 
 /// The request, as far as reading its response needs it. Shares the request's bytes, without a copy.
 pub(crate) struct Question {
@@ -50,23 +49,36 @@ impl Question {
         let parameter = self.parameter(name);
         let credential = parameter.as_ref().map_or(&*self.sent, |credential| credential.as_bytes());
         let digest = Sha256::new().chain_update(name).chain_update([0]).chain_update(credential).finalize();
-        STANDARD.encode(digest)
+        let mut text = SecretText::with_capacity(FINGERPRINT_LENGTH);
+        text.push_base64(&digest, Alphabet::Standard);
+        text.into_string()
     }
 
-    /// Every secret of this call: no error, log or message may repeat one of them.
-    pub(crate) fn secrets(&self) -> Vec<CleanText<'_>> {
+    /// Every secret of this call: no error, log or message may repeat one of them. The rest is empty.
+    pub(crate) fn secrets(&self) -> [CleanText<'_>; MOST_SECRETS] {
         const PUBLIC: [&str; 4] = ["grant_type", "redirect_uri", "token_type_hint", "client_id"];
-        let mut secrets = Vec::with_capacity(MOST_SECRETS);
-        let sent = self.parameters().filter(|(name, _)| !PUBLIC.contains(name));
-        secrets.extend(sent.filter_map(|(_, value)| form::decode(value)));
         let basic = self.registration.basic.as_ref().map(HeaderValue::as_bytes);
         let header = if self.has_body() { basic } else { Some(&*self.sent) };
-        let header = header.and_then(|header| std::str::from_utf8(header).ok()?.split_once(' '));
-        secrets.extend(header.map(|(_scheme, credentials)| CleanText::Borrowed(credentials)));
-        secrets.extend(self.registration.credentials.secret().map(CleanText::Borrowed));
+        let credentials = header.and_then(|header| header.strip_prefix(b"Basic ").or(header.strip_prefix(b"Bearer ")));
+        let credentials = credentials.and_then(|credentials| std::str::from_utf8(credentials).ok());
+        let mut secrets = [
+            CleanText::Borrowed(credentials.unwrap_or_default()),
+            CleanText::Borrowed(self.registration.credentials.secret().unwrap_or_default()),
+            CleanText::Borrowed(""),
+            CleanText::Borrowed(""),
+            CleanText::Borrowed(""),
+        ];
+        let sent = self.parameters().filter(|(name, _)| !PUBLIC.contains(name));
+        for ((_, value), place) in sent.zip(secrets.iter_mut().skip(2)) {
+            *place = form::decode(value).unwrap_or(CleanText::Borrowed(""));
+        }
         secrets
     }
 }
 
-/// The code, the verifier and the client secret in the body; the Basic credentials; the client secret in plain text.
+/// 32 bytes are 44 characters in base64.
+const FINGERPRINT_LENGTH: usize = 44;
+
+/// The credentials in the header, and the client secret in plain text; in the body the code, the verifier and the client
+/// secret.
 const MOST_SECRETS: usize = 5;

@@ -1,9 +1,11 @@
 //! The saved form of an answer that is not interpreted yet. After a refresh it may hold the only copy of the new pair,
 //! so a careful program writes it to disk before it interprets it.
 
+use std::time::SystemTime;
+
 use http::{HeaderValue, StatusCode};
 
-use super::document::{Document, Kind, Saved, SavedError, Writer};
+use super::document::{Document, Kind, Saved, SavedError, Writer, saved_around};
 use crate::error::{FailureKind, RetryAfter, Stage};
 use crate::round_trip::{Answer, Head, Reader, RefusalHead, Restored};
 
@@ -75,6 +77,24 @@ impl<T> Answer<T> {
         writer.base64("body", body);
         writer.finish()
     }
+
+    /// Replaces the time of sending in a document that [`to_saved`](Self::to_saved) wrote. For a store that keeps times
+    /// of a clock that is not this machine's.
+    ///
+    /// # Errors
+    /// [`SavedError`] if the document is not a saved answer, or is damaged.
+    pub fn saved_with_sent_at(
+        document: &str,
+        change: impl FnOnce(SystemTime) -> SystemTime,
+    ) -> Result<Saved, SavedError> {
+        const DAMAGED: SavedError = SavedError::Damaged("sent_at");
+        let read = Document::read(document.as_bytes(), &ANSWER)?;
+        let sent_at = read.time("sent_at")?.ok_or(DAMAGED)?;
+        let written = read.get("sent_at").and_then(|value| std::str::from_utf8(value.written()).ok()).ok_or(DAMAGED)?;
+        // `to_saved` writes this time before every other one, so it is the first of equal texts.
+        let (before, after) = document.split_once(written).ok_or(DAMAGED)?;
+        Ok(saved_around(before, change(sent_at), after))
+    }
 }
 
 impl<T> Reader<T> {
@@ -101,7 +121,7 @@ impl<T> Reader<T> {
             head: read_head(&document)?,
             too_large: document.boolean("too_large")?,
             broke_off,
-            body: &body,
+            body: body.as_slice(),
         }))
     }
 }
@@ -114,7 +134,7 @@ fn read_head(document: &Document<'_>) -> Result<Option<Head>, SavedError> {
         (None, Some(date)) => Some(RetryAfter::At { date, server_now: document.time("server_now")? }),
         (None, None) => None,
     };
-    let challenges = split(&document.bytes("challenges")?).ok_or(SavedError::Damaged("challenges"))?;
+    let challenges = split(document.bytes("challenges")?.as_slice()).ok_or(SavedError::Damaged("challenges"))?;
     let says_more = retry_after.is_some() || !challenges.is_empty();
     Ok(Some(Head {
         status: status.ok_or(SavedError::Damaged("status"))?,

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
-
 use crate::encoding::json::{self, Shape, Value};
+use crate::encoding::redaction;
 use crate::encoding::uri::Place;
-use crate::secret::{CleanText, SecretText, secret_type};
+use crate::secret::base64::{self, Alphabet};
+use crate::secret::{CleanText, SecretText, WipedBuffer, secret_type};
 
 secret_type! {
     /// A saved document. It holds secrets: write it to a file that only its owner can read (mode 0600).
@@ -62,7 +60,7 @@ impl fmt::Display for SavedError {
                 f.write_str("the saved answer is to another call: build the call with the same credential")
             }
             Self::TokensOfOtherClient { client_id } => {
-                let client_id = client_id.escape_default();
+                let client_id = redaction::message(client_id, &[]);
                 write!(f, "the tokens belong to the client \"{client_id}\": use its configuration, or log in again")
             }
             Self::TokensOfOtherServer { token_endpoint } => {
@@ -118,18 +116,14 @@ impl Writer {
     /// Writes a time as Unix seconds with nine digits of fraction; negative before 1970. It is a string, so that no
     /// JSON tool rounds it.
     pub(super) fn time(&mut self, name: &str, time: SystemTime) {
-        let (sign, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(distance) => ("", distance),
-            Err(earlier) => ("-", earlier.duration()),
-        };
-        self.text(name, &format!("{sign}{}.{:09}", distance.as_secs(), distance.subsec_nanos()));
+        self.text(name, &time_text(time));
     }
 
     /// Writes bytes in base64.
     pub(super) fn base64(&mut self, name: &str, bytes: &[u8]) {
         self.name(name);
         self.0.push('"');
-        self.0.push_base64(bytes);
+        self.0.push_base64(bytes, Alphabet::Standard);
         self.0.push('"');
     }
 
@@ -150,6 +144,25 @@ impl Writer {
         self.0.push('}');
         Saved(self.0)
     }
+}
+
+/// A document with another time between two pieces of its text.
+pub(super) fn saved_around(before: &str, time: SystemTime, after: &str) -> Saved {
+    let time = time_text(time);
+    let room = before.len().saturating_add(time.len()).saturating_add(after.len());
+    let mut out = SecretText::with_capacity(room);
+    for piece in [before, &time, after] {
+        out.push_str(piece);
+    }
+    Saved(out)
+}
+
+fn time_text(time: SystemTime) -> String {
+    let (sign, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(distance) => ("", distance),
+        Err(earlier) => ("-", earlier.duration()),
+    };
+    format!("{sign}{}.{:09}", distance.as_secs(), distance.subsec_nanos())
 }
 
 /// The names of the members of every kind of document.
@@ -262,9 +275,8 @@ impl<'a> Document<'a> {
     }
 
     /// Reads bytes that [`Writer::base64`] wrote.
-    pub(super) fn bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, SavedError> {
-        let decoded = STANDARD.decode(self.text(name)?.as_bytes());
-        decoded.map(Zeroizing::new).map_err(|_| SavedError::Damaged(name))
+    pub(super) fn bytes(&self, name: &'static str) -> Result<WipedBuffer, SavedError> {
+        base64::decode(&self.text(name)?, Alphabet::Standard).ok_or(SavedError::Damaged(name))
     }
 
     pub(super) fn seconds(&self, name: &'static str) -> Result<Duration, SavedError> {

@@ -6,7 +6,7 @@ use super::document::{Document, Kind, Saved, SavedError, Writer};
 use crate::client::Client;
 use crate::flow::{AuthorizationUrl, Login, LoginState, RandomText};
 use crate::registration::Registration;
-use crate::secret::same_text;
+use crate::secret::same_bytes;
 
 const LOGIN: Kind = Kind { name: "login", newest: "1" };
 
@@ -62,7 +62,7 @@ impl Client {
         let document = Document::read(document.as_ref(), &LOGIN)?;
         let registration = self.registration();
         for (name, own) in IDENTITY.into_iter().zip(identity(registration)) {
-            if !same_text(&document.text(name)?, own) {
+            if !same_bytes(document.text(name)?.as_bytes(), own.as_bytes()) {
                 return Err(SavedError::OtherClient(name));
             }
         }

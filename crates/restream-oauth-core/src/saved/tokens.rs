@@ -149,12 +149,22 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restore_tokens(&self, document: impl AsRef<[u8]>) -> Result<Tokens, SavedError> {
-        let tokens = self.endpoints().restore_tokens(document)?;
+        let tokens = Tokens::from_saved(document)?;
+        self.check_owner(&tokens)?;
+        Ok(tokens)
+    }
+
+    /// Fails if tokens belong to another client or server. Tokens without a [`binding`](Tokens::binding) pass.
+    ///
+    /// # Errors
+    /// [`SavedError::TokensOfOtherServer`] or [`SavedError::TokensOfOtherClient`].
+    pub fn check_owner(&self, tokens: &Tokens) -> Result<(), SavedError> {
+        self.endpoints().check_server(tokens)?;
         match tokens.binding() {
             Some(binding) if binding.client_id() != self.client_id() => {
                 Err(SavedError::TokensOfOtherClient { client_id: binding.client_id().into() })
             }
-            _ => Ok(tokens),
+            _ => Ok(()),
         }
     }
 }
@@ -167,11 +177,16 @@ impl Endpoints {
     /// [`SavedError`] if the document cannot be read, or says that the tokens belong to another server.
     pub fn restore_tokens(&self, document: impl AsRef<[u8]>) -> Result<Tokens, SavedError> {
         let tokens = Tokens::from_saved(document)?;
+        self.check_server(&tokens)?;
+        Ok(tokens)
+    }
+
+    fn check_server(&self, tokens: &Tokens) -> Result<(), SavedError> {
         match tokens.binding() {
             Some(binding) if !binding.is_of_endpoint(&self.token) => {
                 Err(SavedError::TokensOfOtherServer { token_endpoint: binding.token_endpoint().into() })
             }
-            _ => Ok(tokens),
+            _ => Ok(()),
         }
     }
 }

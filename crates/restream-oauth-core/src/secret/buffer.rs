@@ -97,6 +97,15 @@ pub(super) fn wipe(buffer: &mut Vec<u8>) {
     }
 }
 
+/// A fixed number of secret bytes. Dropping them wipes them.
+pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
+
+impl<const N: usize> Drop for SecretBytes<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

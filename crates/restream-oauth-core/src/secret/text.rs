@@ -4,11 +4,9 @@
 use std::fmt;
 use std::ops::Deref;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
 
+use super::base64::{self, Alphabet};
 use super::buffer::{WipedBuffer, wipe};
 
 /// Secret text. Only two values of the same type can be compared, in constant time.
@@ -52,10 +50,10 @@ impl SecretText {
         self.0.push(character);
     }
 
-    /// Appends `bytes` in base64, in the standard alphabet.
-    pub(crate) fn push_base64(&mut self, bytes: &[u8]) {
-        debug_assert!(bytes.len().div_ceil(3).saturating_mul(4) <= self.room());
-        STANDARD.encode_string(bytes, &mut self.0);
+    /// Appends `bytes` in base64.
+    pub(crate) fn push_base64(&mut self, bytes: &[u8], alphabet: Alphabet) {
+        // Base64 is ASCII.
+        base64::encode(bytes, alphabet, &mut |piece| self.push_str(std::str::from_utf8(piece).unwrap_or_default()));
     }
 
     pub(crate) fn expose(&self) -> &str {
@@ -83,7 +81,7 @@ impl AsRef<[u8]> for SecretText {
 
 impl PartialEq for SecretText {
     fn eq(&self, other: &Self) -> bool {
-        same_text(self.expose(), other.expose())
+        same_bytes(self.as_ref(), other.as_ref())
     }
 }
 
@@ -128,18 +126,9 @@ impl Deref for CleanText<'_> {
     }
 }
 
-/// Compares two texts in a time that depends only on their lengths.
-pub(crate) fn same_text(one: &str, other: &str) -> bool {
-    one.as_bytes().ct_eq(other.as_bytes()).into()
-}
-
-/// A fixed number of secret bytes. Dropping them wipes them.
-pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
-
-impl<const N: usize> Drop for SecretBytes<N> {
-    fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
-    }
+/// Compares in a time that depends only on the lengths.
+pub(crate) fn same_bytes(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
 }
 
 #[cfg(test)]

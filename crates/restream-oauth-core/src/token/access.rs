@@ -15,17 +15,19 @@ use crate::secret::{CleanText, SecretText, sensitive_header};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
     text: SecretText,
-    token_type: TokenType,
+    /// `None` for a bearer token. Boxed, because there is hardly another one, and a process may keep a million tokens.
+    other_type: Option<Box<TokenType>>,
 }
 
 impl AccessToken {
     /// A bearer token from another source, such as a store of the program.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: SecretText::new(text), token_type: TokenType::Bearer }
+        Self { text: SecretText::new(text), other_type: None }
     }
 
     pub(crate) fn of_type(text: SecretText, token_type: TokenType) -> Self {
-        Self { text, token_type }
+        let other_type = (token_type != TokenType::Bearer).then(|| Box::new(token_type));
+        Self { text, other_type }
     }
 
     /// The token itself. No other method returns it as text: search for this name to find every use.
@@ -35,7 +37,7 @@ impl AccessToken {
 
     /// The type that the server gave the token (`token_type`, RFC 6749 §5.1).
     pub fn token_type(&self) -> &TokenType {
-        &self.token_type
+        self.other_type.as_deref().unwrap_or(&TokenType::Bearer)
     }
 
     /// The value of the Authorization header of an API call (RFC 6750 §2.1), marked sensitive.
@@ -58,7 +60,7 @@ impl AccessToken {
 
     /// The header value, and a handle to its bytes.
     pub(crate) fn shared_bearer_header(&self) -> Result<(HeaderValue, Bytes), BearerError> {
-        if self.token_type != TokenType::Bearer {
+        if self.other_type.is_some() {
             return Err(BearerError::UnsupportedTokenType);
         }
         let token = self.expose_secret();

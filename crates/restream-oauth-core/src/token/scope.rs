@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::encoding::text::any_byte;
+
 /// The largest number of scopes that are read from a server. It bounds the time, because each scope is searched for
 /// among the others.
 pub(crate) const MOST_FROM_SERVER: usize = 256;
@@ -108,12 +110,13 @@ impl Scopes {
     /// Takes over a server's list unchanged, if it is up to eight valid, different scopes with single spaces between
     /// them. Returns `None` for any other list; then use [`add`](Self::add) for each scope.
     pub(crate) fn from_plain_list(text: &[u8]) -> Option<Self> {
-        plain_list(text).map(|text| Self { joined: text.to_owned() })
+        let text = if is_plain_list(text) { std::str::from_utf8(text).ok()? } else { return None };
+        Some(Self { joined: text.to_owned() })
     }
 
     /// Reads a server's list of scopes, separated by spaces or commas. Leaves out invalid scopes.
     pub(crate) fn from_list(text: String) -> Self {
-        if plain_list(text.as_bytes()).is_some() {
+        if is_plain_list(text.as_bytes()) {
             return Self { joined: text };
         }
         let mut scopes = Self::with_capacity(text.len());
@@ -142,21 +145,22 @@ impl Scopes {
     }
 }
 
-/// The text of a list, if it already has the form of [`Scopes::as_str`]: up to eight different scopes with single
-/// spaces between them.
-fn plain_list(text: &[u8]) -> Option<&str> {
-    let other = |&&byte: &&u8| !matches!(byte, b' ' | b'!' | b'#'..=b'+' | b'-'..=b'[' | b']'..=b'~');
-    if text.iter().filter(other).count() > 0 {
-        return None;
+/// True if a list already has the form of [`Scopes::as_str`]: up to eight different scopes with single spaces between
+/// them.
+fn is_plain_list(text: &[u8]) -> bool {
+    let is_other = |byte| !(b' '..=b'~').contains(&byte) || byte == b'"' || byte == b'\\' || byte == b',';
+    if any_byte(text, is_other) {
+        return false;
     }
     let mut known: [&[u8]; 8] = [b""; 8];
     for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
         if word.is_empty() || known.iter().take(index).any(|one| *one == word) {
-            return None;
+            return false;
         }
-        *known.get_mut(index)? = word;
+        let Some(place) = known.get_mut(index) else { return false };
+        *place = word;
     }
-    std::str::from_utf8(text).ok()
+    true
 }
 
 impl FromIterator<Scope> for Scopes {

@@ -76,6 +76,27 @@ impl Tokens {
         self.sent_at
     }
 
+    /// The same tokens with another time of sending; all times that count from it move along. For a store that keeps
+    /// times of a clock that is not this machine's.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use restream_oauth_core::{Client, RefreshToken};
+    /// # let client = Client::builder("id").secret("s").redirect_uri("https://app.example/callback").build()?;
+    /// # let (_, reader) = client.refresh(&RefreshToken::new("r0")).into_parts(SystemTime::UNIX_EPOCH);
+    /// # let response = http::Response::new(r#"{"access_token":"a1","refresh_token":"r1","expires_in":3600}"#);
+    /// # let tokens = reader.read(response)?;
+    /// let ahead = Duration::from_secs(86_400); // the database's clock is a day ahead of ours
+    /// let stored = tokens.clone().with_sent_at(tokens.sent_at() + ahead);
+    /// assert_eq!(stored.expires_at(), tokens.expires_at() + ahead);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_sent_at(mut self, sent_at: SystemTime) -> Self {
+        self.sent_at = sent_at;
+        self
+    }
+
     /// The lifetime of the access token: `expires_in` (RFC 6749 §5.1), or an hour if the response has no usable value.
     pub fn lifetime(&self) -> Duration {
         self.lifetime

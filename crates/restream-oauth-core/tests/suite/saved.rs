@@ -376,6 +376,22 @@ fn a_call_that_is_built_later_restores_a_saved_answer() {
     assert!(!saved.expose_secret().contains(SENT_REFRESH), "the credential is there as a hash only");
 }
 
+/// A database that several machines share keeps all times by its own clock.
+#[test]
+fn the_time_of_sending_of_a_saved_answer_can_be_moved_to_another_clock() {
+    let day = Duration::from_secs(86_400);
+    let answer = truncated_answer();
+    let moved = Answer::<Tokens>::saved_with_sent_at(answer.to_saved().expose_secret(), |time| time + day).unwrap();
+    let (_, reader) = refresh().into_parts(sent_at());
+    let restored = reader.restore_answer(moved.expose_secret()).unwrap();
+    assert_eq!((restored.sent_at(), restored.expose_body()), (sent_at() + day, answer.expose_body()));
+    let back = Answer::<Tokens>::saved_with_sent_at(moved.expose_secret(), |time| time - day).unwrap();
+    assert_eq!(back, answer.to_saved());
+    for document in ["", "{}", tokens(DOCUMENTED).to_saved().expose_secret()] {
+        assert!(Answer::<Tokens>::saved_with_sent_at(document, |time| time).is_err(), "{document}");
+    }
+}
+
 #[test]
 fn restoring_an_answer_drops_what_was_fed_to_the_reader() {
     let answer = truncated_answer();
@@ -401,6 +417,16 @@ fn no_other_call_restores_a_saved_answer() {
     let renewed = builder().secret_in_body("renewed").build().unwrap();
     let (_, reader) = renewed.refresh(&RefreshToken::new(SENT_REFRESH)).into_parts(sent_at());
     assert!(reader.restore_answer(saved.expose_secret()).is_ok());
+}
+
+#[test]
+fn an_unread_answer_is_judged_by_its_status_alone() {
+    for (status, is_success) in [(StatusCode::OK, true), (StatusCode::NO_CONTENT, true), (StatusCode::NOT_FOUND, false)]
+    {
+        let (_, mut reader) = refresh().unread().0.into_parts(sent_at());
+        assert!(reader.head(status, &HeaderMap::new()).is_continue());
+        assert_eq!(reader.finish().interpret().is_ok(), is_success, "{status}");
+    }
 }
 
 #[test]

@@ -48,6 +48,14 @@ fn a_profile_is_a_struct() {
 }
 
 #[test]
+fn a_value_of_another_type_is_refused_with_what_was_expected() {
+    let profile = serde_json::from_str::<Profile>("[]").unwrap_err().to_string();
+    assert!(profile.contains("expected a profile with an id"), "{profile}");
+    let scope = serde_json::from_str::<Scope>("7").unwrap_err().to_string();
+    assert!(scope.starts_with("invalid type: integer `7`, expected "), "{scope}");
+}
+
+#[test]
 fn the_saved_forms_are_strings_and_print_no_secret() {
     let tokens = SavedTokens(tokens(DOCUMENTED));
     let json = round_trip(&tokens);

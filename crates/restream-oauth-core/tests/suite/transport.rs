@@ -52,6 +52,17 @@ fn from_the_first_byte_of_the_body_on_everything_is_in_doubt_whatever_the_error_
     }
 }
 
+/// The profile call only reads, so its message does not frighten with what the server may have done.
+#[test]
+fn the_message_says_that_the_server_may_have_acted_only_if_there_is_something_to_do() {
+    for kind in KINDS {
+        for step in STEPS {
+            let error = outcome(step, None, Ending::Failed(Stage::AwaitingHead, kind)).unwrap_err();
+            assert_eq!(error.to_string().contains("may have acted"), step != Operation::Profile, "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_body_truncated_after_a_success_status_is_in_doubt() {
     for kind in KINDS {

@@ -400,7 +400,11 @@ fn refreshed_scopes(granted: &[String], asked: Option<&str>, rule: RefreshScope)
         (true, _) => Ok(asked),
         (false, RefreshScope::Ignore) => Ok(granted.to_vec()),
         (false, RefreshScope::Refuse) => {
-            Err(ErrorResponse::invalid_scope("Invalid scope: a refresh cannot ask for more than was granted"))
+            let listed: Vec<_> = granted.iter().map(|scope| format!("`{scope}`")).collect();
+            Err(ErrorResponse::invalid_scope(format!(
+                "Invalid scope: a refresh cannot ask for more than was granted: {}",
+                listed.join(", ")
+            )))
         }
     }
 }

@@ -24,7 +24,7 @@ impl ErrorResponse {
         Self::new(400, "invalid_grant", message)
     }
 
-    pub(crate) fn invalid_scope(message: &'static str) -> Self {
+    pub(crate) fn invalid_scope(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "invalid_scope", message)
     }
 

@@ -64,8 +64,9 @@ impl Client {
         let mut chosen = LoginOptions::new();
         if !options.is_undefined() {
             let mut options = Members::of("options", options)?;
-            let scopes = options.texts("scopes")?.into_iter().map(Scope::new).collect::<Result<Vec<_>, _>>();
-            chosen = chosen.scopes(scopes.map_err(|error| errors::configuration(&error))?);
+            for scope in options.texts("scopes")? {
+                chosen = chosen.scopes([Scope::new(scope).map_err(|error| errors::configuration(&error))?]);
+            }
             for (name, value) in options.pairs("parameters")? {
                 chosen = chosen.parameter(&name, &value).map_err(|error| errors::configuration(&error))?;
             }

@@ -53,7 +53,7 @@ pub(super) fn callback(error: &CallbackError) -> JsValue {
 }
 
 /// Returns the error of a value that has the right type and cannot be used.
-pub(super) fn configuration(error: &impl Display) -> JsValue {
+pub(super) fn configuration(error: &dyn Display) -> JsValue {
     named("ConfigurationError", error)
 }
 
@@ -66,7 +66,8 @@ pub(super) fn unknown_member(name: &str) -> JsValue {
     TypeError::new(&format!("there is no option named {name}")).into()
 }
 
-fn named(name: &str, message: &impl Display) -> JsValue {
+/// Not generic, because a page would download one copy for each type of error.
+fn named(name: &str, message: &dyn Display) -> JsValue {
     let error = js_sys::Error::new(&message.to_string());
     set(&error, "name", name);
     error.into()

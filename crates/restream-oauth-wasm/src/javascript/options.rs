@@ -48,14 +48,22 @@ impl<'a> Members<'a> {
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, JsValue> {
         let Some(value) = self.member(name)? else { return Ok(Vec::new()) };
         let array = value.dyn_into::<Array>().map_err(|_| errors::wrong_type(name, "an array of strings"))?;
-        array.iter().map(|value| text(name, &value)).collect()
+        // A loop, because `collect` into a `Result` costs a page more.
+        let mut texts = Vec::new();
+        for value in array.iter() {
+            texts.push(text(name, &value)?);
+        }
+        Ok(texts)
     }
 
     pub(super) fn pairs(&mut self, name: &'static str) -> Result<Vec<(String, String)>, JsValue> {
         let Some(value) = self.member(name)? else { return Ok(Vec::new()) };
         let object = value.dyn_into::<Object>().map_err(|_| errors::wrong_type(name, "an object of strings"))?;
-        let pair = |key: JsValue| Ok((text(name, &key)?, text(name, &Reflect::get(&object, &key)?)?));
-        Object::keys(&object).iter().map(pair).collect()
+        let mut pairs = Vec::new();
+        for key in Object::keys(&object).iter() {
+            pairs.push((text(name, &key)?, text(name, &Reflect::get(&object, &key)?)?));
+        }
+        Ok(pairs)
     }
 
     /// Fails if the object has a member that was not read: a misspelt `clientSecret` must not make a public client.

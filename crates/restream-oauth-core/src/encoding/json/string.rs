@@ -22,32 +22,26 @@ fn unescape(rest: &mut std::str::Chars<'_>) -> Option<char> {
         'r' => '\r',
         't' => '\t',
         'u' => {
-            let first = hex_unit(rest)?;
-            let mut units = [first, 0];
-            let length = if (0xD800..0xDC00).contains(&first) {
-                if rest.next() != Some('\\') || rest.next() != Some('u') {
-                    return None;
-                }
-                units = [first, hex_unit(rest)?];
-                2
-            } else {
-                1
-            };
-            let mut decoded = char::decode_utf16(units.into_iter().take(length));
-            match (decoded.next(), decoded.next()) {
-                (Some(Ok(character)), None) => character,
-                _ => return None,
+            let unit = hex_unit(rest)?;
+            if !(0xD800..0xDC00).contains(&unit) {
+                // The second half of a pair, without the first one, is no character.
+                return char::from_u32(unit);
             }
+            if rest.next() != Some('\\') || rest.next() != Some('u') {
+                return None;
+            }
+            let second = Some(hex_unit(rest)?).filter(|second| (0xDC00..0xE000).contains(second))?;
+            char::from_u32(((unit & 0x3FF) << 10 | (second & 0x3FF)).wrapping_add(0x1_0000))?
         }
         other @ ('"' | '\\' | '/') => other,
         _ => return None,
     })
 }
 
-fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
-    let mut unit = 0_u16;
+fn hex_unit(rest: &mut std::str::Chars<'_>) -> Option<u32> {
+    let mut unit = 0_u32;
     for _ in 0..4 {
-        unit = unit.wrapping_mul(16).wrapping_add(u16::try_from(rest.next()?.to_digit(16)?).ok()?);
+        unit = unit << 4 | rest.next()?.to_digit(16)?;
     }
     Some(unit)
 }

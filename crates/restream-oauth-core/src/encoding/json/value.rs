@@ -15,7 +15,9 @@ pub(crate) struct Value<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Kind {
-    /// A string without escapes.
+    /// A string of ASCII characters, without escapes.
+    Ascii,
+    /// A string without escapes, which may have other characters, or bytes that are not UTF-8.
     Plain,
     /// A string with escapes.
     Escaped,
@@ -34,11 +36,17 @@ impl<'a> Value<'a> {
 
     /// True for a string without escapes.
     pub(crate) fn is_plain_string(self) -> bool {
-        self.kind == Kind::Plain
+        matches!(self.kind, Kind::Ascii | Kind::Plain)
     }
 
     pub(crate) fn is_string(self) -> bool {
-        matches!(self.kind, Kind::Plain | Kind::Escaped)
+        matches!(self.kind, Kind::Ascii | Kind::Plain | Kind::Escaped)
+    }
+
+    /// True for a string of at least one character; false if it has a lone surrogate, or is not UTF-8.
+    pub(crate) fn is_text(self) -> bool {
+        let is_ascii = self.kind == Kind::Ascii && !self.written.is_empty();
+        is_ascii || self.string().is_some_and(|text| !text.is_empty())
     }
 
     pub(crate) fn is_object(self) -> bool {
@@ -90,7 +98,7 @@ impl<'a> Value<'a> {
     /// The text of a string; `None` if the value is not a string, has a lone surrogate, or is not UTF-8.
     pub(crate) fn string(self) -> Option<CleanText<'a>> {
         match self.kind {
-            Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::Borrowed),
+            Kind::Ascii | Kind::Plain => std::str::from_utf8(self.written).ok().map(CleanText::Borrowed),
             Kind::Escaped => string::unescaped(self.written).map(CleanText::Owned),
             _ => None,
         }
