@@ -1,7 +1,7 @@
 //! What must hold for every input, as functions of bytes.
 //!
-//! Each function here is the oracle of one fuzz target. It takes any bytes and panics if the core or the sandbox breaks
-//! a promise. The targets in `fuzz_targets/` call the oracles with libFuzzer's inputs, on a nightly compiler.
+//! Each function here is the oracle of one fuzz target. It takes any bytes and panics if the core, the sandbox or
+//! the keeper's sealing breaks a promise. The targets in `fuzz_targets/` call the oracles with libFuzzer's inputs, on a nightly compiler.
 //! `tests/corpus.rs` replays every file of `corpus/` through the oracles, on stable. `README.md` says how to run a
 //! target and how to add one.
 //!
@@ -26,6 +26,7 @@ mod retry_after;
 mod sandbox_http;
 mod saved_tokens;
 mod script;
+mod sealed_document;
 mod token_answer;
 mod written;
 
@@ -38,13 +39,14 @@ pub use form_encoding::form_encoding;
 pub use retry_after::retry_after;
 pub use sandbox_http::sandbox_http;
 pub use saved_tokens::saved_tokens;
+pub use sealed_document::sealed_document;
 pub use token_answer::token_answer;
 
 /// An oracle.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also the name of its corpus, its dictionary and its binary.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("basic", basic),
     ("callback", callback),
     ("challenge", challenge),
@@ -54,5 +56,6 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("retry_after", retry_after),
     ("sandbox_http", sandbox_http),
     ("saved_tokens", saved_tokens),
+    ("sealed_document", sealed_document),
     ("token_answer", token_answer),
 ];

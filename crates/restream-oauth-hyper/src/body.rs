@@ -18,8 +18,8 @@ pub(crate) struct FlaggedBody {
 
 impl FlaggedBody {
     /// hyper never asks for an empty body, so its flag stays unset.
-    pub(crate) fn new(body: restream_oauth_core::Body, sent: SentFlag) -> Self {
-        Self { bytes: Some(Bytes::from(body)).filter(|bytes| !bytes.is_empty()), sent }
+    pub(crate) fn new(body: Bytes, sent: SentFlag) -> Self {
+        Self { bytes: Some(body).filter(|bytes| !bytes.is_empty()), sent }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Sends each call over a connection of its own.
 
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header::{HeaderValue, USER_AGENT};
-use http::{Request, Response};
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -16,7 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use restream_oauth_core::transport::{Failure, FailureKind, Stage};
-use restream_oauth_core::{Answer, Body, Call, Error};
+use restream_oauth_core::{Answer, Call, Error};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -92,10 +95,29 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
     /// Sends a call and returns its answer, not yet interpreted. Use it to save the raw answer
     /// ([`Answer::to_saved`]) before anything interprets it.
     pub async fn receive<T>(&self, call: Call<T>) -> Answer<T> {
-        let (request, mut reader) = call.into_parts(SystemTime::now());
+        self.receive_at(call, SystemTime::now()).await
+    }
+
+    /// Like [`receive`](Self::receive), for a program that reads another clock than the system's: tokens count as issued at
+    /// `now`. The limits are those of the system's clock all the same.
+    ///
+    /// ```no_run
+    /// # async fn run(transport: restream_oauth_hyper::Transport, client: restream_oauth_core::Client)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::{Duration, SystemTime};
+    /// use restream_oauth_core::RefreshToken;
+    ///
+    /// let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+    /// let answer = transport.receive_at(client.refresh(&RefreshToken::new("9ca0e1e9")), tomorrow).await;
+    /// assert_eq!(answer.interpret()?.sent_at(), tomorrow);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn receive_at<T>(&self, call: Call<T>, now: SystemTime) -> Answer<T> {
+        let (request, mut reader) = call.into_parts(now);
         let sent = SentFlag::default();
         let deadline = after(self.limits.total);
-        let (head, mut body) = match self.send_head(request, &sent, deadline).await {
+        let (head, mut body) = match self.send_head(request.map(Bytes::from), &sent, deadline).await {
             Ok(response) => response.into_parts(),
             Err(failure) => return reader.fail(sent.stage(), failure),
         };
@@ -117,10 +139,25 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         }
     }
 
+    /// Sends a request that is no step of the flow, such as a call of the API with a
+    /// [bearer header](restream_oauth_core::AccessToken::bearer_header), over a connection of its own. Follows no
+    /// redirect. The limits apply until the head of the response is there. The caller reads the body, and bounds its size
+    /// and time.
+    ///
+    /// # Errors
+    /// [`Failure`] if no response head arrived. Also for plain http to another host than this machine: nothing is sent
+    /// then.
+    pub async fn request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failure> {
+        if !is_protected(request.uri()) {
+            return Err(Failure::new(FailureKind::Other).with_source("expected https, or http on a loopback address"));
+        }
+        self.send_head(request, &SentFlag::default(), after(self.limits.total)).await
+    }
+
     /// Connects, sends the request, and waits for the head of the answer.
     async fn send_head(
         &self,
-        request: Request<Body>,
+        request: Request<Bytes>,
         sent: &SentFlag,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
@@ -174,9 +211,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10 seconds to connect, 90 seconds in total.
+    /// 10 seconds to connect, 75 seconds in total: no longer than a keeper lets a request take.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), total: Duration::from_secs(90) }
+        Self { connect: Duration::from_secs(10), total: Duration::from_secs(75) }
     }
 }
 
@@ -264,6 +301,13 @@ impl TransportBuilder {
     }
 }
 
+/// True for https, and for plain http that does not leave this machine. The core checks its own requests.
+fn is_protected(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    uri.scheme() == Some(&Scheme::HTTPS) || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Counts the informational answers, and notifies when there are too many. Without this count, a server could keep a
 /// call going past every time limit.
 fn limit_informational<B>(request: &mut Request<B>) -> Arc<Notify> {
@@ -283,4 +327,23 @@ fn after(limit: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 31_536_000);
     let now = Instant::now();
     now.checked_add(limit.min(FAR)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bearer token must not cross a network in the clear (RFC 6750 section 5.3).
+    #[tokio::test]
+    async fn a_request_over_plain_http_leaves_this_machine_never() {
+        let transport = Transport::new().unwrap();
+        for uri in ["http://api.restream.io/", "http://localhost.example/", "http://10.0.0.1/", "/v2/user/profile"] {
+            let request = Request::get(uri).body(Bytes::new()).unwrap();
+            let failure = transport.request(request).await.unwrap_err();
+            assert_eq!(failure.kind(), FailureKind::Other, "{uri}");
+        }
+        assert!(is_protected(&Uri::from_static("http://[::1]:9/")));
+        assert!(is_protected(&Uri::from_static("https://api.restream.io/")));
+        assert!(!is_protected(&Uri::from_static("http://localhost/")));
+    }
 }
