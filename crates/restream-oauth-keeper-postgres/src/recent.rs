@@ -1,0 +1,179 @@
+//! What this process wrote a short while ago. A failover can lose what the standby did not have yet, and a server that was
+//! restarted what it had confirmed too early. Then each process writes it again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use restream_oauth_core::Tokens;
+use restream_oauth_keeper::store::{ClaimId, StoreError, StoreOp, StoreOutcome};
+use restream_oauth_keeper::{GrantName, Parent, Record};
+
+use crate::form::Form;
+use crate::offset::ClockOffset;
+use crate::parameter::Parameter;
+use crate::sql;
+use crate::statement::{Statement, restored};
+
+/// How long a write is kept: longer than any standby should lag behind.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// The writes of the last minute, and the server that confirmed them.
+#[derive(Default)]
+pub(crate) struct Recent {
+    server: Option<i64>,
+    writes: VecDeque<(Instant, GrantName, Write)>,
+    claims: BTreeMap<GrantName, ClaimId>,
+}
+
+/// A write that has to be there.
+#[derive(Clone)]
+pub(crate) enum Write {
+    /// A record, and the claim of this process if it still has it.
+    Record(Box<Record>, Option<ClaimId>),
+    /// A pair that came too late.
+    Stray(Parent, Box<Tokens>),
+    /// A login that waits for the claim.
+    Login(Box<Tokens>),
+}
+
+impl Recent {
+    /// Notes an operation that was executed.
+    pub(crate) fn note(&mut self, grant: &GrantName, op: &StoreOp, outcome: &StoreOutcome, now: Instant) {
+        self.forget_old(now);
+        match (op, outcome) {
+            (_, StoreOutcome::Claimed(claimed)) => {
+                self.claims.insert(grant.clone(), claimed.claim);
+            }
+            (StoreOp::Settle { claim, .. } | StoreOp::Forget { claim, .. }, _)
+                if self.claims.get(grant) == Some(claim) =>
+            {
+                self.claims.remove(grant);
+            }
+            _ => {}
+        }
+        let StoreOutcome::Done = outcome else { return };
+        let write = match op {
+            StoreOp::Prepare { record, .. }
+            | StoreOp::Commit { record, .. }
+            | StoreOp::Insert { record, .. }
+            | StoreOp::Settle { record: Some(record), .. } => Write::Record(record.clone(), None),
+            StoreOp::Park { parent, tokens } => Write::Stray(*parent, tokens.clone()),
+            StoreOp::Stash { tokens } => Write::Login(tokens.clone()),
+            StoreOp::Forget { .. } => {
+                self.writes.retain(|(_, name, _)| name != grant);
+                return;
+            }
+            _ => return,
+        };
+        match write {
+            // The later record has everything that counts of the earlier one.
+            Write::Record(..) => self.writes.retain(|(_, name, it)| name != grant || !matches!(it, Write::Record(..))),
+            Write::Stray(..) | Write::Login(_) => {}
+        }
+        if matches!(op, StoreOp::Insert { .. }) {
+            self.writes.retain(|(_, name, _)| name != grant);
+        }
+        self.writes.push_back((now, grant.clone(), write));
+    }
+
+    pub(crate) fn has_writes(&mut self, now: Instant) -> bool {
+        self.forget_old(now);
+        !self.writes.is_empty()
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while self.writes.front().is_some_and(|(at, ..)| now.saturating_duration_since(*at) > KEPT) {
+            self.writes.pop_front();
+        }
+    }
+
+    /// Says which server answers. Returns what has to be written again if it is another one than before.
+    pub(crate) fn server_is(&mut self, server: i64, now: Instant) -> Vec<(GrantName, Write)> {
+        let before = self.server.replace(server);
+        if before.is_none_or(|before| before == server) {
+            return Vec::new();
+        }
+        let fresh = self.writes.iter().filter(|(at, ..)| now.saturating_duration_since(*at) <= KEPT);
+        let with_claim = |(_, grant, write): &(Instant, GrantName, Write)| {
+            let write = match write.clone() {
+                Write::Record(record, _) => Write::Record(record, self.claims.get(grant).copied()),
+                other => other,
+            };
+            (grant.clone(), write)
+        };
+        fresh.map(with_claim).collect()
+    }
+
+    /// The next connection tries again.
+    pub(crate) fn was_not_brought_back(&mut self) {
+        // No server was ever started then.
+        self.server = Some(0);
+    }
+}
+
+impl Write {
+    /// The statement that writes it again, and changes nothing if something newer is there.
+    pub(crate) fn statement(
+        &self,
+        grant: &GrantName,
+        offset: ClockOffset,
+        form: &Form,
+    ) -> Result<(&'static str, Vec<Parameter>), StoreError> {
+        let op = match self {
+            Self::Record(record, claim) => return Ok((sql::RESTORE, restored(grant, record, *claim, offset, form)?)),
+            Self::Stray(parent, tokens) => StoreOp::Park { parent: *parent, tokens: tokens.clone() },
+            Self::Login(tokens) => StoreOp::Stash { tokens: tokens.clone() },
+        };
+        let statement = Statement::again(grant, &op, 0, None, offset, form)?;
+        Ok((statement.sql(), statement.parameters().to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use restream_oauth_keeper::Stored;
+    use restream_oauth_keeper::store::{Claimed, Leftovers};
+
+    use super::*;
+
+    fn record(generation: u64) -> Box<Record> {
+        let saved = r#"{"version":1,"kind":"tokens","access_token":"a","refresh_token":"r","token_type":"Bearer","sent_at":"0.000000000","expires_in":3600,"refresh_expires_in":9,"oddities":""}"#;
+        let tokens = Tokens::from_saved(saved).unwrap();
+        let at = tokens.expires_at();
+        Box::new(Record { generation, ..Record::of_login(tokens, at) })
+    }
+
+    #[test]
+    fn another_server_gets_the_newest_record_of_each_grant_with_its_claim() {
+        let (mut recent, now) = (Recent::default(), Instant::now());
+        let names: Vec<GrantName> = ["a", "b", "c"].map(|name| name.parse().unwrap()).into();
+        assert!(recent.server_is(1, now).is_empty());
+        let claimed = |claim| {
+            let stored = Stored::Nothing;
+            StoreOutcome::Claimed(Claimed { claim, stored, spooled: vec![], logins: vec![], warnings: vec![] })
+        };
+        for (name, claim) in names.iter().zip([ClaimId(7), ClaimId(8), ClaimId(9)]) {
+            recent.note(name, &StoreOp::Claim, &claimed(claim), now);
+            let parent = record(0).parent();
+            for generation in 1..3 {
+                let commit = StoreOp::Commit { claim, parent, record: record(generation) };
+                recent.note(name, &commit, &StoreOutcome::Done, now);
+            }
+        }
+        let settle = StoreOp::Settle { claim: ClaimId(8), record: None, leftovers: Leftovers::Remove };
+        recent.note(&names[1], &settle, &StoreOutcome::Done, now);
+        let forget = StoreOp::Forget { claim: ClaimId(9), tombstone: record(2).tombstone() };
+        recent.note(&names[2], &forget, &StoreOutcome::Done, now);
+        assert!(recent.server_is(1, now).is_empty(), "the same server has it");
+        let lost: Vec<_> = recent
+            .server_is(2, now)
+            .into_iter()
+            .map(|(name, write)| {
+                let Write::Record(record, claim) = write else { panic!("only records were written") };
+                (name.as_str().to_owned(), record.generation, claim)
+            })
+            .collect();
+        assert_eq!(lost, [("a".to_owned(), 2, Some(ClaimId(7))), ("b".to_owned(), 2, None)]);
+        assert!(recent.server_is(3, now + KEPT + Duration::from_secs(1)).is_empty(), "older writes are forgotten");
+    }
+}

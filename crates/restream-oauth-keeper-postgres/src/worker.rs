@@ -1,0 +1,111 @@
+//! Workers: processes that keep what is due, however many there are.
+
+use std::time::Duration;
+
+use restream_oauth_keeper::store::StoreError;
+use restream_oauth_keeper::{Keeper, Mode};
+use tokio::time::sleep;
+
+use crate::store::PostgresStore;
+
+/// How late a grant is before another worker takes it: longer than a rotation takes, and shorter than the rest of a token's
+/// life.
+const LATE: Duration = Duration::from_secs(15);
+/// How long nobody else takes a grant that was picked: as long as its refresh may have to wait for its turn.
+const PICKED: Duration = Duration::from_secs(300);
+/// How often a worker looks.
+const EVERY: Duration = Duration::from_secs(5);
+/// How many grants it takes at a time, and how long it waits before it takes more.
+const MOST: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Gives a keeper the grants that are due and that nobody keeps. Any number of workers share them.
+///
+/// A worker keeps what it has picked from then on: it refreshes each grant in time, so no other worker finds it late. The
+/// grants of a worker that dies, or that cannot keep up, become late, and the others pick them. Two workers that keep the
+/// same grant do no harm: the claim lets one of them refresh, and the other one adopts the new pair.
+///
+/// ```no_run
+/// # async fn example(
+/// #     client: restream_oauth_core::Client,
+/// #     store: restream_oauth_keeper_postgres::PostgresStore,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// use restream_oauth_keeper::{Keeper, Mode};
+/// use restream_oauth_keeper_postgres::Worker;
+///
+/// let keeper = Keeper::builder(client, store.clone()).mode(Mode::Warm).build()?;
+/// // … and something drives the keeper, as always
+/// Worker::new(store).run(&keeper, |error| eprintln!("{error}")).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Worker {
+    store: PostgresStore,
+    late: Duration,
+    picked: Duration,
+    every: Duration,
+    most: u32,
+}
+
+impl Worker {
+    /// A worker on the store of its keeper.
+    pub fn new(store: PostgresStore) -> Self {
+        Self { store, late: LATE, picked: PICKED, every: EVERY, most: MOST }
+    }
+
+    /// How late a grant is before this worker takes it from another: 15 seconds unless set. A rotation has to fit in.
+    #[must_use]
+    pub fn late(mut self, late: Duration) -> Self {
+        self.late = late;
+        self
+    }
+
+    /// How often to look: each 5 seconds unless set.
+    #[must_use]
+    pub fn every(mut self, every: Duration) -> Self {
+        self.every = every;
+        self
+    }
+
+    /// How many grants to take at a time: 500 unless set.
+    #[must_use]
+    pub fn most(mut self, most: u32) -> Self {
+        self.most = most.max(1);
+        self
+    }
+
+    /// Gives the keeper what is due, again and again, until the future is dropped. `failed` is told of each failure of the
+    /// store.
+    pub async fn run(&self, keeper: &Keeper, failed: impl Fn(&StoreError)) {
+        loop {
+            let pause = match self.pick(keeper).await {
+                Ok(picked) if picked >= self.most => PAUSE,
+                Ok(_) => self.every,
+                Err(error) => {
+                    failed(&error);
+                    self.every
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// Gives the keeper what is due now, in the mode `Warm`. Returns how many grants that were.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database cannot be asked.
+    pub async fn pick(&self, keeper: &Keeper) -> Result<u32, StoreError> {
+        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let (late, picked) = (milliseconds(self.late), milliseconds(self.picked));
+        let names = self.store.pick(late, self.most.into(), picked).await?;
+        let mut count = 0_u32;
+        for name in names {
+            // The name was one already.
+            if keeper.grant_in_mode(name.as_str(), Mode::Warm).is_ok() {
+                count = count.saturating_add(1);
+            }
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,11 @@
+//! The store on a running server, which stays up. Each test has a database of its own.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod admin;
+mod clocks;
+mod connecting;
+mod contract;
+mod leases;
+mod schema;
