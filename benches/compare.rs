@@ -17,7 +17,7 @@ use restream_oauth_benches::allocations::Counting;
 use restream_oauth_benches::measure::{self, Effort};
 use restream_oauth_benches::results::Results;
 use restream_oauth_benches::rows::{self, Side};
-use restream_oauth_benches::{instructions, machine, table};
+use restream_oauth_benches::{CRATES, LOCK_FILE, instructions, machine, table};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -64,7 +64,7 @@ impl Options {
 fn compare(options: &Options) -> ExitCode {
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
     let counting = !options.quick && instructions::available();
-    let mut results = Results { machine: machine::describe(), rows: Vec::new() };
+    let mut results = Results { machine: machine::describe(LOCK_FILE, &CRATES), rows: Vec::new() };
     for row in rows::all() {
         if options.only.as_ref().is_some_and(|only| !row.id.contains(only.as_str())) {
             continue;

@@ -20,9 +20,15 @@ pub mod instructions;
 pub mod machine;
 pub mod measure;
 mod ours;
+pub mod page;
 mod peer;
 pub mod picture;
 pub mod results;
 pub mod rows;
 pub mod table;
 mod task;
+
+/// The lock file that this program was built from.
+pub const LOCK_FILE: &str = include_str!("../../Cargo.lock");
+/// The crates whose versions the table shows.
+pub const CRATES: [&str; 5] = ["restream-oauth-core", "oauth2", "http", "serde_json", "zeroize"];

@@ -6,20 +6,15 @@ use std::{env, fs, thread};
 
 use crate::results::Machine;
 
-/// The lock file that this program was built from.
-const LOCK_FILE: &str = include_str!("../../Cargo.lock");
-/// The crates whose versions the table shows.
-const CRATES: [&str; 5] = ["restream-oauth-core", "oauth2", "http", "serde_json", "zeroize"];
-
-/// This machine, today.
-pub fn describe() -> Machine {
+/// This machine, today, and crates with the versions that a lock file has.
+pub fn describe(lock_file: &str, crates: &[&str]) -> Machine {
     Machine {
         date: date(),
         processor: processor().unwrap_or_else(|| "unknown processor".to_owned()),
         cores: thread::available_parallelism().map_or(1, usize::from),
         system: format!("{} {}", env::consts::OS, env::consts::ARCH),
         rustc: compiler().unwrap_or_else(|| "unknown compiler".to_owned()),
-        crates: CRATES.iter().filter_map(|name| Some(format!("{name} {}", version(name)?))).collect(),
+        crates: crates.iter().filter_map(|name| Some(format!("{name} {}", version(lock_file, name)?))).collect(),
     }
 }
 
@@ -40,9 +35,9 @@ fn compiler() -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
-fn version(name: &str) -> Option<&'static str> {
+fn version<'a>(lock_file: &'a str, name: &str) -> Option<&'a str> {
     let entry =
-        LOCK_FILE.split("[[package]]").find(|entry| entry.trim().starts_with(&format!("name = \"{name}\"\n")))?;
+        lock_file.split("[[package]]").find(|entry| entry.trim().starts_with(&format!("name = \"{name}\"\n")))?;
     let line = entry.lines().find_map(|line| line.strip_prefix("version = \""))?;
     line.strip_suffix('"')
 }
@@ -50,11 +45,12 @@ fn version(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CRATES, LOCK_FILE};
 
     #[test]
     fn the_versions_of_all_crates_are_found() {
         for name in CRATES {
-            assert!(version(name).is_some(), "{name}");
+            assert!(version(LOCK_FILE, name).is_some(), "{name}");
         }
     }
 

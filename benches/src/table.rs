@@ -26,7 +26,8 @@ pub fn markdown(results: &Results) -> String {
     out
 }
 
-fn machine(machine: &Machine) -> String {
+/// One line: the machine, the compiler and the crates of a run.
+pub fn machine(machine: &Machine) -> String {
     let Machine { date, processor, cores, system, rustc, crates } = machine;
     format!("{date} · {processor}, {cores} cores · {system} · {rustc} · {}\n", crates.join(", "))
 }
@@ -52,7 +53,7 @@ fn time(figures: &Figures) -> String {
 }
 
 /// Whole nanoseconds, with their unit.
-pub(crate) fn duration(nanoseconds: f64) -> String {
+pub fn duration(nanoseconds: f64) -> String {
     whole(nanoseconds) + " ns"
 }
 
@@ -62,7 +63,7 @@ fn whole(nanoseconds: f64) -> String {
 }
 
 /// Digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -75,7 +76,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// A Markdown table whose columns line up. The first column is text, the others are figures.
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
+pub fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
     let mut out = String::new();
     for (index, line) in lines.iter().enumerate() {

@@ -5,15 +5,13 @@
 //! cargo run -p restream-oauth-benches --bin report
 //! ```
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::{fs, io};
 
 use restream_oauth_benches::results::{Results, file};
-use restream_oauth_benches::{picture, table};
+use restream_oauth_benches::{page, picture, table};
 
 const BEGIN: &str = "<!-- results: written by `report` from results.json -->\n";
-const END: &str = "<!-- end of results -->\n";
 
 fn main() -> ExitCode {
     match report() {
@@ -28,12 +26,5 @@ fn main() -> ExitCode {
 fn report() -> io::Result<()> {
     let results = Results::load(&file("results.json"))?;
     fs::write(file("results.svg"), picture::svg(&results))?;
-    between_markers(&file("README.md"), &table::markdown(&results))
-}
-
-fn between_markers(path: &Path, new: &str) -> io::Result<()> {
-    let text = fs::read_to_string(path)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or_else(|| io::Error::other(format!("{}: no markers", path.display())))?;
-    fs::write(path, format!("{before}{BEGIN}\n{new}\n{END}{after}"))
+    page::replace(&file("README.md"), BEGIN, &table::markdown(&results))
 }

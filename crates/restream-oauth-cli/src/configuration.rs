@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use restream_oauth_core::login::LoginOptions;
 use restream_oauth_core::{Client, Endpoints, Entropy, Scope};
+use restream_oauth_hyper::Limits;
 use restream_oauth_hyper::rustls::pki_types::CertificateDer;
 use restream_oauth_hyper::rustls::pki_types::pem::{self, PemObject as _};
-use restream_oauth_hyper::{Limits, Transport};
 use zeroize::Zeroizing;
 
-use crate::arguments::{AuthorizationOptions, ClientAuthentication, ClientOptions};
+use crate::arguments::{AuthorizationOptions, ClientAuthentication, ClientOptions, scopes};
 use crate::failure::Failure;
 use crate::files;
 use crate::terminal::say;
+use crate::transport::Transport;
 
 /// Where `login` listens by default.
 pub(crate) const DEFAULT_REDIRECT_URI: &str = "http://127.0.0.1:8976/callback";
@@ -40,7 +41,7 @@ pub(crate) fn anonymous_client(options: &ClientOptions) -> Result<Client, Failur
 
 pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
     let limits = Limits::default().connect(options.timeout.min(LONGEST_CONNECT)).total(options.timeout);
-    let mut builder = Transport::builder().limits(limits).proxy_from_environment();
+    let mut builder = restream_oauth_hyper::Transport::builder().limits(limits).proxy_from_environment();
     if let Some(path) = &options.ca_file {
         let roots: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
         let roots = roots.map_err(|error| {
@@ -57,7 +58,7 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
         }
         builder = builder.root_certificates(roots);
     }
-    builder.build().map_err(|error| {
+    builder.build().map(Transport::over).map_err(|error| {
         let failure = Failure::usage(error.to_string()).because_of(&error);
         match &options.ca_file {
             // An error with a source is about TLS, so the file is the cause. An error about a proxy names its variable.
@@ -68,7 +69,7 @@ pub(crate) fn transport(options: &ClientOptions) -> Result<Transport, Failure> {
 }
 
 pub(crate) fn login_options(options: &AuthorizationOptions) -> Result<LoginOptions, Failure> {
-    let scopes: Result<Vec<_>, _> = options.scope.iter().map(|scope| Scope::new(scope.as_str())).collect();
+    let scopes: Result<Vec<_>, _> = scopes(&options.scope).map(Scope::new).collect();
     let scopes = scopes.map_err(|error| Failure::usage(format!("--scope: {error}")))?;
     let mut login = LoginOptions::new().scopes(scopes);
     for (name, value) in &options.param {
@@ -91,7 +92,7 @@ pub(crate) fn secret(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, F
         // A pipe is allowed here: a password manager may write to it.
         let text = File::open(path).and_then(files::read_text);
         let text = text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-        if files::others_can_read(path) {
+        if files::others_have_rights(path) {
             say(&format!("warning: others can read {}: chmod 600 it", path.display()));
         }
         return Ok(Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())));

@@ -9,6 +9,7 @@ use restream_oauth_core::config::ConfigError;
 use restream_oauth_core::error::ErrorCode;
 use restream_oauth_core::login::CallbackError;
 use restream_oauth_core::{Advice, Error, SavedError};
+use restream_oauth_keeper::store::{StoreError, StoreErrorKind};
 
 use crate::files;
 
@@ -81,6 +82,11 @@ impl Failure {
         self.exit == Exit::Interrupted
     }
 
+    /// Returns which of the documented exit codes it is.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Replaces the exit code.
     pub(crate) fn ending_with(mut self, exit: Exit) -> Self {
         self.exit = exit;
@@ -98,8 +104,8 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
         let exit = match error.advice() {
             Advice::Retry { .. } | Advice::Replay => Exit::TryAgain,
             Advice::Reauthorize => Exit::Reauthorize,
@@ -113,7 +119,20 @@ impl From<Error> for Failure {
             // Writing to a `String` cannot fail.
             let _ = write!(message, "\nthe server says: {words}");
         }
-        Self { exit, message }.because_of(&error)
+        Self { exit, message }.because_of(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = if *error.kind() == StoreErrorKind::ClaimLost { Exit::TryAgain } else { Exit::Other };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -1,14 +1,19 @@
-//! A login with a browser on this machine.
+//! A login with a browser, on this machine or on another.
 
 pub(crate) mod browser;
 pub(crate) mod callback_listener;
+mod environment;
 pub(crate) mod file;
+pub(crate) mod guidance;
 mod pages;
+pub(crate) mod pasting;
+mod qr_code;
+pub(crate) mod waiting;
 
 use restream_oauth_core::Client;
 
 use crate::failure::{Exit, Failure};
-use crate::terminal::{say, show_url};
+use crate::terminal::{draw, say, show_url};
 
 /// The failure of an exchange that a second signal ended before the response came.
 pub(crate) fn code_in_doubt() -> Failure {
@@ -26,6 +31,14 @@ pub(crate) fn show(client: &Client, url: &str, no_browser: bool) {
         }
     }
     show_url(url);
+}
+
+/// Draws the URL as a QR code.
+pub(crate) fn show_qr_code(url: &str) {
+    match qr_code::draw(url) {
+        Some(drawing) => draw(&drawing.lines, drawing.width),
+        None => say("the URL is too long for a QR code"),
+    }
 }
 
 /// Returns the host of a URL, so that people see where the browser goes (RFC 8252 §8.7).

@@ -1,6 +1,6 @@
 //! The signals that ask a program to end.
 
-use crate::terminal::say;
+use crate::terminal::alert;
 use std::future::Future;
 use std::pin::pin;
 
@@ -37,7 +37,7 @@ impl Interruptions {
             if again {
                 return Err(GivenUp);
             }
-            say("waiting for the answer: giving up now may lose the login; interrupt again to give up all the same");
+            alert("waiting for the answer: giving up now may lose the login; interrupt again to give up all the same");
         }
     }
 }

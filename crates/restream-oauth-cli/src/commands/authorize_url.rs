@@ -4,12 +4,12 @@ use std::io;
 use std::path::Path;
 
 use restream_oauth_core::{Client, SavedError};
+use restream_oauth_keeper::store::file::private_file;
 use serde_json::json;
 
 use crate::arguments::{AuthorizeUrl, ClientAuthentication};
 use crate::failure::Failure;
-use crate::files::Replacement;
-use crate::terminal::{print_json, say};
+use crate::terminal::{alert, print_json};
 use crate::tokens::document::line;
 use crate::{configuration, files};
 
@@ -27,11 +27,9 @@ pub(crate) fn run(options: &AuthorizeUrl) -> Result<(), Failure> {
     if let Some(path) = &options.save {
         refuse_other_files(&client, path)?;
         let saved = line(&login.to_saved());
-        Replacement::prepare(path, saved.len())
-            .and_then(|replacement| replacement.commit(saved.as_bytes()))
-            .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;
+        private_file::replace(path, saved.as_bytes())?;
     } else {
-        say("state is not kept: compare it yourself when the browser comes back, or use --save");
+        alert("state is not kept: compare it yourself when the browser comes back, or use --save");
     }
     print_json(&json!({ "url": login.url().as_str(), "state": login.state().expose_secret() }))
 }

@@ -1,15 +1,14 @@
 //! `completions`: a script for a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::arguments::{Arguments, NAME};
+use crate::arguments::{self, NAME, listing};
 use crate::failure::Failure;
 use crate::terminal::print;
 
 pub(crate) fn run(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut listing::listed(&arguments::declared()), NAME, &mut script);
     let script = String::from_utf8_lossy(&script);
     match shell {
         Shell::Bash => print(&one_spelling(&script)),

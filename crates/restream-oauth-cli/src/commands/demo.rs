@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use restream_oauth_core::error::{ErrorCode, ErrorKind};
 use restream_oauth_core::{AuthorizationCode, Call, Client, Endpoints, Error, Login, Profile, RefreshToken, Tokens};
-use restream_oauth_hyper::{Limits, Transport};
+use restream_oauth_hyper::Limits;
 use restream_oauth_sandbox::Sandbox;
 
 use crate::arguments::Demo;
@@ -15,7 +15,9 @@ use crate::configuration;
 use crate::failure::Failure;
 use crate::login;
 use crate::login::callback_listener::{CallbackListener, LastPage};
+use crate::login::waiting::Waiting;
 use crate::terminal::print;
+use crate::transport::Transport;
 
 /// The time limit of each request: a local server responds at once, or never.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -35,16 +37,17 @@ pub(crate) async fn run(options: &Demo) -> Result<(), Failure> {
         .redirect_uri(redirect_uri)
         .endpoints(Endpoints::at(sandbox.base_url()))
         .build()?;
-    let transport = Transport::builder()
-        .limits(Limits::default().connect(LIMIT).total(LIMIT))
-        .build()
-        .map_err(|error| Failure::other(error.to_string()))?;
+    let adapter =
+        restream_oauth_hyper::Transport::builder().limits(Limits::default().connect(LIMIT).total(LIMIT)).build();
+    let transport = Transport::over(adapter.map_err(|error| Failure::other(error.to_string()))?);
     let demo = Run { sandbox, client, transport };
     tell(&format!("A local Restream runs at {}. Secrets are cut to their first characters.", demo.sandbox.base_url()))?;
 
     let (code, last_page) = demo.log_in(listener, options).await?;
     let first = demo.exchange(&code).await;
-    last_page.show(first.is_ok()).await;
+    if let Some(last_page) = last_page {
+        last_page.show(first.is_ok()).await;
+    }
     demo.use_tokens(&first?).await?;
     tell("\nAll as documented.")
 }
@@ -61,13 +64,13 @@ impl Run {
         &self,
         listener: CallbackListener,
         options: &Demo,
-    ) -> Result<(AuthorizationCode, LastPage), Failure> {
+    ) -> Result<(AuthorizationCode, Option<LastPage>), Failure> {
         tell("\n1. Log in: the browser is sent to the consent dialog, with state and a PKCE challenge")?;
         let mut login = self.client.login(configuration::entropy()?);
         tell(&transcript::url(login.url().as_str()))?;
         let (code, last_page) = if options.browser {
             login::show(&self.client, login.url().as_str(), false);
-            listener.wait(&mut login, options.wait).await?
+            Waiting::for_browser(listener).end(&mut login, options.wait).await?
         } else {
             self.approve(listener, &mut login, options.wait).await?
         };
@@ -81,11 +84,12 @@ impl Run {
         listener: CallbackListener,
         login: &mut Login,
         wait: Duration,
-    ) -> Result<(AuthorizationCode, LastPage), Failure> {
+    ) -> Result<(AuthorizationCode, Option<LastPage>), Failure> {
         let location = self.sandbox.approve(login.url().as_str());
         let location = location.map_err(|error| Failure::other(format!("the sandbox refused the login: {error}")))?;
         tell(&format!("   approved; the browser follows the redirect:\n{}", transcript::url(&location)))?;
-        let (outcome, page) = tokio::join!(listener.wait(login, wait), transcript::visit(&location));
+        let (outcome, page) =
+            tokio::join!(Waiting::for_browser(listener).end(login, wait), transcript::visit(&location));
         page?;
         outcome
     }

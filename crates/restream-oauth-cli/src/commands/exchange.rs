@@ -10,12 +10,14 @@ use crate::login::code_in_doubt;
 use crate::login::file::LoginFile;
 use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
-use crate::tokens::file::{prove_writable, store_through};
-use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, print_tokens, prove_output, standard_input};
+use crate::tokens::handover::Handover;
+use crate::tokens::place::{Place, TokensPath};
+use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, standard_input};
 
 pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
-    let file = options.tokens.file.as_deref();
-    if file.is_some() && file == options.login.as_deref() {
+    let place = Place::of(&options.tokens)?;
+    let file = place.file();
+    if file.is_some() && file.map(TokensPath::path) == options.login.as_deref() {
         return Err(Failure::usage("--login and --tokens are the same file"));
     }
     let login = options.login.as_deref().map(LoginFile::lock).transpose()?;
@@ -23,10 +25,14 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     let client = configuration::client(&with_redirect_uri_of(saved, &options.client))?;
     let transport = configuration::transport(&options.client)?;
     let code = code(options, saved, &client)?;
-    match file {
-        Some(path) => prove_writable(path, options.client.timeout)?,
-        None => prove_output()?,
-    }
+    let handover = Handover {
+        place: &place,
+        client: &client,
+        transport: &transport,
+        options: &options.client,
+        output: &options.output,
+    };
+    handover.prove()?;
 
     let mut interruptions = Interruptions::watch();
     let outcome = interruptions.put_off(transport.send(client.exchange(&code))).await;
@@ -37,10 +43,7 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
         login.remove();
     }
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
-    let Some(path) = file else { return print_tokens(&tokens) };
-    store_through(path, tokens, &client, &mut interruptions).await?;
-    say(&format!("the tokens are in {}", path.display()));
-    Ok(())
+    handover.store(tokens, interruptions).await?.complete().await
 }
 
 /// Takes the redirect URI of the saved login, unless one is given. Damage is reported when the login is

@@ -1,16 +1,15 @@
 //! `sandbox`: runs a local Restream as a server.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use restream_oauth_keeper::store::file::private_file;
 use restream_oauth_sandbox::rules::Rules;
-use restream_oauth_sandbox::{Sandbox, StartError};
+use restream_oauth_sandbox::{Certificate, Sandbox, StartError};
 
-use crate::arguments::Sandbox as Options;
+use crate::arguments::{Sandbox as Options, scopes};
 use crate::configuration;
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Replacement};
 use crate::terminal::{print, say};
 
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
@@ -35,7 +34,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         builder = builder.redirect_uri(uri);
     }
     if !options.scope.is_empty() {
-        builder = builder.scopes(options.scope);
+        builder = builder.scopes(scopes(&options.scope));
     }
     if let Some(lifetime) = options.access_token_lifetime {
         builder = builder.access_token_lifetime(lifetime);
@@ -43,15 +42,26 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     if let Some(lifetime) = options.refresh_token_lifetime {
         builder = builder.refresh_token_lifetime(lifetime);
     }
-    let ready_file = options.ready_file.as_deref();
-    let replacement = ready_file.map(prepare).transpose()?;
+    if options.tls {
+        builder = builder.tls(Certificate::Good);
+    }
+    let (ready_file, ca_file) = (options.ready_file.as_deref(), options.save_ca.as_deref());
+    if ready_file.is_some() && ready_file == ca_file {
+        return Err(Failure::usage("--ready-file and --save-ca are the same file"));
+    }
+    ready_file.map(prepare).transpose()?;
+    ca_file.map(prepare).transpose()?;
     let sandbox = builder.start().map_err(|error| {
         let usage = matches!(error, StartError::NotLoopback(_) | StartError::Setting(_));
         Failure::new(if usage { Exit::Usage } else { Exit::Other }, error.to_string()).because_of(&error)
     })?;
+    // The ready line comes last: a program that waits for it finds everything in place.
+    if let (Some(path), Some(pem)) = (ca_file, sandbox.ca_certificate_pem()) {
+        private_file::replace(path, pem.as_bytes())?;
+    }
     let line = format!("{}\n", sandbox.ready_line());
-    if let Some((path, replacement)) = ready_file.zip(replacement) {
-        replacement.commit(line.as_bytes()).map_err(|error| Failure::cannot("write", path, &error))?;
+    if let Some(path) = ready_file {
+        private_file::replace(path, line.as_bytes())?;
     }
     print(&line)?;
     say(&format!("a local Restream is at {}; it forgets everything when it ends", sandbox.base_url()));
@@ -60,13 +70,9 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes the file of an earlier run, which a waiting program would take for the new one, and proves that a new one can
-/// be written.
-fn prepare(path: &Path) -> Result<Replacement, Failure> {
-    let removed = files::refuse_what_must_not_be_replaced(path).and_then(|()| files::remove(path));
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Replacement::prepare(path, 0),
-    }
-    .map_err(|error| Failure::cannot("write", path, &error))
+/// Proves that the file can be written, and removes that of an earlier run, which a waiting program would take for the
+/// new one.
+fn prepare(path: &Path) -> Result<(), Failure> {
+    private_file::prove(path)?;
+    private_file::remove(path).map_err(|error| Failure::cannot("remove", path, &error))
 }

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::configuration::SECRET_VARIABLE;
+use crate::login::environment;
 
-/// Opens `url`. Returns false if no browser could be started.
+/// Opens `url`. Returns false if no browser could be started, or if it could only start where nobody sees it.
 pub(crate) fn open(url: &str) -> bool {
     is_harmless(url) && openers().into_iter().any(|opener| start(opener, url))
 }
@@ -23,11 +24,14 @@ struct Opener {
     arguments: &'static [&'static str],
 }
 
-/// Returns the programs to try: `$BROWSER` if it is a plain name or path, then the system's own.
+/// Returns the programs to try: `$BROWSER` if it is a plain name or path, then the system's own. A remote session has a
+/// browser only if it has a display; else the system's opener would start one in the terminal.
 fn openers() -> Vec<Opener> {
     let named = std::env::var("BROWSER").ok().filter(|name| is_plain_program(name));
     let named = named.map(|program| Opener { program: program.into(), arguments: &[] });
-    named.into_iter().chain(system_openers()).collect()
+    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| environment::is_set(name));
+    let system = if environment::is_remote() && !has_display { Vec::new() } else { system_openers() };
+    named.into_iter().chain(system).collect()
 }
 
 /// True if `name` is one word, and no template, list or option. Anything else would have to be parsed as a shell does.

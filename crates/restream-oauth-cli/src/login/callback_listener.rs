@@ -1,12 +1,13 @@
-//! Waits for the browser on the loopback redirect URI (RFC 8252 §7.3).
+//! Listens for the browser on the loopback redirect URI (RFC 8252 §7.3).
 //!
 //! Anyone who reaches the port can send anything. A request counts only if it looks like a browser that follows the
-//! redirect: GET, our own Host (against DNS rebinding), the exact path, a top-level navigation, no prefetch. The login
+//! redirect: GET, our own Host (against DNS rebinding), the exact path, a top-level navigation, no prefetch. The caller
 //! then checks the parameters. The pages are constants, and echo nothing of a request.
 //!
 //! Once a code is accepted, the browser is redirected to a page that waits for the end of the exchange.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,16 +20,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use restream_oauth_core::login::CallbackError;
-use restream_oauth_core::{AuthorizationCode, Login};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::login::pages::{DONE_PATH, Page};
-use crate::terminal::say;
 
 /// More connections than a browser and its extensions open. Further connections wait for a free place.
 const MOST_CONNECTIONS: usize = 512;
@@ -40,9 +38,6 @@ const OUTCOME_TIME: Duration = Duration::from_secs(5);
 const LAST_PAGE_TIME: Duration = Duration::from_millis(800);
 /// How long the port stays open so that a small page can be written.
 const WRITING_TIME: Duration = Duration::from_millis(100);
-/// The most messages about callbacks, so that forged callbacks cannot flood the terminal. The first denial is always
-/// reported.
-const MOST_REMARKS: usize = 20;
 
 /// The open port. It is bound before the browser opens, so that a port in use is found first.
 pub(crate) struct CallbackListener {
@@ -102,7 +97,10 @@ impl Place {
 impl CallbackListener {
     /// Listens on the host and port of `redirect_uri`: a loopback address, or `localhost`, which means both of them.
     pub(crate) async fn bind(redirect_uri: &str) -> Result<Self, Failure> {
-        let unusable = |reason: &str| Failure::usage(format!("cannot listen on the redirect URI: {reason}"));
+        let unusable = |reason: &str| {
+            let other_way = "with --no-listen, the URL that came back is pasted";
+            Failure::usage(format!("cannot listen on the redirect URI: {reason}; {other_way}"))
+        };
         let uri: Uri = redirect_uri.parse().map_err(|_| unusable("it cannot be read"))?;
         if uri.scheme_str() != Some("http") {
             return Err(unusable("it must be http://127.0.0.1:PORT/PATH or http://[::1]:PORT/PATH"));
@@ -135,55 +133,38 @@ impl CallbackListener {
         Ok((Self { sockets: vec![socket], place }, redirect_uri))
     }
 
-    /// Waits until a callback is accepted. Reports denials and untrusted requests on standard error and keeps waiting.
-    /// An OAuth error with the right `state` ends the wait.
-    pub(crate) async fn wait(
-        self,
-        login: &mut Login,
-        limit: Duration,
-    ) -> Result<(AuthorizationCode, LastPage), Failure> {
-        let now = Instant::now();
-        let deadline = now.checked_add(limit).unwrap_or(now);
-        let (sender, mut callbacks) = mpsc::channel(16);
+    /// Begins to answer requests.
+    pub(crate) fn serve(self) -> Serving {
+        let (sender, callbacks) = mpsc::channel(16);
         let mut server = JoinSet::new();
         for socket in self.sockets {
             server.spawn(serve(socket, Arc::clone(&self.place), sender.clone()));
         }
-        let mut denied = false;
-        let mut remarks = 0..MOST_REMARKS;
-        loop {
-            let Ok(Some(callback)) = timeout_at(deadline, callbacks.recv()).await else {
-                return Err(in_vain(denied, limit));
-            };
-            match login.read_callback(&callback.uri) {
-                Ok(code) => {
-                    self.place.progress.send_replace(Progress::Accepted);
-                    callback.answer(Page::Accepted);
-                    return Ok((code, LastPage { server, place: self.place }));
-                }
-                Err(error @ CallbackError::Refused { .. }) => {
-                    callback.answer(Page::Refused);
-                    sleep(WRITING_TIME).await;
-                    return Err(error.into());
-                }
-                Err(CallbackError::NoParameters) => {
-                    let first = !std::mem::replace(&mut denied, true);
-                    callback.answer(Page::Denied);
-                    if first || remarks.next().is_some() {
-                        say(
-                            "a callback without parameters came: that is how Restream says that the login was denied, \
-                             but anyone can send it; still waiting",
-                        );
-                    }
-                }
-                Err(error) => {
-                    callback.answer(Page::NotTrusted);
-                    if remarks.next().is_some() {
-                        say(&format!("a callback was ignored: {error}; still waiting"));
-                    }
-                }
-            }
+        Serving { callbacks, server, place: self.place }
+    }
+}
+
+/// The open port while the login waits. It closes on drop.
+pub(crate) struct Serving {
+    callbacks: mpsc::Receiver<Callback>,
+    server: JoinSet<()>,
+    place: Arc<Place>,
+}
+
+impl Serving {
+    /// Waits for the next request that looks like a browser on the redirect URI.
+    pub(crate) async fn next(&mut self) -> Callback {
+        match self.callbacks.recv().await {
+            Some(callback) => callback,
+            None => pending().await,
         }
+    }
+
+    /// Accepts a callback: redirects its browser to the page that waits for the end of the login.
+    pub(crate) fn accept(self, callback: Callback) -> LastPage {
+        self.place.progress.send_replace(Progress::Accepted);
+        callback.answer(Page::Accepted);
+        LastPage { server: self.server, place: self.place }
     }
 }
 
@@ -217,26 +198,28 @@ fn cannot_bind(port: u16, error: &io::Error) -> Failure {
     Failure::other(format!("cannot listen on port {port}: {error}; no browser was opened"))
 }
 
-fn in_vain(denied: bool, limit: Duration) -> Failure {
-    let seconds = limit.as_secs_f64();
-    let message = if denied {
-        format!("the login was denied, and no other answer came within {seconds} s")
-    } else {
-        format!("nobody came back from the login within {seconds} s")
-    };
-    Failure::new(Exit::Denied, message)
-}
-
 /// A request for the redirect URI, which waits for its page.
-struct Callback {
+pub(crate) struct Callback {
     uri: String,
     page: oneshot::Sender<Page>,
 }
 
 impl Callback {
-    fn answer(self, page: Page) {
+    /// Returns path and query of the request.
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Refuses the callback with this page.
+    pub(crate) fn answer(self, page: Page) {
         // If this fails, the browser has closed its connection and needs no page.
         let _ = self.page.send(page);
+    }
+
+    /// Like [`answer`](Self::answer), and waits until the page is written: the port closes after it.
+    pub(crate) async fn answer_last(self, page: Page) {
+        self.answer(page);
+        sleep(WRITING_TIME).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
+use restream_oauth_keeper::store::file::private_file;
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
@@ -45,7 +46,7 @@ impl<'path> LoginFile<'path> {
 
     /// Removes the file, because the code is used up.
     pub(crate) fn remove(self) {
-        if let Err(error) = files::remove(self.path) {
+        if let Err(error) = private_file::remove(self.path) {
             say(&format!("warning: {} is used up, but cannot be removed: {error}", self.path.display()));
         }
     }

@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use restream_oauth_core::Tokens;
+use restream_oauth_keeper::store::file::private_file;
 
 use crate::failure::Failure;
-use crate::files;
-use crate::terminal::say;
+use crate::terminal::alert;
 use crate::tokens::document::line;
 
 /// Saves tokens that could not be stored, so that the grant is not lost. Adds to `failure` where they are.
@@ -17,8 +17,13 @@ pub(crate) fn rescue(failure: Failure, tokens: &Tokens) -> Failure {
 
 /// Saves tokens to the folder for temporary files. The error names the path that failed.
 pub(crate) fn save_elsewhere(tokens: &Tokens) -> Result<PathBuf, (PathBuf, io::Error)> {
+    save_document_elsewhere(&line(&tokens.to_saved()))
+}
+
+/// Saves a document with tokens to the folder for temporary files.
+pub(crate) fn save_document_elsewhere(document: &str) -> Result<PathBuf, (PathBuf, io::Error)> {
     let path = elsewhere("tokens");
-    match files::write_private(&path, line(&tokens.to_saved()).as_bytes()) {
+    match private_file::create(&path, document.as_bytes()) {
         Ok(()) => Ok(path),
         Err(error) => Err((path, error)),
     }
@@ -35,13 +40,16 @@ pub(crate) fn words_of(saved: &Result<PathBuf, (PathBuf, io::Error)>) -> String 
 /// Keeps a response that has no place beside a token file, and says where.
 pub(crate) fn keep_answer_elsewhere(body: &[u8]) -> Option<PathBuf> {
     let path = elsewhere("answer");
-    match files::write_private(&path, body) {
+    match private_file::create(&path, body) {
         Ok(()) => {
-            say(&format!("the answer is kept in {}", path.display()));
+            alert(&format!(
+                "the answer is kept in {}, because it may hold a token: remove it when you have a new pair",
+                path.display()
+            ));
             Some(path)
         }
         Err(error) => {
-            say(&format!("the answer could not be kept in {}: {error}", path.display()));
+            alert(&format!("the answer could not be kept in {}: {error}", path.display()));
             None
         }
     }

@@ -1,235 +1,354 @@
-//! The token file. It is locked, proven writable before a token is spent, and never left worse than it was.
+//! The token file: one grant in the keeper's store of files, and the words of the command for what the store reports.
+//! The store locks it, proves it writable before a token is spent, and never leaves it worse than it was.
 
-use std::fs::{self, File, TryLockError};
+use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use restream_oauth_core::{Client, Delivery, Tokens};
+use restream_oauth_core::RefreshToken;
+use restream_oauth_keeper::store::{
+    ClaimId, Claimed, FileStore, Leftovers, StoreError, StoreErrorKind, StoreOp, StoreOutcome, Warning,
+};
+use restream_oauth_keeper::{GrantName, LoginId, Record, Stored, Tombstone, User};
 
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Replacement};
-use crate::signals::Interruptions;
+use crate::files;
 use crate::terminal::say;
-use crate::tokens::document::{fingerprint, successor_line};
-use crate::tokens::elsewhere::{keep_answer_elsewhere, rescue, save_elsewhere, words_of};
-use crate::tokens::leftover::{Present, recover, set_aside_what_is_torn};
-use crate::tokens::owner::{Owner, other_owner};
+use crate::tokens::kept_answer::remove_or_tell;
+use crate::tokens::owner::Owner;
+use crate::tokens::place::TokensPath;
 
-/// How many bytes are claimed on the disk before a request for a pair is sent.
-const ROOM: usize = 64 * 1024;
-/// How long a login waits for the lock: a refresh holds it for as long as its request takes.
-const LOCK_PATIENCE: Duration = Duration::from_secs(100);
-/// The pause between two attempts to take the lock.
-const LOCK_POLL: Duration = Duration::from_millis(20);
+/// The pause between two attempts to claim a file that another process has.
+const POLL: Duration = Duration::from_millis(20);
 
-/// A token file under its lock. The lock is on `FILE.lock`, which is never replaced or removed: a process that opens
-/// the new file would not see a lock on the old one.
+/// A token file.
 pub(crate) struct TokenFile {
-    path: PathBuf,
-    _lock: File,
+    place: TokensPath,
+    store: FileStore,
+    grant: GrantName,
+    patience: Duration,
+    /// True once a person knows that another process has the file.
+    said_busy: bool,
+    /// What a person has been told.
+    said: Vec<Warning>,
+    /// What lies beside the file for a person to look at, and was there before.
+    set_aside: BTreeSet<PathBuf>,
+    /// True if nothing can be created in the folder, so that there is no lock.
+    is_fixed: bool,
 }
 
 impl TokenFile {
-    /// Takes the lock. Waits for it up to `patience`, because its holder may be waiting for a response.
-    pub(crate) fn lock(path: &Path, patience: Duration) -> Result<Self, Failure> {
-        Self::lock_or_wait(path, patience, || {})
+    /// The file at `place`. `patience` is how long a claim waits, and blocks, while another process has the file.
+    pub(crate) fn at(place: &TokensPath, patience: Duration) -> Result<Self, Failure> {
+        // The store of one file does not use the name.
+        let grant: GrantName = "tokens".parse().map_err(|_| Failure::other("the name of the grant cannot be used"))?;
+        let store = FileStore::of_file(place.path());
+        let set_aside = store.set_aside(&grant).into_iter().collect();
+        Ok(Self {
+            place: place.clone(),
+            store,
+            grant,
+            patience,
+            said_busy: false,
+            said: Vec::new(),
+            set_aside,
+            is_fixed: false,
+        })
     }
 
-    /// Like [`lock`](Self::lock), but fails if there are no tokens. Then no lock file is left behind.
-    pub(crate) fn lock_existing(path: &Path, patience: Duration) -> Result<Self, Failure> {
-        match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !files::replacement_path(path).exists() => {
-                Err(no_tokens(path, &error))
+    /// The name of the grant in the store.
+    pub(crate) fn grant(&self) -> &GrantName {
+        &self.grant
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// The folder beside the file in which the tokens of a login wait until they can be put in place.
+    pub(crate) fn logins(&self) -> PathBuf {
+        files::beside(self.path(), ".logins")
+    }
+
+    /// Executes an operation of the store, and says what a person must know of it.
+    pub(crate) fn execute(&mut self, op: StoreOp) -> StoreOutcome {
+        let sets_aside = matches!(op, StoreOp::Settle { leftovers: Leftovers::SetAside, .. });
+        let sent = if sets_aside { self.refresh_token() } else { None };
+        let outcome = self.store.run(&self.grant, op);
+        if let StoreOutcome::Claimed(claimed) = &outcome {
+            self.report(&claimed.warnings);
+        }
+        if sets_aside {
+            let new = self.newly_set_aside();
+            // Where the other name would be too long, an answer stays where it was spooled.
+            let spool = Some(files::beside(self.path(), ".spool")).filter(|spool| spool.exists());
+            for path in new.into_iter().chain(spool) {
+                if remove_or_tell(&path, sent.as_ref()) {
+                    // The next answer may get this name.
+                    self.set_aside.remove(&path);
+                }
             }
-            _ => Self::lock(path, patience),
+        }
+        outcome
+    }
+
+    /// The refresh token to which an answer belongs that is set aside now.
+    fn refresh_token(&self) -> Option<RefreshToken> {
+        self.record().ok()??.refresh_token().cloned()
+    }
+
+    /// Proves that tokens can be stored, before a person or a server is asked for them. Fails if the file holds anything
+    /// but tokens, so that a typing error overwrites no other file.
+    pub(crate) fn prove_writable(&mut self) -> Result<(), Failure> {
+        let claimed = self.claim()?;
+        self.release(&claimed);
+        match self.patiently(|file| file.store.prove(&file.grant)) {
+            StoreOutcome::Failed(error) => Err(error.into()),
+            StoreOutcome::Busy => Err(self.in_use()),
+            _ => Ok(()),
         }
     }
 
-    /// Like [`lock`](Self::lock), but calls `before_waiting` first if another process holds the lock.
-    fn lock_or_wait(path: &Path, patience: Duration, before_waiting: impl FnOnce()) -> Result<Self, Failure> {
-        files::refuse_what_must_not_be_replaced(path).map_err(|error| Failure::cannot("use", path, &error))?;
-        let lock_path = files::beside(path, ".lock");
-        let lock = files::open_lock(&lock_path, path).map_err(|error| Failure::cannot("lock", &lock_path, &error))?;
+    /// Returns what the file holds, without a claim.
+    pub(crate) fn record(&self) -> Result<Option<Box<Record>>, Failure> {
+        if self.place.account().is_some() && files::folder_is_missing(self.path()) {
+            // `login` creates it.
+            return Ok(None);
+        }
+        match self.store.peek(&self.grant) {
+            StoreOutcome::Read { stored: Stored::Grant(record), .. } => Ok(Some(record)),
+            StoreOutcome::Failed(error) => Err(error.into()),
+            _ => Ok(None),
+        }
+    }
+
+    /// True if something is left of a process that died, which may be a login that was never put in place.
+    pub(crate) fn has_something_left(&self) -> bool {
+        self.logins().exists() || files::beside(self.path(), ".new").exists()
+    }
+
+    /// Takes the claim on a file that has tokens, or had some. Where there is none, no lock file is left behind.
+    pub(crate) fn claim_existing(&mut self) -> Result<Claimed, Failure> {
+        self.refuse_nothing()?;
+        self.claim()
+    }
+
+    /// As [`claim_existing`](Self::claim_existing), to end what the file holds. A file in a folder that cannot be written
+    /// is read without a lock: nothing can be refreshed there.
+    pub(crate) fn claim_to_end(&mut self) -> Result<Claimed, Failure> {
+        self.refuse_nothing()?;
+        let error = match self.try_claim() {
+            Ok(claimed) => return Ok(claimed),
+            Err(Some(error)) if is_about_the_place(&error) && self.can_only_be_emptied() => error,
+            Err(error) => return Err(self.words_of(error)),
+        };
+        let record = self.record()?.ok_or(error)?;
+        self.is_fixed = true;
+        let stored = Stored::Grant(record);
+        Ok(Claimed { claim: ClaimId(0), stored, spooled: Vec::new(), logins: Vec::new(), warnings: Vec::new() })
+    }
+
+    /// Fails if there are no tokens, here or in a leftover.
+    fn refuse_nothing(&self) -> Result<(), Failure> {
+        let missing = fs::symlink_metadata(self.path()).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let empty = fs::metadata(self.path()).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0);
+        if (missing || empty) && !self.has_something_left() { Err(self.no_tokens()) } else { Ok(()) }
+    }
+
+    /// True if the file can be written, and its folder has never had a lock.
+    fn can_only_be_emptied(&self) -> bool {
+        let is_file = fs::symlink_metadata(self.path()).is_ok_and(|metadata| metadata.is_file());
+        is_file && !files::beside(self.path(), ".lock").exists() && files::open_to_lock(self.path()).is_ok()
+    }
+
+    fn claim(&mut self) -> Result<Claimed, Failure> {
+        self.try_claim().map_err(|error| self.words_of(error))
+    }
+
+    /// Takes the claim. The error `None` means that another process has it.
+    fn try_claim(&mut self) -> Result<Claimed, Option<StoreError>> {
+        match self.patiently(|file| file.execute(StoreOp::Claim)) {
+            StoreOutcome::Claimed(claimed) => Ok(claimed),
+            StoreOutcome::Failed(error) => Err(Some(error)),
+            _ => Err(None),
+        }
+    }
+
+    /// Repeats what fails because another process has the file, until the patience is over. Blocks meanwhile.
+    fn patiently(&mut self, mut attempt: impl FnMut(&mut Self) -> StoreOutcome) -> StoreOutcome {
         let begun = Instant::now();
-        let mut before_waiting = Some(before_waiting);
         loop {
-            match lock.try_lock() {
-                Ok(()) => {
-                    recover(path)?;
-                    return Ok(Self { path: path.to_owned(), _lock: lock });
+            let outcome = attempt(self);
+            if !matches!(outcome, StoreOutcome::Busy) || begun.elapsed() >= self.patience {
+                return outcome;
+            }
+            self.say_busy();
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Says that another process has the file, once.
+    pub(crate) fn say_busy(&mut self) {
+        if !std::mem::replace(&mut self.said_busy, true) {
+            say(&format!("waiting for {}, which is in use by another process", self.path().display()));
+        }
+    }
+
+    fn words_of(&self, error: Option<StoreError>) -> Failure {
+        error.map_or_else(|| self.in_use(), Failure::from)
+    }
+
+    /// Releases a claim and changes nothing.
+    pub(crate) fn release(&mut self, claimed: &Claimed) {
+        let op = StoreOp::Settle { claim: claimed.claim, record: None, leftovers: Leftovers::Leave };
+        // A failure leaves the claim to the end of the process, which releases it.
+        let _ = self.execute(op);
+    }
+
+    /// The failure of a wait for another process.
+    pub(crate) fn in_use(&self) -> Failure {
+        let message = format!("{} is in use by another process: try again", self.path().display());
+        Failure::new(Exit::TryAgain, message)
+    }
+
+    /// Says why there are no tokens. If the folder exists and the file does not, nobody has logged in yet.
+    pub(crate) fn no_tokens(&self) -> Failure {
+        if self.path().exists() {
+            return holds_none(&self.place);
+        }
+        no_tokens(&self.place, &io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// Writes into the record whose login it is. Does nothing if another login was stored meanwhile.
+    pub(crate) fn name_user(&mut self, login: LoginId, user: User) -> Result<(), Failure> {
+        let claimed = self.claim()?;
+        let named = claimed.stored.record().filter(|record| record.login == login).map(|record| {
+            let user = Some(user);
+            Box::new(Record { user, ..record.clone() })
+        });
+        let op = StoreOp::Settle { claim: claimed.claim, record: named, leftovers: Leftovers::Leave };
+        match self.execute(op) {
+            StoreOutcome::Failed(error) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the file and everything beside it that belongs to the grant, and releases the claim. A file that cannot be
+    /// removed is emptied: a mount point of its own, or a file in a folder that cannot be written. Returns true if it was
+    /// removed.
+    pub(crate) fn forget(&mut self, claimed: &Claimed, tombstone: Tombstone) -> Result<bool, Failure> {
+        if self.is_fixed {
+            let path = self.path();
+            return self.empty().map(|()| false).map_err(|error| Failure::cannot("empty", path, &error));
+        }
+        let StoreOutcome::Failed(error) = self.execute(StoreOp::Forget { claim: claimed.claim, tombstone }) else {
+            return Ok(true);
+        };
+        if !is_about_the_place(&error) || self.empty().is_err() {
+            return Err(error.into());
+        }
+        // The leftovers belong to a grant that is over.
+        let op = StoreOp::Settle { claim: claimed.claim, record: None, leftovers: Leftovers::Remove };
+        let _ = self.execute(op);
+        Ok(false)
+    }
+
+    /// Empties the file in place. An empty file counts as no tokens.
+    fn empty(&self) -> io::Result<()> {
+        let file = files::open_to_lock(self.path())?;
+        file.set_len(0)?;
+        file.sync_all()
+    }
+
+    /// Says what the store noticed and tolerates.
+    fn report(&mut self, warnings: &[Warning]) {
+        let new = self.newly_set_aside();
+        let file = self.path().display().to_string();
+        for warning in warnings.iter().filter(|warning| !self.said.contains(warning)) {
+            // A leftover has one of two names.
+            let torn = *warning == Warning::TornLeftover;
+            let is_it = |path: &&PathBuf| path.to_string_lossy().contains(if torn { ".answer-" } else { ".leftover" });
+            let aside: Vec<_> = new.iter().filter(is_it).map(|path| path.display().to_string()).collect();
+            let aside = aside.join(", ");
+            say(&match warning {
+                Warning::ReadableByOthers => format!("warning: others can read {file}: chmod 600 it"),
+                Warning::LeftoverAdopted => {
+                    format!(
+                        "found newer tokens in {file}.new, which an interrupted run had left, and put them in place"
+                    )
                 }
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
-                    if let Some(before_waiting) = before_waiting.take() {
-                        before_waiting();
-                    }
-                    std::thread::sleep(LOCK_POLL);
+                Warning::LeftoverOfOthers => {
+                    format!(
+                        "warning: a leftover is not used, and set aside as {aside}: others could have written it; \
+                         remove it"
+                    )
                 }
-                Err(TryLockError::WouldBlock) => {
-                    let message = format!("{} is in use by another process: try again", path.display());
-                    return Err(Failure::new(Exit::TryAgain, message));
+                Warning::LeftoverUnused => format!(
+                    "warning: {file}.new is not used, and set aside as {aside}: its tokens do not follow on those in \
+                     {file}; remove it if those work"
+                ),
+                Warning::TornLeftover => format!(
+                    "warning: an interrupted run had left something torn, perhaps with tokens in it: see {aside}, and \
+                     remove it if the tokens in {file} work"
+                ),
+                Warning::Unbound => {
+                    "warning: the saved tokens do not say which client and server they belong to; a new pair will"
+                        .to_owned()
                 }
-                Err(TryLockError::Error(error)) => return Err(Failure::cannot("lock", &lock_path, &error)),
-            }
+                other => format!("warning: {file}: {other}"),
+            });
         }
+        self.said.extend(warnings);
     }
 
-    /// Reads the saved tokens, if they belong to `owner`.
-    pub(crate) fn read(&self, owner: Owner<'_>) -> Result<Tokens, Failure> {
-        read(&self.path, owner)
-    }
-
-    /// Proves that the file can be replaced, before a token is spent.
-    pub(crate) fn prepare(&self) -> Result<Place, Failure> {
-        set_aside_what_is_torn(&self.path)?;
-        let room =
-            Replacement::prepare(&self.path, ROOM).map_err(|error| Failure::cannot("write", &self.path, &error))?;
-        let present = match Present::of(&self.path) {
-            Present::Tokens(tokens) => Some(tokens),
-            Present::Nothing | Present::Unreadable => None,
-        };
-        Ok(Place { room, present })
-    }
-
-    /// Keeps the raw body of a response that gave no pair, in the room that was claimed for a pair, and says where. A
-    /// body that may hold the only copy of a grant gets a new name. A plain error response replaces the previous one.
-    pub(crate) fn keep_answer(&self, place: Place, body: &[u8], delivery: Delivery) -> PathBuf {
-        let path = if delivery == Delivery::Refused {
-            files::beside(&self.path, ".refused")
-        } else {
-            files::unused(&self.path, ".answer")
-        };
-        match place.room.commit_as(body, &path) {
-            Ok(()) => {
-                say(&format!("the answer is kept in {}", path.display()));
-                path
-            }
-            Err(error) => {
-                say(&format!("the answer could not be kept in {}: {error}", path.display()));
-                let left = files::replacement_path(&self.path);
-                let Some(elsewhere) = keep_answer_elsewhere(body) else {
-                    say(&format!("what was written of it is in {}", left.display()));
-                    return left;
-                };
-                let _ = fs::remove_file(left);
-                elsewhere
-            }
-        }
-    }
-
-    /// Removes the file, because its tokens are dead.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        files::remove(&self.path)
+    /// Returns what was set aside since the last call.
+    fn newly_set_aside(&mut self) -> Vec<PathBuf> {
+        let now = self.store.set_aside(&self.grant);
+        now.into_iter().filter(|path| self.set_aside.insert(path.clone())).collect()
     }
 }
 
-/// Where the next pair goes: a prepared replacement of the file, and the pair that the file holds now.
-pub(crate) struct Place {
-    room: Replacement,
-    present: Option<Tokens>,
-}
-
-/// Proves that tokens can be stored, before a person or a server is asked for them. Fails if the file holds anything
-/// but tokens, so that a typing error overwrites no other file.
-pub(crate) fn prove_writable(path: &Path, patience: Duration) -> Result<(), Failure> {
-    let file = TokenFile::lock(path, patience)?;
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
-        file.read(Owner::Anyone)?;
-    }
-    // The order matters: the prepared replacement is removed while the lock is held.
-    drop(file.prepare()?);
-    drop(file);
-    Ok(())
-}
-
-/// Replaces the file by the tokens of a login, and says so if it held tokens of another owner. If the file cannot be
-/// replaced, the tokens are saved elsewhere. Before it waits for a lock it saves a copy elsewhere and sets `safe`, so
-/// that a user who stops waiting loses nothing.
-fn store(path: &Path, tokens: &Tokens, client: &Client, safe: &AtomicBool) -> Result<(), Failure> {
-    let mut copy = None;
-    let wait = || {
-        let saved = save_elsewhere(tokens);
-        let words = match &saved {
-            Ok(copy) => format!("meanwhile the new tokens are in {}", copy.display()),
-            Err(_) => words_of(&saved),
-        };
-        say(&format!("waiting for {}, which is in use by another process; {words}", path.display()));
-        copy = saved.ok();
-        safe.store(copy.is_some(), Ordering::SeqCst);
-    };
-    let stored = TokenFile::lock_or_wait(path, LOCK_PATIENCE, wait).and_then(|file| {
-        let place = file.prepare()?;
-        let other = place.present.as_ref().and_then(|present| other_owner(present, client));
-        replace(&file, place, tokens)?;
-        if let Some(other) = other {
-            say(&format!("warning: {} held tokens of {other}: they are replaced, and not revoked", path.display()));
-        }
-        Ok(())
-    });
-    match (stored, copy) {
-        (Ok(()), None) => Ok(()),
-        (Ok(()), Some(copy)) => {
-            if let Err(error) = files::remove(&copy) {
-                say(&format!("warning: a copy of the tokens in {} cannot be removed: {error}", copy.display()));
-            }
-            Ok(())
-        }
-        (Err(failure), None) => Err(rescue(failure, tokens)),
-        (Err(failure), Some(copy)) => Err(failure.and(&words_of(&Ok(copy)))),
-    }
-}
-
-/// Stores the tokens of a login. Puts off the first signal until the tokens are safe.
-pub(crate) async fn store_through(
-    path: &Path,
-    tokens: Tokens,
-    client: &Client,
-    interruptions: &mut Interruptions,
-) -> Result<(), Failure> {
-    let safe = Arc::new(AtomicBool::new(false));
-    let (path, client, safe_already) = (path.to_owned(), client.clone(), Arc::clone(&safe));
-    // On a thread of its own: it may wait for a lock, and meanwhile the browser needs its page.
-    let mut storing = tokio::task::spawn_blocking(move || store(&path, &tokens, &client, &safe_already));
-    loop {
-        let again = tokio::select! {
-            stored = &mut storing => {
-                return stored.unwrap_or_else(|_| Err(Failure::other("the tokens may not have been stored")));
-            }
-            again = interruptions.next() => again,
-        };
-        if again || safe.load(Ordering::SeqCst) {
-            return Err(Failure::new(Exit::Interrupted, "given up before the tokens were in place"));
-        }
-        say("waiting until the tokens are stored: interrupt again to give up all the same");
-    }
-}
-
-/// Replaces the file by the tokens of a refresh. If that fails, the tokens are saved elsewhere.
-pub(crate) fn put_in_place(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
-    replace(file, place, tokens).map_err(|failure| rescue(failure, tokens))
-}
-
-fn replace(file: &TokenFile, place: Place, tokens: &Tokens) -> Result<(), Failure> {
-    let line = successor_line(&tokens.to_saved(), place.present.as_ref().map(fingerprint).as_deref());
-    place.room.commit(line.as_bytes()).map_err(|error| Failure::cannot("write", &file.path, &error))
+/// True if the place cannot be written, and not only now.
+fn is_about_the_place(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Denied)
 }
 
 /// Reads saved tokens without a lock, which is safe because the file is only ever replaced whole.
-pub(crate) fn read(path: &Path, owner: Owner<'_>) -> Result<Tokens, Failure> {
-    let text = files::read(path).map_err(|error| no_tokens(path, &error))?;
-    if files::others_can_read(path) {
+pub(crate) fn read(place: &TokensPath, owner: Owner<'_>) -> Result<Box<Record>, Failure> {
+    let path = place.path();
+    let text = files::read(path).map_err(|error| no_tokens(place, &error))?;
+    if text.is_empty() {
+        return Err(holds_none(place));
+    }
+    if files::others_have_rights(path) {
         say(&format!("warning: others can read {}: chmod 600 it", path.display()));
     }
-    owner.restore(&text).map_err(|failure| failure.about(&path.display()))
+    record(&text, owner).map_err(|failure| failure.about(&path.display()))
 }
 
-/// Says why tokens cannot be read. If the folder exists and the file does not, nobody has logged in yet.
-fn no_tokens(path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::cannot("read", path, error);
-    if error.kind() != io::ErrorKind::NotFound || files::folder_is_missing(path) {
-        return failure;
+/// Reads saved tokens, and fails if they belong to another owner.
+pub(crate) fn record(document: &str, owner: Owner<'_>) -> Result<Box<Record>, Failure> {
+    owner.restore(document)?;
+    Ok(Box::new(Record::from_saved(document)?))
+}
+
+/// The failure of a file that is empty, or whose login has ended.
+fn holds_none(place: &TokensPath) -> Failure {
+    Failure::new(Exit::Reauthorize, format!("{place}: there are no tokens: log in"))
+}
+
+fn no_tokens(place: &TokensPath, error: &io::Error) -> Failure {
+    if let (io::ErrorKind::NotFound, Some(account)) = (error.kind(), place.account()) {
+        // `login` creates the folder.
+        return Failure::new(Exit::Reauthorize, format!("account {account}: there are no tokens yet: log in"));
     }
-    failure.and("there are no tokens yet: log in").ending_with(Exit::Reauthorize)
+    if error.kind() != io::ErrorKind::NotFound || files::folder_is_missing(place.path()) {
+        return Failure::cannot("read", place.path(), error);
+    }
+    let message = format!("{place} does not exist: there are no tokens yet: log in");
+    Failure::new(Exit::Reauthorize, message)
 }

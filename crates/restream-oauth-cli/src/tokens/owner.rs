@@ -1,8 +1,10 @@
 //! Which client and which server tokens belong to.
 
 use http::Uri;
+use restream_oauth_core::token::Binding;
 use restream_oauth_core::{Client, Endpoints, SavedError, Tokens};
 
+use crate::arguments::ClientOptions;
 use crate::failure::Failure;
 use crate::terminal::say;
 
@@ -14,34 +16,46 @@ pub(crate) enum Owner<'a> {
     Client(&'a Client),
     /// The tokens of one server, for requests that do not name the client.
     Server(&'a Endpoints),
-    /// All tokens, because they are not sent anywhere.
-    Anyone,
 }
 
-impl Owner<'_> {
+impl<'a> Owner<'a> {
+    /// The owner whose tokens a request may send that does not name the client: the client, if the user has named one.
+    pub(crate) fn of(options: &ClientOptions, client: &'a Client) -> Self {
+        let is_named = options.client_id.as_deref().is_some_and(|id| !id.is_empty());
+        if is_named { Self::Client(client) } else { Self::Server(client.endpoints()) }
+    }
+
     /// Reads saved tokens, and fails if they belong to another owner.
     pub(crate) fn restore(self, document: &str) -> Result<Tokens, Failure> {
         let tokens = match self {
             Self::Client(client) => client.restore_tokens(document),
             Self::Server(endpoints) => endpoints.restore_tokens(document),
-            Self::Anyone => Tokens::from_saved(document),
         }?;
-        if tokens.binding().is_none() && !matches!(self, Self::Anyone) {
+        if tokens.binding().is_none() {
             say("warning: the saved tokens do not say which client and server they belong to; a new pair will");
         }
         Ok(tokens)
     }
+
+    /// Fails if tokens belong to another owner.
+    pub(crate) fn accept(self, tokens: &Tokens) -> Result<Tokens, Failure> {
+        self.restore(tokens.to_saved().expose_secret())
+    }
 }
 
-/// Returns the owner of `tokens`, if they belong to another client than `client` or to another server than its server.
+/// Returns the owner of `tokens`, in words, if they belong to another client than `client` or to another server than its server.
 pub(crate) fn other_owner(tokens: &Tokens, client: &Client) -> Option<String> {
-    match client.restore_tokens(tokens.to_saved().expose_secret()) {
+    match client.check_owner(tokens) {
         Err(SavedError::TokensOfOtherClient { .. } | SavedError::TokensOfOtherServer { .. }) => {}
         _ => return None,
     }
-    let binding = tokens.binding()?;
+    tokens.binding().map(words_of)
+}
+
+/// Names a client and its server.
+pub(crate) fn words_of(binding: &Binding) -> String {
     let client_id = binding.client_id().escape_default();
-    Some(format!("client \"{client_id}\" at {}", server_of(binding.token_endpoint())))
+    format!("client \"{client_id}\" at {}", server_of(binding.token_endpoint()))
 }
 
 /// Returns scheme, host and port of a URL. The rest may hold a secret, or characters that a terminal acts on.

@@ -1,53 +1,60 @@
 //! Reads tokens from a file or standard input, and writes them to standard output.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 
 use restream_oauth_core::{AccessToken, RefreshToken, Tokens};
+use restream_oauth_keeper::Record;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::files;
-use crate::terminal::{print, say};
+use crate::terminal::{alert, print};
 use crate::tokens::document::line;
 use crate::tokens::elsewhere::rescue;
-use crate::tokens::file::read;
+use crate::tokens::file::{read, record};
 use crate::tokens::owner::Owner;
+use crate::tokens::place::Place;
+
+/// What standard input is called where a file has its path.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
 
 /// The content of a token file or of standard input.
 pub(crate) enum Given {
-    /// Tokens in the saved form.
-    Saved(Tokens),
+    /// Tokens in the saved form, with what a keeper has written beside them.
+    Saved(Box<Record>),
     /// One token alone.
     Bare(Zeroizing<String>),
 }
 
 impl Given {
-    /// Reads the file if there is one, else standard input.
-    pub(crate) fn read(file: Option<&Path>, owner: Owner<'_>) -> Result<Self, Failure> {
-        if let Some(path) = file {
-            return read(path, owner).map(Self::Saved);
+    /// Reads the file, or standard input.
+    pub(crate) fn read(place: &Place, owner: Owner<'_>) -> Result<Self, Failure> {
+        if let Some(file) = place.file() {
+            return read(file, owner).map(Self::Saved);
         }
         let text = standard_input("expected saved tokens, or one token")?;
         if is_one_credential(&text) {
             return Ok(Self::Bare(text));
         }
         if text.contains('{') {
-            return owner.restore(&text).map(Self::Saved).map_err(|failure| failure.about(&"standard input"));
+            return record(&text, owner).map(Self::Saved).map_err(|failure| failure.about(&STANDARD_INPUT));
         }
         Err(Failure::usage(format!("expected saved tokens, or one token, on standard input; {NO_CREDENTIAL}")))
     }
 
     pub(crate) fn refresh_token(self) -> Result<RefreshToken, Failure> {
         match self {
-            Self::Saved(tokens) => saved_refresh_token(&tokens),
+            Self::Saved(record) => match record.salvaged {
+                Some(newer) => Ok(newer),
+                None => saved_refresh_token(&record.tokens),
+            },
             Self::Bare(text) => Ok(RefreshToken::new(text.as_str())),
         }
     }
 
     pub(crate) fn access_token(self) -> AccessToken {
         match self {
-            Self::Saved(tokens) => tokens.access_token().clone(),
+            Self::Saved(record) => record.tokens.access_token().clone(),
             Self::Bare(text) => AccessToken::new(text.as_str()),
         }
     }
@@ -71,7 +78,7 @@ pub(crate) fn is_one_credential(text: &str) -> bool {
 /// Reads text from standard input, and trims white space. Empty input is an error.
 pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failure> {
     if io::stdin().is_terminal() {
-        say(&format!("{expected} on standard input; end it with Ctrl-D"));
+        alert(&format!("{expected} on standard input; end it with Ctrl-D"));
     }
     let text = files::read_text(io::stdin().lock())
         .map_err(|error| Failure::other(format!("cannot read standard input: {error}")))?;

@@ -59,9 +59,14 @@ fn tokens_of_one_client_are_not_refreshed_by_another() {
     assert!(outcome.stderr.contains(setup.sandbox.client_id()), "{}", outcome.stderr);
     run_with(&setup, "RESTREAM_CLIENT_ID", "other", &["refresh"], Some(&path)).expect(2);
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
-    // These two requests do not name the client.
+    // These requests do not name the client, and a user who names none is asked for none.
+    for command in ["profile", "revoke", "logout"] {
+        let arguments = [command, "--tokens", "tokens.json"];
+        run_with(&setup, "RESTREAM_CLIENT_ID", "other", &arguments, None).expect(2);
+    }
+    assert_eq!(setup.sandbox.ledger().revocations, 0);
     for command in ["profile", "revoke"] {
-        run_with(&setup, "RESTREAM_CLIENT_ID", "other", &[command, "--tokens", "tokens.json"], None).expect(0);
+        run_with(&setup, "RESTREAM_CLIENT_ID", "", &[command, "--tokens", "tokens.json"], None).expect(0);
     }
 }
 
@@ -92,6 +97,8 @@ fn a_login_names_the_client_and_the_server_whose_tokens_it_replaced() {
         let outcome = match command {
             "login" => {
                 let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+                let words = format!("holds a living login of client \"{}\"", other.sandbox.client_id());
+                assert!(login.said().contains(&words), "before the URL: {}", login.said());
                 come_back(&setup.sandbox.approve(&login.url).unwrap());
                 login.finish().expect(0)
             }

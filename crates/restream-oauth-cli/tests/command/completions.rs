@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{Setup, skipped};
 
 /// The line before the cursor, and its only completion.
-const CASES: [(&str, &str); 7] = [
+const CASES: [(&str, &str); 12] = [
     ("ref", "refresh"),
     ("auth", "authorize-url"),
     ("--vers", "--version"),
@@ -13,6 +13,18 @@ const CASES: [(&str, &str); 7] = [
     ("revoke --no-h", "--no-hint"),
     ("authorize-url --sa", "--save"),
     ("login --client-auth bas", "basic"),
+    ("login --no-l", "--no-listen"),
+    ("login --q", "--qr"),
+    ("login --verb", "--verbose"),
+    ("sandbox --tl", "--tls"),
+    ("sandbox --save", "--save-ca"),
+];
+
+/// A line before the cursor, and an option that does nothing there.
+const UNLISTED: [(&str, &str); 3] = [
+    ("profile --client-a", "--client-auth"),
+    ("refresh --redirect", "--redirect-uri"),
+    ("accounts --verb", "--verbose"),
 ];
 
 /// Saves the completion script of a shell, and runs `program` in that shell once for each case. The arguments of the
@@ -25,7 +37,8 @@ fn try_all(shell: &[&str], script_name: &str, program: &[&str]) {
         return skipped(&format!("{0} is not installed (Debian: apt-get install {0})", shell[0]));
     }
     let mut wrong = Vec::new();
-    for (line, expected) in CASES {
+    let cases = CASES.iter().map(|case| (case, true)).chain(UNLISTED.iter().map(|case| (case, false)));
+    for (&(line, expected), is_listed) in cases {
         let output = Command::new("timeout")
             .arg("30")
             .args(shell)
@@ -38,7 +51,7 @@ fn try_all(shell: &[&str], script_name: &str, program: &[&str]) {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !said.contains(expected) {
+        if said.contains(expected) != is_listed {
             wrong.push((line, said, String::from_utf8_lossy(&output.stderr).into_owned()));
         }
     }
@@ -72,7 +85,7 @@ fn fish_completes_before_and_after_a_subcommand() {
 }
 
 /// zsh completes only in a terminal, so one zsh runs another in a pseudo-terminal. The echo of the line does not hold
-/// the completion yet.
+/// the completion yet, and a bell says that there is none.
 #[test]
 fn zsh_completes_before_and_after_a_subcommand() {
     try_all(
@@ -88,7 +101,7 @@ fn zsh_completes_before_and_after_a_subcommand() {
         all=
         for _ in {1..100}; do
             while zpty -r -t shell seen; do all+=$seen; done
-            [[ $all == *"$3"* ]] && break
+            [[ $all == *"$3"* || $all == *$'\a'* ]] && break
             sleep 0.1
         done
         print -r -- $all

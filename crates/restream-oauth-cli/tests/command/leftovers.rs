@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use restream_oauth_core::Tokens;
+use restream_oauth_sandbox::{Endpoint, Fault, What};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{Setup, mode};
@@ -47,7 +48,7 @@ fn naming(document: &str, hash: &str) -> String {
 #[track_caller]
 fn aside(setup: &Setup) -> PathBuf {
     let names: Vec<_> =
-        setup.folder.names().into_iter().filter(|name| name.starts_with("tokens.json.leftover-")).collect();
+        setup.folder.names().into_iter().filter(|name| name.starts_with("tokens.json.leftover")).collect();
     assert_eq!(names.len(), 1, "{:?}", setup.folder.names());
     let path = setup.folder.0.join(&names[0]);
     assert_eq!(mode(&path), 0o600);
@@ -63,8 +64,10 @@ fn a_refresh_saves_the_hash_of_the_refresh_token_that_it_replaced() {
     setup.run(&REFRESH).expect(0);
     let second: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
     assert_eq!(second["replaces"], hash(&refresh_token(&first)));
-    // A login over a file with tokens saves the hash too.
+    // A login over a file with tokens saves the hash too. It is lost when the user is written down: it matters only for
+    // a pair that is not in place yet.
     let second = read(&path);
+    setup.sandbox.inject(Fault::new(What::status(500)).on(Endpoint::Profile));
     setup.token_file();
     let third: serde_json::Value = serde_json::from_str(&read(&path)).unwrap();
     assert_eq!(third["replaces"], hash(&refresh_token(&second)));
@@ -140,8 +143,14 @@ fn a_leftover_does_not_replace_a_damaged_file() {
     let damaged = r#"{"version":2,"kind":"tokens","access_token":"a"#;
     std::fs::write(&path, damaged).unwrap();
     leave(&setup, &leftover);
-    setup.run(&REFRESH).expect(1);
-    assert_eq!(read(&path), damaged);
+    for command in ["refresh", "revoke"] {
+        setup.run(&[command, "--tokens", "tokens.json"]).expect(1);
+        assert_eq!(read(&path), damaged);
+        assert_eq!(read(&setup.folder.0.join("tokens.json.new")), leftover, "it stays what it is");
+    }
+    // Without the damaged file, it is not taken for a login.
+    std::fs::remove_file(&path).unwrap();
+    setup.run(&REFRESH).expect(3);
     assert_eq!(read(&aside(&setup)), leftover);
 }
 
@@ -182,4 +191,57 @@ fn a_leftover_with_the_pair_of_the_file_is_removed() {
     let outcome = setup.run(&["revoke", "--tokens", "tokens.json", "--revoke-url", "http://127.0.0.1:9/"]).expect(4);
     assert!(!outcome.stderr.contains("tokens.json.new"), "{}", outcome.stderr);
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
+
+/// A login dies before it has the lock, over tokens that are dead, or where there are none any more.
+#[test]
+fn a_login_that_waits_beside_a_file_without_living_tokens_is_put_in_place() {
+    for revoked in [false, true] {
+        let setup = Setup::new();
+        let path = setup.token_file();
+        if revoked {
+            setup.run(&["revoke", "--tokens", "tokens.json"]).expect(0);
+        } else {
+            setup.run_with_input(&["revoke"], &read(&path)).expect(0);
+            setup.run(&REFRESH).expect(3);
+        }
+        let dead = std::fs::read(&path).ok();
+        setup.log_in();
+        let login = Tokens::from_saved(read(&path)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if let Some(dead) = dead {
+            std::fs::write(&path, dead).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        }
+        std::fs::create_dir(setup.folder.0.join("tokens.json.logins")).unwrap();
+        let left = leave(&setup, login.to_saved().expose_secret());
+        std::fs::rename(left, setup.folder.0.join("tokens.json.logins/1")).unwrap();
+        let outcome = setup.run(&REFRESH).expect(0);
+        assert!(outcome.stderr.contains("found tokens of a login"), "{}", outcome.stderr);
+        assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+        setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+    }
+}
+
+/// The refusal holds no token. Every user who ends a grant in the settings of Restream comes here.
+#[test]
+fn a_refusal_of_a_grant_that_was_ended_leaves_nothing_behind() {
+    let setup = Setup::new();
+    setup.token_file();
+    setup.sandbox.end_grants();
+    let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(3);
+    assert!(!outcome.stderr.contains("the answer is kept"), "{}", outcome.stderr);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
+
+/// An answer before the refusal may hold a part of the pair.
+#[test]
+fn an_answer_that_came_before_the_refusal_is_kept() {
+    let setup = Setup::new();
+    setup.token_file();
+    let torn = What::body("application/json", r#"{"access_token":"hal"#);
+    setup.sandbox.inject(Fault::new(torn).on(Endpoint::Token).after_acting());
+    setup.run(&["refresh", "--tokens", "tokens.json"]).expect(3);
+    let kept = setup.folder.names().into_iter().filter(|name| name.starts_with("tokens.json.answer-")).count();
+    assert_eq!(kept, 1, "not the refusal, which holds nothing: {:?}", setup.folder.names());
 }

@@ -27,14 +27,25 @@ fn a_login_prints_its_tokens_when_the_browser_comes_back() {
 }
 
 #[test]
-fn a_login_with_a_file_prints_nothing_and_the_file_is_private() {
+fn a_login_with_a_file_prints_its_status_and_the_file_is_private() {
     let setup = Setup::new();
     let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
     come_back(&setup.sandbox.approve(&login.url).unwrap());
-    let outcome = login.finish().expect(0);
-    assert_eq!(outcome.stdout, "");
+    let status = login.finish().json();
+    assert_eq!((&status["file"], &status["account"]), (&"tokens.json".into(), &serde_json::Value::Null));
     assert_eq!(mode(&setup.folder.0.join("tokens.json")), 0o600);
     setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
+}
+
+#[test]
+fn scopes_with_spaces_between_them_are_several_scopes() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--scope", "chat.read  stream.read", "--scope", "profile.read"]);
+    assert!(login.url.contains("&scope=chat.read%20stream.read%20profile.read"), "{}", login.url);
+    login.interrupt();
+    for wrong in ["", " ", "chat.read,\"x\"", "a\tb"] {
+        setup.run(&["login", "--no-browser", "--redirect-uri", &setup.redirect_uri, "--scope", wrong]).expect(2);
+    }
 }
 
 /// Requests the last page, as a browser that follows the redirect does. The response comes when the login has ended.
@@ -111,6 +122,7 @@ fn slow() -> Setup {
     setup
 }
 
+/// codex #41133.
 #[test]
 fn one_signal_during_the_exchange_of_a_login_does_not_lose_the_tokens() {
     for signal in ["-INT", "-TERM", "-HUP"] {
@@ -418,15 +430,21 @@ fn new_tokens_survive_an_interruption_while_the_file_is_locked() {
     lock.lock().unwrap();
     come_back(&setup.sandbox.approve(&login.url).unwrap());
     let words = login.wait_for_words("in use");
-    assert!(words.contains("restream-oauth-tokens-"), "{words}");
+    assert!(words.contains("the new tokens are in tokens.json.logins"), "{words}");
     let begun = Instant::now();
     login.interrupt();
     assert!(begun.elapsed() < Duration::from_secs(20), "the tokens are safe, so the login ends at once");
-    let names = setup.elsewhere.names();
-    assert_eq!(names.len(), 1, "{names:?}");
-    let kept = setup.elsewhere.0.join(&names[0]);
-    assert_eq!(mode(&kept), 0o600);
-    setup.run_with_input(&["profile"], &std::fs::read_to_string(kept).unwrap()).expect(0);
+    let waiting: Vec<_> = std::fs::read_dir(setup.folder.0.join("tokens.json.logins")).unwrap().collect();
+    assert_eq!(waiting.len(), 1);
+    let waiting = waiting.into_iter().next().unwrap().unwrap().path();
+    assert_eq!(mode(&waiting), 0o600);
+    setup.run_with_input(&["profile"], &std::fs::read_to_string(waiting).unwrap()).expect(0);
+    // The next refresh puts them in place.
+    drop(lock);
+    let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+    assert!(outcome.stderr.contains("found tokens of a login"), "{}", outcome.stderr);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+    assert!(setup.elsewhere.names().is_empty(), "{:?}", setup.elsewhere.names());
 }
 
 #[test]

@@ -1,13 +1,22 @@
 //! Runs the command as scripts and people do: as a process, against a sandbox, over real sockets.
 
+mod accounts;
 mod answers;
+mod api;
 mod belonging;
 mod completions;
 mod crashes;
 mod demo;
+mod doubt;
 mod input;
+mod keep;
+mod keep_socket;
+mod keeping;
 mod leftovers;
 mod login;
+mod logout;
+mod manual;
+mod pasting;
 mod places;
 mod proxy;
 #[path = "../../../restream-oauth-conformance/support/proxy_server.rs"]
@@ -15,6 +24,13 @@ mod proxy;
 mod proxy_server;
 mod regressions;
 mod sandbox;
+mod shells;
+mod start;
+mod status;
 mod steps;
 mod support;
+mod terminal;
+mod token;
 mod token_files;
+mod token_in_doubt;
+mod words;

@@ -115,7 +115,8 @@ fn a_folder_that_is_append_only_spends_no_token_and_keeps_no_copy() {
     }
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
     // A file that is created there cannot be removed, so it must be empty.
-    assert_eq!(std::fs::read(setup.folder.0.join("tokens.json.new")).unwrap(), b"");
+    assert_eq!(std::fs::read(setup.folder.0.join("tokens.json.probe")).unwrap(), b"");
+    assert!(!setup.folder.names().contains(&"tokens.json.new".to_owned()));
     drop(attribute_set);
     assert_eq!(std::fs::read(&path).unwrap(), before);
     setup.run(&REFRESH).expect(0);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
 
-use crate::support::{Outcome, RunningLogin, Setup, come_back, get, mode, sandbox};
+use crate::support::{Outcome, RunningLogin, Setup, come_back, get, kept, mode, pair, sandbox};
 
 const REFRESH: [&str; 3] = ["refresh", "--tokens", "tokens.json"];
 
@@ -27,6 +27,7 @@ fn wait_for_the_refresh(setup: &Setup) {
     assert!(seen, "the refresh was not sent");
 }
 
+/// codex #41133.
 #[test]
 fn one_signal_during_a_refresh_does_not_lose_the_grant() {
     for signal in ["-INT", "-TERM", "-HUP"] {
@@ -48,7 +49,7 @@ fn signal(child: &Child, signal: &str) {
 fn a_second_signal_during_a_refresh_gives_up_and_leaves_no_files() {
     let setup = Setup::new();
     let path = setup.token_file();
-    let before = std::fs::read(&path).unwrap();
+    let before = pair(&path);
     setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting());
     let mut child = setup.command(&REFRESH).spawn().unwrap();
     wait_for_the_refresh(&setup);
@@ -61,15 +62,16 @@ fn a_second_signal_during_a_refresh_gives_up_and_leaves_no_files() {
     stderr.read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
     assert!(said.contains("may have spent the refresh token"), "{said}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(pair(&path), before);
+    assert_eq!(kept(&path)["doubt"]["in_flight"], false, "the connection is known to be dead");
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
     setup.run(&REFRESH).expect(0);
 }
 
 #[test]
-fn a_second_signal_names_the_file_with_the_newest_refresh_token() {
+fn after_a_second_signal_the_file_holds_the_newest_refresh_token() {
     let setup = Setup::new();
-    setup.token_file();
+    let path = setup.token_file();
     setup.sandbox.inject(
         Fault::new(What::body("application/json", r#"{"refresh_token":"r2"}"#)).on(Endpoint::Token).before_acting(),
     );
@@ -87,8 +89,8 @@ fn a_second_signal_names_the_file_with_the_newest_refresh_token() {
     signal(&child, "-INT");
     stderr.read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
-    let kept = said.split_once("the refresh_token in ").expect("the file is named").1.split_once(';').unwrap().0;
-    assert_eq!(std::fs::read_to_string(setup.folder.0.join(kept)).unwrap(), r#"{"refresh_token":"r2"}"#);
+    assert!(said.contains("tokens.json remembers this"), "{said}");
+    assert_eq!(kept(&path)["salvaged"], "r2");
 }
 
 #[test]
@@ -156,17 +158,35 @@ fn tokens_that_cannot_be_printed_are_saved_elsewhere() {
 }
 
 #[test]
-fn the_tokens_of_a_login_whose_file_became_unusable_are_saved_elsewhere() {
+fn the_tokens_of_a_login_whose_file_became_unusable_are_kept_and_put_in_place_later() {
     let setup = Setup::new();
-    let elsewhere = setup.folder.0.join("elsewhere");
-    std::fs::create_dir(&elsewhere).unwrap();
-    let login = RunningLogin::start_with(&setup, &["--tokens", "tokens.json"], &[("TMPDIR", &elsewhere)]);
+    let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
     std::fs::create_dir(setup.folder.0.join("tokens.json")).unwrap();
     come_back(&setup.sandbox.approve(&login.url).unwrap());
-    login.finish().expect(1);
-    let rescued: Vec<_> = std::fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let outcome = login.finish().expect(1);
+    assert!(outcome.stderr.contains("the new tokens are in tokens.json.logins"), "{}", outcome.stderr);
+    let kept: Vec<_> = std::fs::read_dir(setup.folder.0.join("tokens.json.logins")).unwrap().collect();
+    let kept = kept.into_iter().next().unwrap().unwrap().path();
+    assert_eq!(mode(&kept), 0o600);
+    assert!(Tokens::from_saved(std::fs::read_to_string(&kept).unwrap()).is_ok());
+    assert!(setup.elsewhere.names().is_empty(), "{:?}", setup.elsewhere.names());
+    std::fs::remove_dir(setup.folder.0.join("tokens.json")).unwrap();
+    setup.run(&REFRESH).expect(0);
+    assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"]);
+}
+
+#[test]
+fn the_tokens_of_a_login_that_can_be_kept_nowhere_beside_its_file_are_saved_elsewhere() {
+    let setup = Setup::new();
+    let login = RunningLogin::start(&setup, &["--tokens", "tokens.json"]);
+    std::fs::create_dir(setup.folder.0.join("tokens.json")).unwrap();
+    std::fs::write(setup.folder.0.join("tokens.json.logins"), "no folder").unwrap();
+    come_back(&setup.sandbox.approve(&login.url).unwrap());
+    let outcome = login.finish().expect(1);
+    let rescued = setup.elsewhere.names();
     assert_eq!(rescued.len(), 1);
-    assert!(Tokens::from_saved(std::fs::read_to_string(&rescued[0]).unwrap()).is_ok());
+    assert!(outcome.stderr.contains(&rescued[0]), "{}", outcome.stderr);
+    assert!(Tokens::from_saved(std::fs::read_to_string(setup.elsewhere.0.join(&rescued[0])).unwrap()).is_ok());
 }
 
 #[test]
@@ -226,7 +246,7 @@ fn a_leftover_is_trusted_only_if_it_is_private() {
     let outcome = setup.run(&REFRESH).expect(0);
     assert!(outcome.stderr.contains("others could have written it"), "{}", outcome.stderr);
     // On a file system without modes every file looks like that, and this one may be the only copy of a pair.
-    let aside = setup.folder.names().into_iter().find(|name| name.starts_with("tokens.json.leftover-"));
+    let aside = setup.folder.names().into_iter().find(|name| name.starts_with("tokens.json.leftover"));
     let aside = setup.folder.0.join(aside.expect("the leftover is set aside"));
     assert_eq!(std::fs::read_to_string(&aside).unwrap(), planted);
     std::fs::remove_file(aside).unwrap();
@@ -343,10 +363,13 @@ fn rfc_8252_8_7_people_see_the_host_that_they_are_sent_to() {
 fn a_server_that_hangs_is_timed_out_and_the_pair_stays() {
     let setup = Setup::new();
     let path = setup.token_file();
-    let before = std::fs::read(&path).unwrap();
+    let before = pair(&path);
     setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting());
+    // The replay ends the run.
+    setup.sandbox.inject(Fault::new(What::retry_after(429, "1")).on(Endpoint::Token));
     setup.run(&["refresh", "--tokens", "tokens.json", "--timeout", "0.5"]).expect(4);
-    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(setup.token_requests(), 3);
+    assert_eq!(pair(&path), before);
     setup.run(&REFRESH).expect(0);
 }
 

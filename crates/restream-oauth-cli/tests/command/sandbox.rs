@@ -158,13 +158,13 @@ fn a_wrong_word_for_a_rule_is_wrong_usage_and_the_possible_words_are_named() {
 fn options_set_scopes_and_lifetimes() {
     let setup = Setup::new();
     let lifetimes = ["--access-token-lifetime", "5", "--refresh-token-lifetime", "31536001"];
-    let scopes = ["--scope", "chat.read", "--scope", "x:y"];
+    let scopes = ["--scope", "chat.read", "--scope", " x:y  z "];
     let config = RunningSandbox::start(&setup, &[&lifetimes[..], &scopes].concat()).config();
-    assert_eq!(config["scopes"], json!(["chat.read", "x:y"]));
+    assert_eq!(config["scopes"], json!(["chat.read", "x:y", "z"]));
     assert_eq!(config["access_token_lifetime_seconds"], 5);
     assert_eq!(config["refresh_token_lifetime_seconds"], 31_536_001);
     for (option, wrong) in [
-        ("--scope", "two words"),
+        ("--scope", "two\twords"),
         ("--scope", ""),
         ("--access-token-lifetime", "-1"),
         ("--access-token-lifetime", "1.5"),
@@ -204,4 +204,47 @@ fn the_secret_is_no_argument_because_every_user_can_read_those() {
     let outcome = setup.run(&["sandbox", "--client-secret", "x"]).expect(2);
     assert!(outcome.stderr.contains("unexpected argument"), "{}", outcome.stderr);
     setup.run(&["sandbox", "--public", "--client-secret-file", "x"]).expect(2);
+}
+
+#[test]
+fn with_tls_the_certificate_of_its_authority_is_in_the_ready_line_and_in_a_file() {
+    let setup = Setup::new();
+    let options = ["--tls", "--save-ca", "ca.pem", "--ready-file", "ready.json"];
+    let sandbox = RunningSandbox::start(&setup, &options);
+    assert!(sandbox.base_url().starts_with("https://127.0.0.1:"), "{}", sandbox.line);
+    let pem = std::fs::read_to_string(setup.folder.0.join("ca.pem")).unwrap();
+    assert_eq!(sandbox.ready["ca_certificate_pem"], pem);
+    assert_eq!(std::fs::read_to_string(setup.folder.0.join("ready.json")).unwrap(), sandbox.line);
+    assert_eq!(setup.folder.names(), ["ca.pem", "ready.json"]);
+
+    // Exit code 3: the server was reached, and does not know the refresh token. Without trust nothing is sent.
+    for (trust, exit) in [(&["--ca-file", "ca.pem"][..], 3), (&[], 4)] {
+        let mut refresh = setup
+            .command(&[&["refresh"], trust].concat())
+            .env("RESTREAM_BASE_URL", sandbox.base_url())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = refresh.stdin.take().unwrap().write_all(b"unknown");
+        let output = refresh.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{trust:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_certificate_of_an_earlier_run_is_removed_before_the_sandbox_starts() {
+    let setup = Setup::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    std::fs::write(setup.folder.0.join("ca.pem"), "old").unwrap();
+    setup.run(&["sandbox", "--tls", "--port", &port, "--save-ca", "ca.pem"]).expect(1);
+    assert_eq!(setup.folder.names(), [""; 0]);
+}
+
+#[test]
+fn a_certificate_is_saved_only_with_tls_and_in_a_file_of_its_own() {
+    let setup = Setup::new();
+    setup.run(&["sandbox", "--save-ca", "ca.pem"]).expect(2);
+    setup.run(&["sandbox", "--tls", "--save-ca", "x", "--ready-file", "x"]).expect(2);
+    assert_eq!(setup.folder.names(), [""; 0]);
 }

@@ -121,7 +121,7 @@ fn the_authorization_url_takes_scopes_and_parameters_but_no_reserved_names() {
     }
     setup.run(&["authorize-url", "--param", "a=1", "--param", "a=2"]).expect(2);
     setup.run(&["authorize-url", "--param", "a"]).expect(2);
-    setup.run(&["authorize-url", "--scope", "two scopes"]).expect(2);
+    setup.run(&["authorize-url", "--scope", "two\tscopes"]).expect(2);
 }
 
 /// CVE-2017-1000069.
@@ -192,10 +192,8 @@ fn exit_codes_follow_the_advice() {
     let tokens = std::fs::read_to_string(setup.token_file()).unwrap();
     for (what, exit) in [
         (What::retry_after(429, "1"), 4),
-        (What::retry_after(503, "1"), 4),
-        (What::html(502), 4),
-        (What::lost_answer(), 4),
-        (What::bad_json(), 4),
+        // In doubt, with a longer wait than a run has. How a run goes on otherwise is in `doubt.rs`.
+        (What::retry_after(503, "600"), 4),
         (What::redirect(307), 2),
         (What::status(404), 2),
         (What::body("application/json", r#"{"error":"invalid_client"}"#), 2),
@@ -242,7 +240,7 @@ fn the_exit_codes_of_the_readme_are_those_of_the_help_and_the_manual_page() {
     let table: Vec<_> = table.lines().skip(2).map_while(|line| line.strip_prefix("| ")?.split_once(" |")).collect();
     assert_eq!(table.iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes);
     for code in codes {
-        assert!(page.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code}: {page}");
+        assert!(page.lines().any(|line| line == format!("\\fB{code}\\fR")), "{code}: {page}");
     }
 }
 
@@ -373,11 +371,12 @@ fn text_of_the_server_reaches_the_terminal_escaped() {
 #[test]
 fn no_secret_reaches_standard_error() {
     let setup = Setup::new();
-    let saved = std::fs::read_to_string(setup.token_file()).unwrap();
     for what in [What::bad_json(), What::html(500), What::lost_answer(), What::redirect(302), What::reset()] {
+        let saved = std::fs::read_to_string(setup.token_file()).unwrap();
         setup.sandbox.inject(Fault::new(what).on(Endpoint::Token).before_acting());
-        assert_ne!(setup.run_with_input(&["refresh"], &saved).exit, Some(0));
+        assert_ne!(setup.run_with_input(&["refresh"], &saved).stderr, "");
     }
+    let saved = std::fs::read_to_string(setup.token_file()).unwrap();
     setup.run_with_input(&["refresh", "--client-id", "other"], &saved).expect(2);
 }
 

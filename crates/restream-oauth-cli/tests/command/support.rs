@@ -3,11 +3,12 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use restream_oauth_core::Tokens;
+use restream_oauth_core::{Client, RefreshToken, Tokens};
+use restream_oauth_keeper::Spooled;
 use restream_oauth_sandbox::{Builder, Sandbox, spellings};
 
 /// Part of the client secret of `sandbox()`. `TOKEN` is part of every code and token that it issues. Both are easy to
@@ -27,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) folder: Folder,
     /// The folder for temporary files.
     pub(crate) elsewhere: Folder,
+    /// The place of tokens without an option. Empty counts as unset.
+    tokens_variable: &'static str,
 }
 
 impl Setup {
@@ -34,7 +37,12 @@ impl Setup {
         let address = free_address();
         let redirect_uri = format!("http://{address}/callback");
         let sandbox = sandbox().redirect_uri(&redirect_uri).start().unwrap();
-        Self { sandbox, redirect_uri, address, folder: Folder::new(), elsewhere: Folder::new() }
+        Self { sandbox, redirect_uri, address, folder: Folder::new(), elsewhere: Folder::new(), tokens_variable: "-" }
+    }
+
+    /// As [`new`](Self::new), with the environment of a person: without a place, the tokens are those of an account.
+    pub(crate) fn without_tokens_variable() -> Self {
+        Self { tokens_variable: "", ..Self::new() }
     }
 
     /// Returns the command with the credentials of the sandbox, and without the environment of the test.
@@ -47,6 +55,9 @@ impl Setup {
             .env("RESTREAM_BASE_URL", self.sandbox.base_url())
             .env("RESTREAM_CLIENT_ID", self.sandbox.client_id())
             .env("RESTREAM_CLIENT_SECRET", self.sandbox.client_secret().unwrap())
+            // Unless a test names a file or an account, tokens come from standard input, and go to standard output.
+            .env("RESTREAM_TOKENS", self.tokens_variable)
+            .env("HOME", &self.folder.0)
             .env("TMPDIR", &self.elsewhere.0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -180,7 +191,11 @@ impl RunningLogin {
     pub(crate) fn start_with(setup: &Setup, more: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut arguments = vec!["login", "--no-browser", "--redirect-uri", &setup.redirect_uri];
         arguments.extend(more);
-        let mut child = setup.command(&arguments).envs(variables.iter().copied()).spawn().unwrap();
+        Self::spawn(setup.command(&arguments).envs(variables.iter().copied()))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         let url = loop {
@@ -207,6 +222,20 @@ impl RunningLogin {
                 return line;
             }
         }
+    }
+
+    /// Standard input, if it is a pipe.
+    pub(crate) fn stdin(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().unwrap()
+    }
+
+    pub(crate) fn close_stdin(&mut self) {
+        self.child.stdin = None;
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -264,6 +293,29 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Returns the pair in a token file.
+#[track_caller]
+pub(crate) fn pair(path: &Path) -> Tokens {
+    Tokens::from_saved(std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Returns what the keeper has written beside the pair in a token file.
+#[track_caller]
+pub(crate) fn kept(path: &Path) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    document["keeper"].clone()
+}
+
+/// Returns the body in an answer that is kept beside a token file, and that came to this refresh token.
+#[track_caller]
+pub(crate) fn kept_body(answer: &Path, sent: &RefreshToken) -> String {
+    let spooled = Spooled::from_saved(std::fs::read(answer).unwrap()).unwrap();
+    let client = Client::builder("any").redirect_uri("https://app.example/callback").build().unwrap();
+    let (_, reader) = client.refresh(sent).into_parts(std::time::SystemTime::UNIX_EPOCH);
+    let answer = reader.restore_answer(spooled.answer.as_bytes()).unwrap();
+    String::from_utf8(answer.expose_body().to_vec()).unwrap()
 }
 
 pub(crate) fn mode(path: &Path) -> u32 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use restream_oauth_core::Tokens;
 use restream_oauth_sandbox::{Endpoint, Fault, What};
 
-use crate::support::{Outcome, Setup, mode, skipped};
+use crate::support::{Outcome, Setup, kept, kept_body, mode, pair, skipped};
 
 fn refresh_token(path: &Path) -> String {
     let tokens = Tokens::from_saved(std::fs::read_to_string(path).unwrap()).unwrap();
@@ -31,7 +31,13 @@ fn a_refresh_replaces_the_file_and_prints_nothing() {
 fn every_file_is_private_under_any_umask() {
     let setup = Setup::new();
     setup.token_file();
-    setup.sandbox.inject(Fault::new(What::bad_json()).on(Endpoint::Token).before_acting());
+    // The server asks for a longer wait than a run has.
+    let torn = What::Status {
+        status: 503,
+        headers: vec![("Retry-After".to_owned(), "600".to_owned())],
+        body: r#"{"access_token":"hal"#.into(),
+    };
+    setup.sandbox.inject(Fault::new(torn).on(Endpoint::Token).before_acting());
     let script = format!("umask 000; exec {} refresh --tokens tokens.json", env!("CARGO_BIN_EXE_restream-oauth"));
     let mut command = setup.command(&[]);
     let mut shell = std::process::Command::new("/bin/sh");
@@ -49,32 +55,51 @@ fn every_file_is_private_under_any_umask() {
 
 /// gitmoot #1856.
 #[test]
-fn a_failed_refresh_leaves_the_file_as_it_was_and_keeps_the_answer() {
-    for (what, kept) in [
-        (What::bad_json(), Some(&br#"{"access_tok"#[..])),
-        (What::body("text/html", "<html>portal</html>"), Some(b"<html>portal</html>")),
-        (What::body("application/json", r#"{"access_token":"half","expi"#), Some(br#"{"access_token":"half","expi"#)),
-        (What::body("application/json", r#"{"error":"invalid_grant"}"#), Some(br#"{"error":"invalid_grant"}"#)),
+fn a_failed_refresh_leaves_the_pair_as_it_was_and_keeps_the_answer() {
+    for (what, kept_answer) in [
+        (What::bad_json(), None),
+        (What::body("text/html", "<html>portal</html>"), None),
+        (What::body("application/json", r#"{"access_token":"half","expi"#), Some(r#"{"access_token":"half","expi"#)),
+        // A refusal holds nothing.
+        (What::body("application/json", r#"{"error":"invalid_grant"}"#), None),
         (What::status(500), None),
-        (What::lost_answer(), None),
-        (What::reset(), None),
         (What::redirect(302), None),
     ] {
         let setup = Setup::new();
         let path = setup.token_file();
-        let before = std::fs::read(&path).unwrap();
+        let before = pair(&path);
         setup.sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
+        // A replay would end well.
+        setup.sandbox.inject(Fault::new(What::retry_after(429, "600")).on(Endpoint::Token));
         let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]);
         assert_ne!(outcome.exit, Some(0), "{what:?}");
         assert_eq!(outcome.stdout, "", "{what:?}");
-        assert_eq!(std::fs::read(&path).unwrap(), before, "{what:?}");
+        assert_eq!(pair(&path), before, "{what:?}");
         let names = setup.folder.names();
         let answer = names.iter().find(|name| !["tokens.json", "tokens.json.lock"].contains(&name.as_str()));
-        assert_eq!(answer.map(|name| std::fs::read(setup.folder.0.join(name)).unwrap()).as_deref(), kept, "{what:?}");
+        let body = answer.map(|name| kept_body(&setup.folder.0.join(name), before.refresh_token().unwrap()));
+        assert_eq!(body.as_deref(), kept_answer, "{what:?}");
         if let Some(name) = answer {
+            assert!(name.starts_with("tokens.json.answer-"), "{name}");
             assert_eq!(mode(&setup.folder.0.join(name)), 0o600);
             assert!(outcome.stderr.contains(name.as_str()), "{what:?}: {}", outcome.stderr);
         }
+    }
+}
+
+#[test]
+fn a_lost_answer_leaves_the_pair_as_it_was() {
+    for what in [What::lost_answer(), What::reset()] {
+        let setup = Setup::new();
+        let path = setup.token_file();
+        let before = pair(&path);
+        setup.sandbox.inject(Fault::new(what.clone()).on(Endpoint::Token));
+        setup.sandbox.inject(Fault::new(What::retry_after(429, "600")).on(Endpoint::Token));
+        let outcome = setup.run(&["refresh", "--tokens", "tokens.json"]).expect(4);
+        assert!(outcome.stderr.contains("tokens.json remembers this"), "{}", outcome.stderr);
+        assert_eq!(pair(&path), before, "{what:?}");
+        // The second request was refused, and the first one is still in doubt.
+        assert_eq!(kept(&path)["doubt"]["sends"], 1, "{what:?}");
     }
 }
 
@@ -136,7 +161,7 @@ fn a_full_disk_spends_no_token() {
     // A limit on the size of files has the same effect: the temporary file cannot take its room.
     let setup = Setup::new();
     let path = setup.token_file();
-    let before = std::fs::read(&path).unwrap();
+    let before = pair(&path);
     let sent = setup.token_requests();
     let script = format!(
         "trap '' XFSZ; ulimit -f 8; exec {} refresh --tokens tokens.json",
@@ -152,7 +177,8 @@ fn a_full_disk_spends_no_token() {
         .unwrap();
     Outcome::of(output).expect(1);
     assert_eq!(setup.token_requests(), sent, "nothing was sent");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(pair(&path), before);
+    assert!(kept(&path).get("doubt").is_none(), "nothing is in doubt");
     assert_eq!(setup.folder.names(), ["tokens.json", "tokens.json.lock"], "nothing is left behind");
 }
 
@@ -162,8 +188,7 @@ fn missing_and_damaged_files_are_distinguished() {
     let setup = Setup::new();
     let missing = setup.run(&["refresh", "--tokens", "none.json"]).expect(3);
     assert!(missing.stderr.contains("there are no tokens yet"), "{}", missing.stderr);
-    for (content, words) in [("", "not whole JSON"), ("{}", "another kind"), ("{\"kind\":\"tokens\"", "not whole JSON")]
-    {
+    for (content, words) in [("{}", "another kind"), ("{\"kind\":\"tokens\"", "not whole JSON")] {
         std::fs::write(setup.folder.0.join("bad.json"), content).unwrap();
         let damaged = setup.run(&["refresh", "--tokens", "bad.json"]).expect(1);
         assert!(damaged.stderr.contains(words), "{content:?}: {}", damaged.stderr);
@@ -182,8 +207,10 @@ fn eight_processes_refresh_one_file_in_turn_without_a_dead_token() {
     for child in children {
         Outcome::of(child.wait_with_output().unwrap()).expect(0);
     }
+    // A process that waited for another one takes the pair that this one has brought.
     let ledger = setup.sandbox.ledger();
-    assert_eq!(ledger.refreshes, 8);
+    assert!((1..=8).contains(&ledger.refreshes), "{}", ledger.refreshes);
+    assert_eq!(kept(&setup.folder.0.join("tokens.json"))["generation"], ledger.refreshes);
     assert_eq!(ledger.dead_refresh_tokens_used, 0);
     setup.run(&["profile", "--tokens", "tokens.json"]).expect(0);
 }
@@ -228,14 +255,16 @@ fn revocation_removes_the_file_only_when_the_server_confirms() {
 
 #[test]
 fn revoked_tokens_whose_file_stays_are_reported_as_revoked() {
-    let setup = Setup::new();
-    setup.token_file();
-    // Not even the superuser can remove a mount point.
-    let script = format!(
-        "mount --bind tokens.json tokens.json || exit 99; exec {} revoke --tokens tokens.json",
-        env!("CARGO_BIN_EXE_restream-oauth")
-    );
-    if let Some(outcome) = setup.run_with_mounts(&script) {
+    for command in ["revoke", "logout"] {
+        let setup = Setup::new();
+        setup.token_file();
+        // Not even the superuser can remove a mount point, or empty a file that is mounted to be read only.
+        let script = format!(
+            "mount --bind tokens.json tokens.json && mount -o remount,bind,ro tokens.json || exit 99; \
+             exec {} {command} --tokens tokens.json",
+            env!("CARGO_BIN_EXE_restream-oauth")
+        );
+        let Some(outcome) = setup.run_with_mounts(&script) else { return };
         let outcome = outcome.expect(1);
         assert!(outcome.stderr.contains("revoked, but tokens.json cannot be removed"), "{}", outcome.stderr);
         assert_eq!(setup.sandbox.ledger().revocations, 1);
@@ -247,7 +276,7 @@ fn a_missing_file_gets_no_lock() {
     let setup = Setup::new();
     for command in ["refresh", "revoke", "profile"] {
         let outcome = setup.run(&[command, "--tokens", "missing.json"]).expect(3);
-        assert!(outcome.stderr.contains("cannot read missing.json"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("missing.json does not exist: there are no tokens yet"), "{}", outcome.stderr);
         assert!(setup.folder.names().is_empty(), "{command}: {:?}", setup.folder.names());
     }
     // A login that died between writing and renaming has left its tokens in `tokens.json.new`.

@@ -1,0 +1,130 @@
+//! The way to a living access token for the commands that use one: what the file holds, and a refresh only if it is
+//! needed.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use restream_oauth_core::{AccessToken, Client};
+use restream_oauth_keeper::Record;
+
+use crate::arguments::ClientOptions;
+use crate::configuration;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::terminal::say;
+use crate::tokens::file::TokenFile;
+use crate::tokens::living::{Living, check_rejected, gone};
+use crate::tokens::owner::Owner;
+use crate::tokens::place::{Place, TokensPath};
+use crate::tokens::rotation::{Rotation, words};
+use crate::tokens::source::{STANDARD_INPUT, standard_input};
+use crate::transport::Transport;
+
+/// The tokens of one place.
+pub(crate) struct Access<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) options: &'a ClientOptions,
+    /// How long the access token must live on.
+    pub(crate) valid_for: Duration,
+}
+
+impl<'a> Access<'a> {
+    /// Returns the access token that is there, without a request; `None` if a refresh is needed. Needs no client secret.
+    ///
+    /// The API has `refused` a token, if there is one: another must be returned.
+    pub(crate) fn at_hand(&self, refused: Option<&AccessToken>) -> Result<Option<Living>, Failure> {
+        let Some(place) = self.place.file() else { return self.given().map(Some) };
+        let file = TokenFile::at(place, Duration::ZERO)?;
+        let record = file.record()?;
+        let is_over = record.as_deref().is_none_or(|record| gone(record).is_some());
+        if is_over && file.has_something_left() {
+            // An interrupted login may have left tokens.
+            return Ok(None);
+        }
+        let record = record.ok_or_else(|| file.no_tokens())?;
+        self.check_owner(&record).map_err(|failure| failure.about(&place.path().display()))?;
+        if let Some(gone) = gone(&record) {
+            return Err(words::gone(place.path(), gone).unwrap_or_else(|| file.no_tokens()));
+        }
+        if files::others_have_rights(place.path()) {
+            say(&format!("warning: others can read {}: chmod 600 it", place.path().display()));
+        }
+        let now = SystemTime::now();
+        if refused.is_some_and(|refused| record.tokens.access_token() == refused) {
+            check_rejected(&record, now)?;
+            return Ok(None);
+        }
+        Ok(Living::of_record(&record, self.valid_for, now))
+    }
+
+    /// Refreshes the tokens of a file, if that is still needed, and returns an access token: another than the one that the
+    /// API has `refused`. Several calls share one `rotation`. The client is that of the saved tokens, unless the user names
+    /// one.
+    pub(crate) async fn renew(
+        &self,
+        transport: &Transport,
+        rotation: &mut Option<Rotation<'a>>,
+        refused: Option<&AccessToken>,
+    ) -> Result<Living, Failure> {
+        let place = self.place.file().ok_or_else(expired)?;
+        let rotation = if let Some(rotation) = rotation {
+            rotation
+        } else {
+            let client = client_of(place, self.options)?;
+            rotation.insert(Rotation::of(place, &client, transport, self.options.timeout))
+        };
+        match refused {
+            Some(refused) => rotation.instead_of(refused, self.valid_for).await,
+            None => rotation.living(self.valid_for).await,
+        }
+    }
+
+    /// Reads saved tokens from standard input. They are never rotated: the new pair would have no place.
+    fn given(&self) -> Result<Living, Failure> {
+        let about = |failure: Failure| failure.about(&STANDARD_INPUT);
+        let text = standard_input("expected saved tokens")?;
+        let record = Record::from_saved(text.as_bytes()).map_err(|error| about(error.into()))?;
+        self.check_owner(&record).map_err(about)?;
+        let dead = gone(&record).and_then(|gone| words::gone(Path::new(STANDARD_INPUT), gone));
+        if let Some(failure) = dead {
+            return Err(failure);
+        }
+        if !record.tokens.is_fresh(SystemTime::now(), Duration::ZERO) {
+            return Err(expired());
+        }
+        Ok(Living::from(&record))
+    }
+
+    /// Fails if the tokens belong to another server, or to another client than the one that the user names.
+    fn check_owner(&self, record: &Record) -> Result<(), Failure> {
+        let client = configuration::anonymous_client(self.options)?;
+        let names_client = named_client(self.options).is_some();
+        let owner = if names_client { Owner::Client(&client) } else { Owner::Server(client.endpoints()) };
+        owner.accept(&record.tokens).map(drop)
+    }
+}
+
+/// Builds the client that the user names, or else the one that the tokens of the file belong to.
+pub(crate) fn client_of(place: &TokensPath, options: &ClientOptions) -> Result<Client, Failure> {
+    if named_client(options).is_some() {
+        return configuration::client(options);
+    }
+    let file = TokenFile::at(place, Duration::ZERO)?;
+    let record = file.record()?;
+    if record.is_none() && !file.has_something_left() {
+        return Err(file.no_tokens());
+    }
+    let binding = record.as_deref().and_then(|record| record.tokens.binding());
+    let client_id = binding.map(|binding| binding.client_id().to_owned());
+    configuration::client(&ClientOptions { client_id, ..options.clone() })
+}
+
+/// An empty variable counts as unset.
+fn named_client(options: &ClientOptions) -> Option<&str> {
+    options.client_id.as_deref().filter(|id| !id.is_empty())
+}
+
+fn expired() -> Failure {
+    let message = "the access token on standard input is no longer accepted, and tokens from there are never refreshed";
+    Failure::new(Exit::Refresh, message)
+}
