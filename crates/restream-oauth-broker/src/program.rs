@@ -1,0 +1,195 @@
+//! What the program does: runs the broker, checks its configuration, and looks after its devices.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use restream_oauth_broker::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesError, FileDevices};
+use restream_oauth_broker::log::{Entry, Level, Log};
+use restream_oauth_broker::protocol::Rules;
+use restream_oauth_broker::server::{Broker, Clock, Options, end_device, serve, serve_admin};
+use restream_oauth_broker::settings::{Mode, Settings, Store};
+use restream_oauth_hyper::Transport;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How many devices are read at a time.
+const PAGE: usize = 1024;
+/// How long the last lines of the log may take.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why the program ends without having done what it was asked for.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    exit_code: u8,
+}
+
+impl Failure {
+    /// Wrong usage, or a configuration that must be mended: exit code 2.
+    pub(crate) fn usage(message: String) -> Self {
+        Self { message, exit_code: 2 }
+    }
+
+    /// Anything else: exit code 1.
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+    fn other(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit_code: 1 }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        self.exit_code.into()
+    }
+}
+
+/// Says on standard error why the program ends. If nobody reads it, the exit code says it.
+pub(crate) fn report(failure: &Failure) {
+    drop(writeln!(std::io::stderr(), "{}", failure.message));
+}
+
+/// Checks the configuration. What is wrong with it is the failure.
+pub(crate) fn check(config: &Path) -> Result<(), Failure> {
+    let settings = load(config)?;
+    folder(&settings).map(drop)
+}
+
+/// Runs the broker until SIGTERM or SIGINT.
+pub(crate) fn run(config: &Path) -> Result<(), Failure> {
+    let settings = load(config)?;
+    let folder = folder(&settings)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
+    let log = Log::to_standard_error(Level::Info);
+    let result = runtime.block_on(serve_until_stopped(settings, folder, &log));
+    log.flush(FLUSH_LIMIT);
+    result
+}
+
+async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> Result<(), Failure> {
+    let listener = listen(settings.listen).await?;
+    let admin = match settings.admin_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::other)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::other)?;
+    let options = Options {
+        rules: Rules::from(&settings),
+        client: settings.restream,
+        transport: Transport::new().map_err(Failure::other)?,
+        folder,
+        rates: settings.rates,
+        trusted_proxies: settings.trusted_proxies,
+        clock: Clock::system(),
+        log: log.clone(),
+    };
+    let broker = Broker::start(options).await.map_err(Failure::other)?;
+    let base_url = url_of(&listener)?;
+    let admin_url = admin.as_ref().map(url_of).transpose()?;
+    let (stop, stopped) = watch::channel(false);
+    let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
+        drop(stopped.wait_for(|stopped| *stopped).await);
+    };
+    let served = tokio::spawn(serve(listener, Arc::clone(&broker), until_stopped(stopped.clone())));
+    if let Some(admin) = admin {
+        // To the very end, so that a supervisor sees that the broker stops.
+        tokio::spawn(serve_admin(admin, Arc::clone(&broker), std::future::pending()));
+    }
+    print_line(&json!({"base_url": base_url, "admin_url": admin_url}).to_string())?;
+    log.write(Entry::new(Level::Info, "ready", "serving").with("base_url", base_url.as_str()));
+
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    log.write(Entry::new(Level::Info, "stopping", "taking no new work; finishing what is under way"));
+    let _ = stop.send(true);
+    let _ = served.await;
+    let left = broker.stop(|what| log.write(Entry::new(Level::Info, "waiting", what))).await;
+    if left.stranded.is_empty() {
+        log.write(Entry::new(Level::Info, "stopped", "nothing is lost"));
+        Ok(())
+    } else {
+        Err(Failure::other("the store failed: new tokens of some grants were in memory alone, and are lost"))
+    }
+}
+
+/// Prints a line of JSON for each handle.
+pub(crate) fn list(config: &Path) -> Result<(), Failure> {
+    let devices = FileDevices::beside(&folder(&load(config)?)?).map_err(Failure::other)?;
+    let now = SystemTime::now();
+    let mut after = None;
+    loop {
+        let op = DeviceOp::List { after, most: PAGE };
+        let DeviceOutcome::Listed { devices, damaged, next, .. } = devices.run(op).map_err(Failure::other)? else {
+            return Ok(());
+        };
+        for device in devices.iter().filter(|device| device.is_living(now)) {
+            let time = |time| humantime::format_rfc3339_seconds(time).to_string();
+            print_line(
+                &json!({
+                    "id": device.id.to_string(),
+                    "client_id": device.owner.client_id(),
+                    "created_at": time(device.created_at),
+                    "last_used_at": time(device.last_used_at),
+                })
+                .to_string(),
+            )?;
+        }
+        for id in damaged {
+            report(&Failure::other(DevicesError::Damaged { id, reason: "see its file in the folder of devices" }));
+        }
+        after = next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Ends a device, and revokes its grant.
+pub(crate) fn end(config: &Path, id: DeviceId) -> Result<(), Failure> {
+    let settings = load(config)?;
+    let folder = folder(&settings)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
+    let transport = Transport::new().map_err(Failure::other)?;
+    runtime.block_on(end_device(&folder, settings.restream, transport, id)).map_err(Failure::other)
+}
+
+fn load(config: &Path) -> Result<Settings, Failure> {
+    let checked = Settings::load(config).map_err(|error| Failure::usage(error.to_string()))?;
+    for warning in &checked.warnings {
+        drop(writeln!(std::io::stderr(), "warning: {warning}"));
+    }
+    Ok(checked.settings)
+}
+
+/// The folder of the store, if this version can do what the settings ask for.
+fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
+    let cannot = |what: &str| Err(Failure::usage(format!("this version cannot serve {what}")));
+    if settings.tls.is_some() {
+        return cannot("TLS of its own: put a proxy in front, and remove tls_cert and tls_key");
+    }
+    match &settings.mode {
+        Mode::Handle(Store::File(folder)) => Ok(folder.clone()),
+        Mode::Handle(_) => cannot("from PostgreSQL: set store.kind to file"),
+        Mode::Relay => cannot("as a relay: set mode to handle"),
+    }
+}
+
+async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::other(format!("cannot listen on {address}: {error}")))
+}
+
+fn url_of(listener: &TcpListener) -> Result<String, Failure> {
+    listener.local_addr().map(|address| format!("http://{address}")).map_err(Failure::other)
+}
+
+fn print_line(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::other(format!("cannot write to standard output: {error}")))
+}

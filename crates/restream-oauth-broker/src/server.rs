@@ -1,0 +1,27 @@
+//! The broker as an HTTP server: it does what the [protocol](crate::protocol) decides.
+//!
+//! A [`Broker`] holds everything that a decision needs: the keeper with its grants, the devices, the way to Restream.
+//! [`serve`] lets it answer the connections of a listener, within bounds.
+//!
+//! Each request is carried out in a task of its own. A device that hangs up cancels nothing: what Restream answers is kept
+//! and given out at the next try.
+
+mod admin;
+mod broker;
+mod clock;
+mod connection;
+mod ending;
+mod login;
+mod observe;
+mod serve;
+mod sightings;
+mod steady_write;
+mod storage;
+mod tokens;
+mod witness;
+mod work;
+
+pub use self::broker::{Broker, Options, StartError};
+pub use self::clock::Clock;
+pub use self::ending::{EndError, end_device};
+pub use self::serve::{serve, serve_admin};

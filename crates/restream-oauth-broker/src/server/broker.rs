@@ -1,0 +1,328 @@
+//! A running broker: what carries out the decisions of the protocol.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use ipnet::IpNet;
+use restream_oauth_core::transport::Unread;
+use restream_oauth_core::{Call, Client, Endpoints, Error};
+use restream_oauth_hyper::Transport;
+use restream_oauth_keeper::store::{FileStore, StoreError};
+use restream_oauth_keeper::{Keeper, Left, Mode};
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+use super::ending::Endings;
+use super::observe::Observer;
+use super::sightings::Sightings;
+use super::storage::Storage;
+use super::witness::Witnesses;
+use super::work::Work;
+use crate::addresses::asker;
+use crate::devices::{DevicesError, FileDevices};
+use crate::limits::{Limits, Rates, Refused};
+use crate::log::Log;
+use crate::metrics::UpstreamCall;
+use crate::protocol::{Ask, Decision, Protocol, Request, Rules, busy, unavailable};
+
+/// What a broker is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// The rules of the protocol.
+    pub rules: Rules,
+    /// The application at Restream, with its secret. Its redirect URI is the issuer and `/callback`.
+    pub client: Client,
+    /// The way to Restream.
+    pub transport: Transport,
+    /// Where devices and grants are kept.
+    pub folder: PathBuf,
+    /// How many requests a device and an address may send.
+    pub rates: Rates,
+    /// The proxies that tell the address of the one who asks.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Where the broker writes what happens.
+    pub log: Log,
+}
+
+/// A running broker. It answers requests; [`serve`](super::serve) brings them.
+#[derive(Debug)]
+pub struct Broker {
+    pub(super) protocol: Protocol,
+    pub(super) client: Client,
+    transport: Transport,
+    pub(super) keeper: Keeper,
+    pub(super) storage: Storage,
+    /// The store of the keeper once more, to forget a grant without revoking it.
+    pub(super) grants: FileStore,
+    pub(super) witnesses: Witnesses,
+    pub(super) endings: Endings,
+    pub(super) sightings: Sightings,
+    pub(super) clock: Clock,
+    pub(super) work: Work,
+    observer: Arc<Observer>,
+    limits: Mutex<Limits>,
+    trusted_proxies: Vec<IpNet>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Broker {
+    /// Opens the folder, and begins to keep the grants in it. Needs a tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    /// [`StartError`] if the folder cannot be used, or another broker has it.
+    pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
+        let Options { rules, client, transport, folder, rates, trusted_proxies, clock, log } = options;
+        let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
+            let devices = FileDevices::open(&folder)?;
+            let grants = folder.join("grants");
+            Ok((devices, FileStore::at(&grants)?, FileStore::at(&grants)?))
+        });
+        let (devices, store, grants) = opened.await.map_err(|_| StartError::Devices(DevicesError::Stopping))??;
+        let mut builder = Keeper::builder(client.clone(), store.on_threads()).mode(Mode::OnUse);
+        if let Some(read) = clock.for_keeper() {
+            builder = builder.clock(move || read());
+        }
+        let keeper = builder.build().map_err(StartError::Keeper)?;
+        let observer = Arc::new(Observer::new(log));
+        let broker = Arc::new(Self {
+            protocol: Protocol::new(rules),
+            client,
+            transport: transport.clone(),
+            keeper: keeper.clone(),
+            storage: Storage::new(devices, Arc::clone(&observer)),
+            grants,
+            witnesses: Witnesses::default(),
+            endings: Endings::default(),
+            sightings: Sightings::default(),
+            clock,
+            work: Work::default(),
+            observer: Arc::clone(&observer),
+            limits: Mutex::new(Limits::new(rates)),
+            trusted_proxies,
+            tasks: Mutex::default(),
+        });
+        let (timed, told_of, counted) = (broker.clock.clone(), Arc::clone(&observer), Arc::clone(&observer));
+        let endpoints = broker.client.endpoints().clone();
+        let mut events = keeper.events();
+        let told = tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                told_of.keeper(&event);
+            }
+        });
+        let driver = keeper.run(
+            async move |call| {
+                let kind = kind_of(&call, &endpoints);
+                let answer = transport.receive_at(call, timed.now()).await;
+                counted.keeper_call(kind, &answer);
+                answer
+            },
+            tokio::time::sleep,
+        );
+        let keeping = tokio::spawn(async move {
+            let _ = driver.await;
+        });
+        broker.look_for_endings().await.map_err(StartError::Devices)?;
+        let sweeping = Arc::downgrade(&broker);
+        let sweeps = tokio::spawn(async move {
+            loop {
+                let Some(broker) = sweeping.upgrade() else { break };
+                broker.endings.tick().await;
+                broker.sweep().await;
+            }
+        });
+        broker.tasks().extend([keeping, sweeps, told]);
+        Ok(broker)
+    }
+
+    /// Answers a request. `body` was read to its end.
+    ///
+    /// The work goes on if this future is dropped.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        address: IpAddr,
+        head: http::request::Parts,
+        body: Bytes,
+    ) -> Response<Bytes> {
+        let begun = self.work.begin();
+        let broker = Arc::clone(self);
+        let answered = tokio::spawn(async move {
+            let answer = broker.decide_and_do(address, &head, &body).await;
+            drop(begun);
+            answer
+        });
+        // A panic is a fault of ours. It ends this request, and no other.
+        answered.await.unwrap_or_else(|_| unavailable(Duration::from_secs(60), "the broker failed"))
+    }
+
+    /// The address that a request comes from.
+    pub(super) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        asker(peer, headers, &self.trusted_proxies)
+    }
+
+    /// Counts a request from an address, before its body is read.
+    ///
+    /// # Errors
+    /// The answer that says how long to wait, if there were too many.
+    pub(super) fn admit(&self, address: IpAddr, path: &str) -> Result<(), Box<Response<Bytes>>> {
+        let admitted = self.limits().admit_address(address, Instant::now());
+        admitted
+            .inspect_err(|refused| self.observer.metrics.turned_away(refused.limit))
+            .map_err(|refused| Box::new(too_many(refused, self.protocol.rules().is_obs(path))))
+    }
+
+    /// Counts a request from a device.
+    pub(super) fn admit_device(&self, handle: crate::devices::Hash) -> Result<(), Refused> {
+        let admitted = self.limits().admit_device(handle.into_bytes(), Instant::now());
+        admitted.inspect_err(|refused| self.observer.metrics.turned_away(refused.limit))
+    }
+
+    /// Takes no new work, finishes what is under way, and lets the keeper finish. `waits` is told what is waited for.
+    ///
+    /// Returns what the keeper left.
+    pub async fn stop(&self, waits: impl Fn(&str)) -> Left {
+        self.observer.stopping();
+        let count = self.work.count();
+        if count > 0 {
+            waits(&format!("{count} requests"));
+        }
+        self.work.done().await;
+        let left = self.keeper.shut_down().await;
+        let tasks: Vec<_> = self.tasks().drain(..).collect();
+        for task in tasks {
+            task.abort();
+            // Until it has let go of the broker, and so of the folder.
+            let _ = task.await;
+        }
+        left
+    }
+
+    /// Sends a call of the broker's own to Restream.
+    pub(super) async fn send<T>(&self, kind: UpstreamCall, call: Call<T>) -> Result<T, Error> {
+        let result = self.transport.receive_at(call, self.clock.now()).await.interpret();
+        self.observer.upstream(kind, &result);
+        result
+    }
+
+    /// What is counted and logged.
+    pub(super) fn observer(&self) -> &Arc<Observer> {
+        &self.observer
+    }
+
+    async fn decide_and_do(
+        self: &Arc<Self>,
+        address: IpAddr,
+        head: &http::request::Parts,
+        body: &Bytes,
+    ) -> Response<Bytes> {
+        let request = Request {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body,
+        };
+        let mut answer = match self.protocol.decide(&request) {
+            Decision::Answer(answer) => answer,
+            Decision::Ask(ask) => self.ask(&ask),
+            Decision::Begin(begin) => self.begin(begin),
+            Decision::CallBack(back) => self.call_back(back).await,
+            Decision::Redeem(redeem) => self.redeem(redeem).await,
+            Decision::Refresh(refresh) => self.refresh(refresh, address).await,
+            Decision::Revoke(revoke) => self.revoke(revoke).await,
+        };
+        self.protocol.allow_origin(&request, &mut answer);
+        answer
+    }
+
+    fn ask(&self, ask: &Ask) -> Response<Bytes> {
+        match random() {
+            Ok(random) => ask.page(self.protocol.rules(), random),
+            Err(answer) => *answer,
+        }
+    }
+
+    fn limits(&self) -> std::sync::MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the keeper asks: it sends no codes.
+fn kind_of(call: &Call<Unread>, endpoints: &Endpoints) -> UpstreamCall {
+    let uri = call.request().uri().to_string();
+    if uri == endpoints.revocation {
+        UpstreamCall::Revoke
+    } else if uri == endpoints.profile {
+        UpstreamCall::Profile
+    } else {
+        UpstreamCall::Refresh
+    }
+}
+
+/// The answer to a request that is over a limit.
+pub(super) fn too_many(refused: Refused, is_obs: bool) -> Response<Bytes> {
+    busy(Duration::from_secs(refused.retry_after_seconds()), is_obs)
+}
+
+/// Random bytes of the operating system, which is the only source.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Box<Response<Bytes>>> {
+    let mut bytes = [0; N];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(Box::new(unavailable(Duration::from_secs(60), "the operating system gives no random bytes"))),
+    }
+}
+
+/// Why a broker did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The devices cannot be used.
+    Devices(DevicesError),
+    /// The grants cannot be used.
+    Grants(StoreError),
+    /// The keeper cannot be built.
+    Keeper(restream_oauth_keeper::BuildError),
+}
+
+impl From<DevicesError> for StartError {
+    fn from(error: DevicesError) -> Self {
+        Self::Devices(error)
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Grants(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Devices(error) => error.fmt(f),
+            Self::Grants(error) => error.fmt(f),
+            Self::Keeper(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Devices(error) => Some(error),
+            Self::Grants(error) => Some(error),
+            Self::Keeper(error) => Some(error),
+        }
+    }
+}

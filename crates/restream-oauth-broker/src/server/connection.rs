@@ -1,0 +1,132 @@
+//! One connection: reads requests within bounds, and lets the broker answer them.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+
+use super::admin;
+use super::broker::Broker;
+use super::observe::Observed;
+use super::steady_write::SteadyWrite;
+use crate::metrics::Bound;
+use crate::protocol::{incomplete, too_large, unavailable};
+
+/// How long the head of a request may take, and how long a connection may be silent.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// The longest head, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// The longest body, in bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+/// How long a whole request may take, from its head to its answer.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// How long an answer may wait for its reader.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Devices and browsers.
+    Devices,
+    /// Metrics and health.
+    Admin,
+}
+
+/// Serves one connection to its end. Once `stopping` is true, it ends after the request that is under way.
+pub(super) async fn serve_connection<S>(
+    stream: S,
+    peer: IpAddr,
+    broker: Arc<Broker>,
+    purpose: Purpose,
+    mut stopping: tokio::sync::watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |request| {
+        let broker = Arc::clone(&broker);
+        async move {
+            match purpose {
+                Purpose::Devices => Ok::<_, Infallible>(answer(&broker, peer, request).await.map(Full::new)),
+                Purpose::Admin => Ok(admin::answer(&broker, &request)),
+            }
+        }
+    });
+    let stream = TokioIo::new(SteadyWrite::new(stream, WRITE_LIMIT));
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_LIMIT)
+            .max_buf_size(LONGEST_HEAD)
+            .serve_connection(stream, service)
+    );
+    // What goes wrong with a connection is the other end's affair.
+    tokio::select! {
+        result = connection.as_mut() => drop(result),
+        () = stop(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
+    }
+}
+
+/// Waits until the broker stops.
+async fn stop(stopping: &mut tokio::sync::watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stopping| *stopping).await);
+}
+
+async fn answer(broker: &Arc<Broker>, peer: IpAddr, request: Request<Incoming>) -> Response<Bytes> {
+    let now = Instant::now();
+    let deadline = now.checked_add(REQUEST_LIMIT).unwrap_or(now);
+    let (head, body) = request.into_parts();
+    let address = broker.address(peer, &head.headers);
+    let observed = Observed::begin(broker.observer(), &head.method, broker.protocol.route(head.uri.path()), address);
+    let answer = match broker.admit(address, head.uri.path()) {
+        Ok(()) => read_and_answer(broker, address, head, body, deadline).await,
+        Err(refusal) => *refusal,
+    };
+    observed.answered(&answer);
+    answer
+}
+
+async fn read_and_answer(
+    broker: &Arc<Broker>,
+    address: IpAddr,
+    head: Parts,
+    body: Incoming,
+    deadline: Instant,
+) -> Response<Bytes> {
+    let turned_away = |bound: Bound| broker.observer().metrics.turned_away(bound);
+    let body = match timeout_at(deadline, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            turned_away(Bound::Size);
+            return closing(too_large());
+        }
+        // Cut off.
+        Ok(Err(_)) => return closing(incomplete()),
+        Err(_) => {
+            turned_away(Bound::Time);
+            return closing(incomplete());
+        }
+    };
+    let late = || unavailable(Duration::from_secs(5), "the request took longer than a minute");
+    timeout_at(deadline, broker.answer(address, head, body)).await.unwrap_or_else(|_| closing(late()))
+}
+
+/// What is left of the body would be taken for the next request.
+fn closing(mut answer: Response<Bytes>) -> Response<Bytes> {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

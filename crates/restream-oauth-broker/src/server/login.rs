@@ -1,0 +1,163 @@
+//! Logins: the way to Restream, and the way back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use restream_oauth_core::login::CallbackError;
+use restream_oauth_core::{Advice, AuthorizationCode, Error, Tokens};
+use zeroize::Zeroizing;
+
+use super::broker::{Broker, random};
+use crate::devices::{Device, DeviceId, Hash, Key, Login};
+use crate::metrics::{LoginStep, UpstreamCall};
+use crate::protocol::{Begin, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable};
+
+/// How often a code is sent to Restream, if it was certainly not taken before.
+const TRIES: u32 = 3;
+/// The pause before the next try, unless Restream asks for another one.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A person waits in front of the page. A longer wait is told to the device.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Broker {
+    /// Leads a browser to Restream.
+    pub(super) fn begin(&self, begin: Begin) -> Response<Bytes> {
+        let later = |reason| unavailable(Duration::from_secs(60), reason);
+        let browser = match random() {
+            Ok(random) => begin.browser(random),
+            Err(answer) => return *answer,
+        };
+        let Ok(entropy) = restream_oauth_hyper::entropy() else {
+            return later("the operating system gives no random bytes");
+        };
+        let at_restream = begin.options().and_then(|options| self.client.login_with(entropy, &options));
+        let Ok(at_restream) = at_restream else {
+            return later("the authorization URL of the configuration has a parameter of its own that is in the way");
+        };
+        let now = self.clock.now();
+        let answer = begin.leave(self.protocol.rules(), &browser, at_restream.url().as_str());
+        let login = Login {
+            state: Hash::of(at_restream.state().expose_secret()),
+            browser: browser.hash(),
+            owner: begin.target.owner,
+            binding: begin.target.binding,
+            device_state: begin.target.device_state,
+            saved: Zeroizing::new(at_restream.to_saved().expose_secret().to_owned()),
+            began_at: now,
+        };
+        self.storage.logins(|logins| logins.insert(login, now));
+        self.step(LoginStep::Begun);
+        answer
+    }
+
+    /// A browser comes back from Restream. The exchange is made here and now: OBS's embedded browser is closed before it
+    /// asks for the next page.
+    pub(super) async fn call_back(self: &Arc<Self>, back: CallBack) -> Response<Bytes> {
+        let (rules, now) = (self.protocol.rules(), self.clock.now());
+        let Some(state) = back.state else {
+            let logins = self.storage.logins(|logins| {
+                let begun = logins.of_browser(back.browser, now);
+                if let [only] = &begun[..] {
+                    logins.take(only.state, back.browser, now);
+                }
+                begun
+            });
+            self.step(if logins.is_empty() { LoginStep::Forged } else { LoginStep::Denied });
+            return denials(rules, &logins);
+        };
+        let login = self.storage.logins(|logins| logins.take(state, back.browser, now));
+        let Some(login) = login else {
+            self.step(LoginStep::Forged);
+            return strange_callback();
+        };
+        let Ok(mut at_restream) = self.client.restore_login(&*login.saved) else { return strange_callback() };
+        let code = match at_restream.read_callback(&format!("?{}", back.expose_query())) {
+            Ok(code) => code,
+            Err(CallbackError::Refused { code, .. }) => {
+                self.step(LoginStep::Denied);
+                return failed_login(rules, &login, denied(&code), "Restream refused the login");
+            }
+            Err(_) => return strange_callback(),
+        };
+        match self.exchange(&code).await {
+            Ok(tokens) => self.welcome(&login, &tokens).await,
+            Err(error) => {
+                self.step(LoginStep::Failed);
+                let (code, reason) = match error.advice() {
+                    Advice::Retry { .. } => ("temporarily_unavailable", "Restream does not answer now"),
+                    _ => ("server_error", "Restream did not accept the login, or its answer was lost: begin again"),
+                };
+                failed_login(rules, &login, code, reason)
+            }
+        }
+    }
+
+    fn step(&self, step: LoginStep) {
+        self.observer().metrics.login(step);
+    }
+
+    /// Exchanges Restream's code. It is sent again only if Restream has certainly not acted on it.
+    async fn exchange(&self, code: &AuthorizationCode) -> Result<Tokens, Error> {
+        let mut tries = 1;
+        loop {
+            let error = match self.send(UpstreamCall::Exchange, self.client.exchange(code)).await {
+                Ok(tokens) => return Ok(tokens),
+                Err(error) => error,
+            };
+            let pause = match error.advice() {
+                Advice::Retry { after } if tries < TRIES => after.unwrap_or(PAUSE),
+                _ => return Err(error),
+            };
+            if pause > LONGEST_PAUSE {
+                return Err(error);
+            }
+            tries = tries.saturating_add(1);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Keeps a new grant, and gives its device a code.
+    ///
+    /// The device is written down first: whatever happens between the two writes, what is left of the login is found and
+    /// ended.
+    async fn welcome(self: &Arc<Self>, login: &Login, tokens: &Tokens) -> Response<Bytes> {
+        let rules = self.protocol.rules();
+        let failed = || failed_login(rules, login, "server_error", "the broker cannot store the login: begin again");
+        let (Ok(id), Ok(secret)) = (random(), random()) else {
+            self.revoke_at_once(tokens).await;
+            return failed();
+        };
+        let code = Key::new(DeviceId::from(id), secret);
+        let scope = tokens.scopes().map(|scopes| scopes.as_str().to_owned());
+        let device = Device::new(&code, login.owner.clone(), login.binding.clone(), scope, self.clock.now());
+        if self.storage.insert(device).await.is_err() {
+            self.revoke_at_once(tokens).await;
+            return failed();
+        }
+        self.endings.expect(code.id());
+        let kept = match self.grant(code.id()) {
+            Ok(grant) => grant.log_in(tokens).await.is_ok(),
+            Err(_) => false,
+        };
+        if kept {
+            self.step(LoginStep::Granted);
+            returned(rules, login, &code)
+        } else {
+            self.end(code.id()).await;
+            self.revoke_at_once(tokens).await;
+            failed()
+        }
+    }
+
+    /// Revokes tokens that nobody will ever use.
+    async fn revoke_at_once(&self, tokens: &Tokens) {
+        let call = match tokens.refresh_token() {
+            Some(token) => self.client.revoke(token),
+            None => self.client.revoke(tokens.access_token()),
+        };
+        // Nobody has the tokens, so they end by themselves if this fails.
+        drop(self.send(UpstreamCall::Revoke, call).await);
+    }
+}

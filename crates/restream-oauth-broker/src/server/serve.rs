@@ -1,0 +1,79 @@
+//! Takes connections from a listener.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use super::broker::Broker;
+use super::connection::{Purpose, serve_connection};
+use super::work::Work;
+use crate::metrics::{Bound, Gauge};
+
+/// How many connections are open at once. A further one waits in the queue of the kernel.
+const MOST_CONNECTIONS: usize = 16_384;
+/// The pause after the system had no connection to give, which passes when others close.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long connections get to end once the broker stops. The keeper then has its own limit.
+const STOP_LIMIT: Duration = Duration::from_secs(65);
+
+/// Serves the connections of a listener until `stop` ends. Then it takes no more, and waits until those that are open have
+/// had their answers.
+pub async fn serve(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
+    serve_for(Purpose::Devices, listener, broker, stop).await;
+}
+
+/// Serves `/healthz` and `/metrics` until `stop` ends. Whoever reaches the listener may read them.
+pub async fn serve_admin(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
+    serve_for(Purpose::Admin, listener, broker, stop).await;
+}
+
+async fn serve_for(purpose: Purpose, listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
+    let (stopping, stopped) = watch::channel(false);
+    let open = Work::default();
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        if room.available_permits() == 0 {
+            broker.observer().metrics.turned_away(Bound::Connections);
+        }
+        let accepted = tokio::select! {
+            () = stop.as_mut() => break,
+            accepted = async {
+                // The semaphore is never closed.
+                let permit = Arc::clone(&room).acquire_owned().await.ok();
+                (listener.accept().await, permit)
+            } => accepted,
+        };
+        let (stream, peer, permit) = match accepted {
+            (Ok((stream, peer)), permit) => (stream, peer, permit),
+            (Err(error), _) if is_of_one_connection(&error) => continue,
+            // Out of files, most likely.
+            (Err(_), _) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        // An answer is one write: waiting to put two together only delays it.
+        let _ = stream.set_nodelay(true);
+        let (broker, stopped, begun) = (Arc::clone(&broker), stopped.clone(), open.begin());
+        tokio::spawn(async move {
+            let observer = Arc::clone(broker.observer());
+            observer.metrics.up(Gauge::Connections);
+            serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+            observer.metrics.down(Gauge::Connections);
+            drop((permit, begun));
+        });
+    }
+    drop(listener);
+    let _ = stopping.send(true);
+    let _ = tokio::time::timeout(STOP_LIMIT, open.done()).await;
+}
+
+/// The other end hung up before the connection was taken.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,9 @@
+//! The broker as devices and browsers see it: a running one in front of a sandbox, both on one clock that tests set
+//! forward.
+
+mod bounds;
+mod logins;
+mod obs;
+mod program;
+mod support;
+mod tokens;

@@ -1,0 +1,182 @@
+//! The program, as an operator runs it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::{CALLBACK, PATIENCE, SECRET, World};
+
+/// The program in front of a sandbox.
+struct Program {
+    world: World,
+    config: PathBuf,
+}
+
+impl Program {
+    fn new() -> Self {
+        let world = World::without_broker();
+        fs::create_dir_all(&world.folder).unwrap();
+        let config = world.folder.join("broker.toml");
+        let text = format!(
+            r#"
+            listen = "{address}"
+            issuer = "{base}"
+            admin_listen = "127.0.0.1:0"
+            [restream]
+            client_id = "{id}"
+            base_url = "{sandbox}"
+            [store]
+            kind = "file"
+            path = "{folder}"
+            [obs]
+            [[clients]]
+            id = "overlay"
+            redirect_uris = ["{CALLBACK}"]
+            "#,
+            address = world.address,
+            base = world.base,
+            id = world.sandbox.client_id(),
+            sandbox = world.sandbox.base_url(),
+            folder = world.folder.join("store").display(),
+        );
+        fs::write(&config, text).unwrap();
+        Self { world, config }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker"));
+        // `devices --config FILE list`.
+        let (first, rest) = arguments.split_at(arguments.len().min(1));
+        command.args(first).arg("--config").arg(&self.config).args(rest).env("RESTREAM_CLIENT_SECRET", SECRET);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn start(&self) -> Running {
+        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Running { child, ready }
+    }
+}
+
+struct Running {
+    child: Child,
+    ready: Value,
+}
+
+impl Running {
+    /// Sends a signal and waits for the end. Returns the exit code and standard error.
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut log = String::new();
+        std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut log).unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), log);
+            }
+            assert!(begun.elapsed() < PATIENCE, "it goes on: {log}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_device_is_listed_and_ended_beside_a_running_broker() {
+    let program = Program::new();
+    let running = program.start();
+    assert_eq!(running.ready["base_url"], program.world.base.as_str());
+    assert!(running.ready["admin_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    let (one, other) = (program.world.log_in(), program.world.log_in());
+
+    let listed = program.output(&["devices", "list"]);
+    assert!(listed.status.success(), "{listed:?}");
+    let lines: Vec<Value> =
+        String::from_utf8(listed.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    // A handle begins with the id of its device.
+    let id = one.refresh_token[..32].to_owned();
+    let line = lines.iter().find(|line| line["id"] == id.as_str()).unwrap();
+    assert_eq!(line["client_id"], "overlay");
+    assert!(line["created_at"].as_str().unwrap().ends_with('Z') && line["last_used_at"].is_string());
+
+    let ended = program.output(&["devices", "end", &id]);
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(program.world.sandbox.ledger().revocations, 1);
+    assert_eq!(program.world.refresh(&one.refresh_token).refusal(), (400, "invalid_grant".into()));
+    program.world.refresh(&other.refresh_token).tokens();
+    let unknown = program.output(&["devices", "end", &id]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+
+    let (code, log) = running.end("-TERM");
+    assert_eq!(code, Some(0), "{log}");
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["event"].is_string());
+    }
+    for secret in [SECRET, &one.refresh_token, &other.access_token] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn kill_9_loses_no_grant_and_a_second_broker_on_the_same_folder_is_refused() {
+    let program = Program::new();
+    let running = program.start();
+    let tokens = program.world.log_in();
+    let mut second = program.command(&[]);
+    // Another port: the folder is what it must not share.
+    let text = fs::read_to_string(&program.config).unwrap();
+    let listen = format!("listen = \"{}\"", program.world.address);
+    fs::write(&program.config, text.replace(&listen, "listen = \"127.0.0.1:0\"")).unwrap();
+    let refused = second.output().unwrap();
+    fs::write(&program.config, text).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("another broker"), "{refused:?}");
+
+    let (code, log) = running.end("-KILL");
+    assert_eq!(code, None, "{log}");
+    let running = program.start();
+    assert_eq!(program.world.refresh(&tokens.refresh_token).tokens().access_token, tokens.access_token);
+    assert_eq!(running.end("-TERM").0, Some(0));
+}
+
+#[test]
+fn the_configuration_is_checked_and_what_this_version_lacks_is_refused() {
+    let program = Program::new();
+    let checked = program.output(&["--check"]);
+    assert!(checked.status.success(), "{checked:?}");
+    let text = fs::read_to_string(&program.config).unwrap();
+    for (change, to, named) in [
+        ("issuer =", "isuer =", "isuer"),
+        ("[store]", "mode_x = 1\n[store]", "mode_x"),
+        ("admin_listen =", "mode = \"relay\"\nadmin_listen =", "relay"),
+        ("admin_listen =", "tls_cert = \"/c\"\ntls_key = \"/k\"\nadmin_listen =", "tls"),
+    ] {
+        fs::write(&program.config, text.replace(change, to)).unwrap();
+        let faulty = program.output(&["--check"]);
+        assert_eq!(faulty.status.code(), Some(2), "{change}: {faulty:?}");
+        let said = String::from_utf8(faulty.stderr).unwrap();
+        assert!(said.contains(named) && !said.contains(SECRET), "{said}");
+    }
+    let nothing = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker")).output().unwrap();
+    assert_eq!(nothing.status.code(), Some(2));
+}

@@ -1,0 +1,388 @@
+//! A broker in front of a sandbox, a browser, and a device of the plain door.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use restream_oauth_broker::limits::Rates;
+use restream_oauth_broker::log::{Level, Log};
+use restream_oauth_broker::protocol::{Client, Rules};
+use restream_oauth_broker::server::{Broker, Clock, Options, serve, serve_admin};
+use restream_oauth_broker::settings::RedirectUri;
+use restream_oauth_core::{Client as Registered, Endpoints};
+use restream_oauth_hyper::Transport;
+use restream_oauth_keeper::Now;
+use restream_oauth_sandbox::{Builder, Sandbox};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub(crate) const CALLBACK: &str = "https://overlay.example/callback";
+pub(crate) const SECRET: &str = "canaryOfTheClientSecret4711";
+/// RFC 7636 appendix B.
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// Far more than anything takes, also on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A sandbox with a broker in front of it.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) base: String,
+    runtime: Runtime,
+    running: Option<Running>,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) folder: PathBuf,
+    /// How far the clocks are set forward.
+    ahead: Arc<AtomicU64>,
+    rates: Rates,
+    pub(crate) log: Lines,
+}
+
+struct Running {
+    broker: Arc<Broker>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    admin: JoinHandle<()>,
+    admin_url: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|sandbox| sandbox, generous())
+    }
+
+    /// A sandbox alone. `address` is free for a broker.
+    pub(crate) fn without_broker() -> Self {
+        Self::prepare(|sandbox| sandbox, generous()).0
+    }
+
+    pub(crate) fn with(change: impl FnOnce(Builder) -> Builder, rates: Rates) -> Self {
+        let (mut world, listener) = Self::prepare(change, rates);
+        world.start(Some(listener));
+        world
+    }
+
+    fn prepare(change: impl FnOnce(Builder) -> Builder, rates: Rates) -> (Self, TcpListener) {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let base = format!("http://{address}");
+        let sandbox = Sandbox::builder().client_secret(SECRET).redirect_uri(format!("{base}/callback"));
+        let sandbox = change(sandbox).start().unwrap();
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let folder = std::env::temp_dir().join(format!("restream-oauth-broker-{:x}", u64::from_ne_bytes(random)));
+        let world = Self {
+            sandbox,
+            base,
+            runtime,
+            running: None,
+            address,
+            folder,
+            ahead: Arc::default(),
+            rates,
+            log: Lines::default(),
+        };
+        (world, listener)
+    }
+
+    fn start(&mut self, listener: Option<TcpListener>) {
+        let client = |id: &str, redirect_uris: &[&str]| Client {
+            id: id.into(),
+            redirect_uris: redirect_uris.iter().map(|uri| RedirectUri::new(uri).unwrap()).collect(),
+            origins: vec![format!("https://{id}.example")],
+        };
+        let registered = Registered::builder(self.sandbox.client_id())
+            .secret(SECRET)
+            .redirect_uri(format!("{}/callback", self.base))
+            .endpoints(Endpoints::at(self.sandbox.base_url()))
+            .build()
+            .unwrap();
+        let (begun, ahead) = (Instant::now(), Arc::clone(&self.ahead));
+        let options = Options {
+            rules: Rules {
+                issuer: self.base.clone(),
+                clients: vec![client("overlay", &[CALLBACK]), client("bot", &["https://bot.example/callback"])],
+                obs_prefix: Some("/obs/".into()),
+            },
+            client: registered,
+            transport: Transport::new().unwrap(),
+            folder: self.folder.clone(),
+            rates: self.rates,
+            trusted_proxies: Vec::new(),
+            log: Log::to(self.log.clone(), Level::Debug),
+            clock: Clock::of(move || {
+                let ahead = Duration::from_secs(ahead.load(Ordering::SeqCst));
+                Now { wall: SystemTime::now() + ahead, steady: begun.elapsed() + ahead }
+            }),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let address = self.address;
+        let running = self.runtime.block_on(async {
+            let listener = match listener {
+                Some(listener) => listener,
+                None => TcpListener::bind(address).await.unwrap(),
+            };
+            let broker = Broker::start(options).await.unwrap();
+            let served = tokio::spawn(serve(listener, Arc::clone(&broker), async move { drop(stopped.await) }));
+            let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let admin_url = format!("http://{}", admin.local_addr().unwrap());
+            let admin = tokio::spawn(serve_admin(admin, Arc::clone(&broker), std::future::pending()));
+            Running { broker, stop, served, admin, admin_url }
+        });
+        self.running = Some(running);
+    }
+
+    /// Sets the clocks of the sandbox and of the broker forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.sandbox.advance(by);
+        self.ahead.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Stops the broker and starts another one on the same folder and address.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.start(None);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        let Some(Running { broker, stop, served, admin, .. }) = self.running.take() else { return };
+        let _ = stop.send(());
+        self.runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, served).await.unwrap().unwrap();
+            admin.abort();
+            let _ = admin.await;
+            let left = tokio::time::timeout(PATIENCE, broker.stop(|_| {})).await.unwrap();
+            assert!(left.in_doubt.is_empty() && left.stranded.is_empty(), "{left:?}");
+        });
+    }
+
+    /// What operators read.
+    pub(crate) fn metrics(&self) -> String {
+        let url = format!("{}/metrics", self.running.as_ref().unwrap().admin_url);
+        Answer::of(agent().get(url).call().unwrap()).body
+    }
+
+    /// The names of the devices that are stored.
+    pub(crate) fn devices(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.join("devices")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
+    }
+
+    /// What is stored of the device with this handle.
+    pub(crate) fn document(&self, handle: &str) -> String {
+        std::fs::read_to_string(self.folder.join(format!("devices/{}.json", &handle[..32]))).unwrap()
+    }
+
+    pub(crate) fn get(&self, url: &str) -> Answer {
+        self.browse(url, None)
+    }
+
+    /// A browser opens a URL, of the broker unless it is absolute.
+    pub(crate) fn browse(&self, url: &str, cookie: Option<&str>) -> Answer {
+        let url = if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() };
+        let mut request = agent().get(url);
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        Answer::of(request.call().unwrap())
+    }
+
+    pub(crate) fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = agent().post(format!("{}{path}", self.base));
+        Answer::of(request.send_form(form.iter().copied()).unwrap())
+    }
+
+    /// A user opens the authorization URL of the overlay, and goes on to Restream. Returns the URL of the consent page
+    /// there, and the cookie.
+    pub(crate) fn leave(&self, changes: &[(&str, &str)], cookie: Option<&str>) -> (String, String) {
+        let mut parameters = vec![
+            ("client_id", "overlay"),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+            ("state", "s&t=é"),
+        ];
+        for change in changes {
+            parameters.retain(|(name, _)| *name != change.0);
+            parameters.push(*change);
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let page = self.browse(&format!("/authorize?{query}"), cookie);
+        assert_eq!(page.status, 200, "{page:?}");
+        let cookie = page.cookie().or(cookie.map(str::to_owned)).expect("a cookie");
+        let link = page.body.split_once("href=\"").unwrap().1.split_once('"').unwrap().0.replace("&amp;", "&");
+        let away = self.browse(&link, Some(&cookie));
+        assert_eq!(away.status, 303, "{away:?}");
+        (away.location().to_owned(), cookie)
+    }
+
+    /// A user logs in for the overlay, up to the callback of the overlay. Returns its code.
+    pub(crate) fn code(&self) -> String {
+        let (consent, cookie) = self.leave(&[], None);
+        let callback = self.sandbox.approve(&consent).unwrap();
+        let back = self.browse(&callback, Some(&cookie));
+        assert_eq!(back.status, 303, "{back:?}");
+        back.parameter("code")
+    }
+
+    /// The overlay redeems a code.
+    pub(crate) fn redeem(&self, code: &str) -> Answer {
+        self.post(
+            "/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("client_id", "overlay"),
+                ("code", code),
+                ("redirect_uri", CALLBACK),
+                ("code_verifier", VERIFIER),
+            ],
+        )
+    }
+
+    /// A user logs in for the overlay.
+    pub(crate) fn log_in(&self) -> Tokens {
+        self.redeem(&self.code()).tokens()
+    }
+
+    /// The overlay refreshes.
+    pub(crate) fn refresh(&self, handle: &str) -> Answer {
+        self.post("/token", &[("grant_type", "refresh_token"), ("client_id", "overlay"), ("refresh_token", handle)])
+    }
+
+    /// True if the API accepts an access token.
+    pub(crate) fn accepts(&self, access_token: &str) -> bool {
+        let url = format!("{}/v2/user/profile", self.sandbox.base_url());
+        let request = agent().get(url).header("authorization", format!("Bearer {access_token}"));
+        Answer::of(request.call().unwrap()).status == 200
+    }
+
+    /// Waits until the ledger of the sandbox is as wanted.
+    pub(crate) fn wait_until(&self, wanted: impl FnMut(&restream_oauth_sandbox::Ledger) -> bool) {
+        assert!(self.sandbox.wait_until(PATIENCE, wanted), "{:?}", self.sandbox.ledger());
+    }
+
+    /// Waits until something is true that the ledger does not show.
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !wanted(self) {
+            assert!(begun.elapsed() < PATIENCE, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.stop();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Limits that no test runs into by accident.
+pub(crate) fn generous() -> Rates {
+    let many = std::num::NonZeroU32::new(100_000).unwrap();
+    Rates { per_device: many, per_address: many }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .build();
+    config.into()
+}
+
+/// An answer of the broker.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn of(mut response: http::Response<ureq::Body>) -> Self {
+        let body = response.body_mut().read_to_string().unwrap();
+        Self { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.header("location")
+    }
+
+    /// What a browser sends back.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        self.header("set-cookie").split_once(';').map(|(cookie, _)| cookie.to_owned())
+    }
+
+    /// A parameter of the URL that the answer leads to.
+    pub(crate) fn parameter(&self, name: &str) -> String {
+        let query = self.location().split_once('?').unwrap().1;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(known, _)| known == name).unwrap_or_else(|| panic!("{self:?}")).1.into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens {
+        assert_eq!(self.status, 200, "{self:?}");
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned();
+        Tokens {
+            access_token: text("access_token"),
+            refresh_token: text("refresh_token"),
+            expires_in: json["expires_in"].as_u64().unwrap(),
+        }
+    }
+
+    /// The status and the error code.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status, self.json()["error"].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned())
+    }
+}
+
+/// What a device keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) expires_in: u64,
+}
+
+/// What the broker has logged.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
