@@ -3,7 +3,7 @@
 use crate::Proof::{NotYet, Tests};
 use crate::Row;
 
-const NO_STORE: &str = "no store yet: the library keeps no tokens";
+const NO_KEYRING: &str = "no keyring: the stores are files and memory";
 const NO_BROKER: &str = "no broker yet: nothing here holds a secret for others";
 const NO_DISCOVERY: &str = "no discovery yet: nothing names another server";
 
@@ -220,7 +220,7 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         "files",
         "A failed refresh empties a good token file.",
-        Tests(&["cli::a_failed_refresh_leaves_the_file_as_it_was_and_keeps_the_answer"]),
+        Tests(&["cli::a_failed_refresh_leaves_the_pair_as_it_was_and_keeps_the_answer"]),
     ),
     Row(
         "deepchat #2304",
@@ -346,7 +346,7 @@ pub(crate) const ROWS: &[Row] = &[
         "The time of a comparison reveals how much of a guessed secret is right.",
         Tests(&["core::state_is_compared_in_constant_time"]),
     ),
-    Row("pup #352", "", "keyring", "The keyring loses tokens, or stores only a part of them.", NotYet(NO_STORE)),
+    Row("pup #352", "", "keyring", "The keyring loses tokens, or stores only a part of them.", NotYet(NO_KEYRING)),
     Row("CVE-2026-40575", "", "proxy", "The proxy trusts a spoofed header.", NotYet(NO_BROKER)),
     Row(
         "xagent #1988",
@@ -419,6 +419,23 @@ pub(crate) const ROWS: &[Row] = &[
             "cli::another_machine_is_reached_through_the_proxy_of_the_environment",
             "cli::this_machine_and_the_servers_in_no_proxy_are_reached_without_the_proxy",
         ]),
+    ),
+    Row(
+        "codex #41133",
+        "",
+        "rotation",
+        "The program ends while its refresh is under way, and loses the new refresh token in the cleanup.",
+        Tests(&[
+            "cli::one_signal_during_a_refresh_does_not_lose_the_grant",
+            "cli::one_signal_during_the_exchange_of_a_login_does_not_lose_the_tokens",
+        ]),
+    ),
+    Row(
+        "ureq #1083, #1150",
+        "",
+        "transport",
+        "IPv6 is announced and leads nowhere. The client tries it first, and uses up the time before it reaches IPv4.",
+        Tests(&["ureq::an_ipv6_address_that_does_not_work_is_not_tried_before_ipv4"]),
     ),
     Row(
         "clap #6421",
