@@ -20,7 +20,12 @@ pub(crate) fn run(options: &Token) -> Result<(), Failure> {
     let refused = if options.rejected { Some(refused(&place)?) } else { None };
     let access = Access { place: &place, options: &options.client, valid_for: options.valid_for };
     let living = match access.at_hand(refused.as_ref())? {
-        Some(living) => living,
+        Some(living) => {
+            if living.in_doubt {
+                block_on(access.ask_about(&living))?;
+            }
+            living
+        }
         None => block_on(renew(&access, refused.as_ref()))?,
     };
     show(&living, options)

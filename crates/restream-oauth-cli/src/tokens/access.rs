@@ -4,14 +4,17 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use restream_oauth_core::{AccessToken, Client};
 use restream_oauth_keeper::Record;
+use tokio::time::timeout;
 
 use crate::arguments::ClientOptions;
 use crate::configuration;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::terminal::say;
+use crate::tokens::asking::{self, Asked, WITNESS_LIMIT};
 use crate::tokens::file::TokenFile;
 use crate::tokens::living::{Living, check_rejected, gone};
 use crate::tokens::owner::Owner;
@@ -31,7 +34,8 @@ pub(crate) struct Access<'a> {
 impl<'a> Access<'a> {
     /// Returns the access token that is there, without a request; `None` if a refresh is needed. Needs no client secret.
     ///
-    /// The API has `refused` a token, if there is one: another must be returned.
+    /// Tokens from standard input may be in doubt. The API has `refused` a token, if there is one: another must be
+    /// returned.
     pub(crate) fn at_hand(&self, refused: Option<&AccessToken>) -> Result<Option<Living>, Failure> {
         let Some(place) = self.place.file() else { return self.given().map(Some) };
         let file = TokenFile::at(place, Duration::ZERO)?;
@@ -76,6 +80,18 @@ impl<'a> Access<'a> {
         match refused {
             Some(refused) => rotation.instead_of(refused, self.valid_for).await,
             None => rotation.living(self.valid_for).await,
+        }
+    }
+
+    /// Asks the API about a token whose refresh is in doubt. Fails if the API refuses it; after any other answer it may be
+    /// alive.
+    pub(crate) async fn ask_about(&self, living: &Living) -> Result<(), Failure> {
+        let client = configuration::anonymous_client(self.options)?;
+        let transport = configuration::transport(self.options)?;
+        let asked = timeout(WITNESS_LIMIT, asking::profile(&living.access_token, &client, &transport)).await;
+        match asked {
+            Ok(Err(Asked::Failed(error))) if error.status() == Some(StatusCode::UNAUTHORIZED) => Err(replaced()),
+            _ => Ok(()),
         }
     }
 
@@ -126,5 +142,11 @@ fn named_client(options: &ClientOptions) -> Option<&str> {
 
 fn expired() -> Failure {
     let message = "the access token on standard input is no longer accepted, and tokens from there are never refreshed";
+    Failure::new(Exit::Refresh, message)
+}
+
+fn replaced() -> Failure {
+    let message = "the API refuses the access token on standard input: a refresh whose answer was lost may have replaced \
+                   it; `refresh --tokens -` sends the refresh token again";
     Failure::new(Exit::Refresh, message)
 }

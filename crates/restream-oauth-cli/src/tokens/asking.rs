@@ -1,15 +1,20 @@
 //! Asks the API whose an access token is, which also tells whether the token is alive.
 
+use std::time::Duration;
+
 use http::StatusCode;
-use restream_oauth_core::{Client, Error, Profile, Tokens};
+use restream_oauth_core::{AccessToken, Client, Error, Profile};
 use restream_oauth_keeper::Record;
 
 use crate::failure::{Exit, Failure};
 use crate::transport::Transport;
 
+/// The longest wait for what the API says of an access token whose refresh is in doubt.
+pub(crate) const WITNESS_LIMIT: Duration = Duration::from_secs(15);
+
 /// Asks for the profile.
-pub(crate) async fn profile(tokens: &Tokens, client: &Client, transport: &Transport) -> Result<Profile, Asked> {
-    let call = client.profile(tokens.access_token()).map_err(|error| Asked::Unusable(error.to_string()))?;
+pub(crate) async fn profile(token: &AccessToken, client: &Client, transport: &Transport) -> Result<Profile, Asked> {
+    let call = client.profile(token).map_err(|error| Asked::Unusable(error.to_string()))?;
     transport.send(call).await.map_err(Asked::Failed)
 }
 
@@ -33,7 +38,7 @@ impl From<Asked> for Failure {
 /// Sends one request with the access token of a record. Returns what the answer says of the grant, in words, and how the
 /// check ends. A refused access token does not prove that the grant is dead: its refresh token may live.
 pub(crate) async fn check(record: &Record, client: &Client, transport: &Transport) -> (String, Result<(), Failure>) {
-    let (words, failure) = match profile(&record.tokens, client, transport).await {
+    let (words, failure) = match profile(record.tokens.access_token(), client, transport).await {
         Ok(_) => ("the API accepts the access token".to_owned(), None),
         // The token is alive, and has not the scope of the profile.
         Err(Asked::Failed(error)) if error.status() == Some(StatusCode::FORBIDDEN) => {

@@ -129,7 +129,7 @@ impl LoggedIn<'_> {
 
     async fn learn_user(&mut self, place: &TokensPath) -> Result<User, Failure> {
         let Self { handover: Handover { client, transport, .. }, tokens, interruptions, .. } = self;
-        let asked = tokio::time::timeout(LONGEST_PROFILE, profile(tokens, client, transport));
+        let asked = tokio::time::timeout(LONGEST_PROFILE, profile(tokens.access_token(), client, transport));
         let profile = unless_interrupted(interruptions, asked).await?.map_err(|_| {
             Failure::new(Exit::TryAgain, format!("the API took longer than {} s", LONGEST_PROFILE.as_secs()))
         })??;

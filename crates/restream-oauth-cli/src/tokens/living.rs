@@ -18,6 +18,8 @@ pub(crate) struct Living {
     pub(crate) access_token: AccessToken,
     /// Until when no planned refresh replaces it.
     usable_until: SystemTime,
+    /// The server has replaced it, or may have: its refresh has no answer, or one without an access token.
+    pub(crate) in_doubt: bool,
     /// `None` if the server did not say.
     scopes: Option<Vec<String>>,
 }
@@ -43,7 +45,7 @@ impl Living {
     /// An access token that came without its refresh token, so that no file holds it.
     pub(crate) fn alone(token: &Token) -> Self {
         let access_token = token.access_token().clone();
-        Self { access_token, usable_until: token.expires_at(), scopes: None }
+        Self { access_token, usable_until: token.expires_at(), in_doubt: false, scopes: None }
     }
 
     /// Returns the token as one JSON object for programs.
@@ -61,7 +63,12 @@ impl Living {
 impl From<&Record> for Living {
     fn from(record: &Record) -> Self {
         let scopes = record.tokens.scopes().map(|scopes| scopes.iter().map(ToString::to_string).collect());
-        Self { access_token: record.tokens.access_token().clone(), usable_until: record.usable_until, scopes }
+        Self {
+            access_token: record.tokens.access_token().clone(),
+            usable_until: record.usable_until,
+            in_doubt: record.doubt.is_some() || record.salvaged.is_some(),
+            scopes,
+        }
     }
 }
 

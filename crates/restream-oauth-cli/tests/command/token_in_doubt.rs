@@ -56,6 +56,28 @@ fn a_later_run_asks_the_api_again_before_it_prints_a_token_in_doubt() {
     assert_eq!(setup.sandbox.ledger().refreshes, 1);
 }
 
+/// Such tokens are never refreshed, so a refused one is left to `refresh`.
+#[test]
+fn tokens_in_doubt_from_standard_input_are_printed_unless_the_api_refuses_them() {
+    let setup = Setup::new();
+    let path = setup.token_file();
+    age(&path, 3600 - 30);
+    setup.sandbox.inject(Fault::new(What::lost_answer()).on(Endpoint::Token).before_acting());
+    setup.run(&TOKEN).expect(0);
+    let in_doubt = std::fs::read_to_string(&path).unwrap();
+    let asked = || setup.sandbox.ledger().requests_to("/v2/user/profile").count();
+    let before = (asked(), setup.token_requests());
+
+    assert_eq!(setup.run_with_input(&["token"], &in_doubt).expect(0).stdout, line(&path));
+    setup.sandbox.inject(Fault::new(What::status(503)).on(Endpoint::Profile));
+    assert_eq!(setup.run_with_input(&["token"], &in_doubt).expect(0).stdout, line(&path));
+    setup.sandbox.inject(refuses_the_token());
+    let outcome = setup.run_with_input(&["token"], &in_doubt).expect(6);
+    assert_eq!(outcome.stdout, "");
+    assert!(outcome.stderr.contains("refresh --tokens -"), "{}", outcome.stderr);
+    assert_eq!((asked(), setup.token_requests()), (before.0 + 3, before.1));
+}
+
 #[test]
 fn replays_within_a_run_end_after_twenty_seconds() {
     let setup = Setup::new();

@@ -16,6 +16,7 @@ use super::words;
 use crate::failure::{Exit, Failure};
 use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
+use crate::tokens::asking::WITNESS_LIMIT;
 use crate::tokens::keeping::{Keeping, Request};
 use crate::transport::Transport;
 
@@ -23,8 +24,6 @@ use crate::transport::Transport;
 pub(crate) const REPLAYS: Duration = Duration::from_secs(20);
 /// A wait for the next attempt that is shorter than this is not worth a word.
 const SHORT: Duration = Duration::from_secs(2);
-/// The longest wait for what the API says of the old access token.
-const WITNESS_LIMIT: Duration = Duration::from_secs(15);
 /// The only status that says that an access token is dead.
 const UNAUTHORIZED: u16 = 401;
 
