@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::entropy::{CodeVerifier, State};
 use super::login::Login;
+use crate::encoding::text::any_byte;
 use crate::encoding::uri::{self, UriPart};
 use crate::encoding::{form, redaction};
 use crate::error::ErrorCode;
@@ -258,7 +259,9 @@ enum CallbackUri<'a> {
 
 impl<'a> CallbackUri<'a> {
     fn of(uri: &'a str) -> Self {
-        let uri = uri.split_once('#').map_or(uri, |(before, _fragment)| before);
+        // Nearly no callback has a fragment, and judging all bytes at once is quicker than a search.
+        let has_fragment = any_byte(uri.as_bytes(), |byte| byte == b'#');
+        let uri = if has_fragment { form::split_at_byte(uri, b'#').0 } else { uri };
         let (before_query, query) = uri.split_once('?').unwrap_or((uri, ""));
         match before_query {
             "" => Self::Query(query),

@@ -148,8 +148,8 @@ impl RandomText {
         base64::encode(bytes, Alphabet::UrlSafe, &mut |piece| {
             // 32 bytes are one piece of 43 characters.
             debug_assert_eq!(piece.len(), RANDOM_LENGTH);
-            for (place, character) in text.0.iter_mut().zip(piece) {
-                *place = *character;
+            if let Ok(piece) = piece.try_into() {
+                text.0 = piece;
             }
         });
         Self(text)

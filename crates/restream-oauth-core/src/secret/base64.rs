@@ -47,21 +47,23 @@ impl Alphabet {
 }
 
 /// In bytes. Their base64 has [`BLOCK_LENGTH`] characters.
-const BLOCK: usize = 48;
-const BLOCK_LENGTH: usize = 64;
+const BLOCK: usize = 36;
+const BLOCK_LENGTH: usize = 48;
+/// Six bytes, which are eight characters, are read as eight.
+const MARGIN: usize = 2;
 
 /// Calls `push` with the pieces of the base64 of `bytes`. 32 bytes are one piece.
 pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet, push: &mut dyn FnMut(&[u8])) {
     for block in bytes.chunks(BLOCK) {
         // Zeros after the block, so that every group is whole.
-        let mut padded = SecretBytes([0; BLOCK]);
-        for (place, byte) in padded.0.iter_mut().zip(block) {
-            *place = *byte;
+        let mut padded = SecretBytes([0; BLOCK + MARGIN]);
+        if let Some(place) = padded.0.get_mut(..block.len()) {
+            place.copy_from_slice(block);
         }
         let mut text = SecretBytes([0; BLOCK_LENGTH]);
-        for (group, four) in padded.0.chunks_exact(3).zip(text.0.chunks_exact_mut(4)) {
-            if let [a, b, c] = *group {
-                four.copy_from_slice(&[a >> 2, (a << 4 | b >> 4) & 0x3F, (b << 2 | c >> 6) & 0x3F, c & 0x3F]);
+        for (six, eight) in padded.0.windows(6 + MARGIN).step_by(6).zip(text.0.chunks_exact_mut(8)) {
+            if let Some(bytes) = six.first_chunk() {
+                eight.copy_from_slice(&spread(u64::from_be_bytes(*bytes)).to_be_bytes());
             }
         }
         for character in &mut text.0 {
@@ -74,6 +76,13 @@ pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet, push: &mut dyn FnMut(&[u8
             push(b"==".get(..4_usize.saturating_sub(length % 4)).unwrap_or_default());
         }
     }
+}
+
+/// Returns the first 48 bits as eight bytes of six bits each: first as two halves of 24, then as four of 12.
+fn spread(bits: u64) -> u64 {
+    let halves = bits >> 40 << 32 | bits >> 16 & 0x00FF_FFFF;
+    let quarters = (halves & 0x00FF_F000_00FF_F000) << 4 | halves & 0x0000_0FFF_0000_0FFF;
+    (quarters & 0x0FC0_0FC0_0FC0_0FC0) << 2 | quarters & 0x003F_003F_003F_003F
 }
 
 /// Returns the bytes whose base64 is exactly `text`; `None` if there are none (RFC 4648 §3.5 and §3.3: bits that are

@@ -97,7 +97,9 @@ pub(super) fn wipe(buffer: &mut Vec<u8>) {
     }
 }
 
-/// A fixed number of secret bytes. Dropping them wipes them.
+/// A fixed number of secret bytes. Dropping them wipes them. Where they are text, the standard library checks whole words
+/// of it only if they are aligned.
+#[repr(align(8))]
 pub(crate) struct SecretBytes<const N: usize>(pub(crate) [u8; N]);
 
 impl<const N: usize> Drop for SecretBytes<N> {
