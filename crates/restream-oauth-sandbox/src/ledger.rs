@@ -28,6 +28,8 @@ pub struct Ledger {
     pub requests_forgotten: u64,
     /// Accepted connections, including those to `/_sandbox/`.
     pub connections: u64,
+    /// Connections whose first request came over a resumed TLS session (RFC 8446 §2.2).
+    pub tls_sessions_resumed: u64,
     /// Requests to `/_sandbox/canary`. Each means that a client followed a redirect.
     pub canary_hits: u64,
     /// Issued codes, one for each approval.
@@ -63,6 +65,7 @@ impl Ledger {
             "requests": self.requests.iter().map(SeenRequest::to_value).collect::<Vec<_>>(),
             "requests_forgotten": self.requests_forgotten,
             "connections": self.connections,
+            "tls_sessions_resumed": self.tls_sessions_resumed,
             "canary_hits": self.canary_hits,
             "codes_issued": self.codes_issued,
             "exchanges": self.exchanges,
@@ -137,6 +140,11 @@ pub(crate) struct Entry {
 impl Book {
     pub(crate) fn connected(&self) {
         self.write(|pages| pages.totals.connections += 1);
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_session_resumed(&self) {
+        self.write(|pages| pages.totals.tls_sessions_resumed += 1);
     }
 
     pub(crate) fn canary_hit(&self) {
@@ -372,6 +380,6 @@ mod tests {
         assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");
         assert_eq!(value["requests"][0]["oddities"], json!(["no_state"]));
         assert_eq!(value["requests"][0]["status"], Value::Null);
-        assert_eq!(value.as_object().unwrap().len(), 13);
+        assert_eq!(value.as_object().unwrap().len(), 14);
     }
 }

@@ -30,7 +30,8 @@
 //! - A status is not an error. No redirect is followed.
 //! - The limits of time and size are those of the transport. ureq adds no headers.
 //! - Loopback addresses are reached without a proxy, and other addresses by https only.
-//! - Each call has a new connection, which sends without delay.
+//! - Each call has a new connection, which sends without delay. ureq sets up TLS anew for a call with settings of its
+//!   own, so no TLS session is resumed, as it is with the agents of [`Transport::new`] and of the builder.
 //!
 //! All other settings stay as you made them:
 //!

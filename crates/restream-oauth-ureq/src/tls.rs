@@ -1,16 +1,12 @@
-//! The default agent, with rustls and ring.
+//! TLS of the default agents: rustls with ring.
 
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Proxy};
 
 use crate::build_error::BuildError;
-use crate::resolver::Ipv4First;
 
 /// The root certificates to trust. ureq cannot combine these choices.
 #[derive(Clone, Debug, Default)]
@@ -43,14 +39,12 @@ impl TryFrom<Roots> for RootCerts {
     }
 }
 
-pub(crate) fn agent(roots: RootCerts, proxy: Option<Proxy>) -> Agent {
+pub(crate) fn config(roots: RootCerts) -> TlsConfig {
     // With a provider set here, ureq ignores one that the program installed process-wide.
     let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = TlsConfig::builder()
+    TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(ring)
         .root_certs(roots)
-        .build();
-    let config = Agent::config_builder().tls_config(tls).proxy(proxy).build();
-    Agent::with_parts(config, DefaultConnector::default(), Ipv4First::<DefaultResolver>::default())
+        .build()
 }

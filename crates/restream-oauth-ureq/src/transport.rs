@@ -9,12 +9,15 @@ use http::{Request, Uri};
 use restream_oauth_core::transport::Stage;
 use restream_oauth_core::{Answer, Body, Call, Error};
 use rustls::pki_types::CertificateDer;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, SendBody};
 
 use crate::body::{SentFlag, flagged};
 use crate::build_error::BuildError;
 use crate::failure;
 use crate::proxy;
+use crate::resolver::Ipv4First;
 use crate::tls::{self, Roots};
 
 /// The longest head of an answer, in bytes.
@@ -29,9 +32,48 @@ const OUTPUT_BUFFER: usize = 128 * 1024;
 /// Sends calls. A transport is cheap to clone; share it.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    agent: Agent,
+    agents: Agents,
     limits: Limits,
     user_agent: HeaderValue,
+}
+
+#[derive(Clone, Debug)]
+enum Agents {
+    /// Made by the program. Each call overrides its settings.
+    Given(Agent),
+    /// Made here, with the settings of every call. ureq sets up TLS anew for a call with settings of its own, so that
+    /// none would resume the session of the one before.
+    Own { remote: Agent, loopback: Agent },
+}
+
+/// What no call may leave to the agent. A macro, because ureq's trait for "agent or request" has no public name.
+macro_rules! settings {
+    ($builder:expr, $limits:expr, $to_loopback:expr, $proxy:expr) => {{
+        let (limits, to_loopback) = ($limits, $to_loopback);
+        let phase = limits.phase();
+        let connect = limits.connect.min(phase);
+        $builder
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .https_only(!to_loopback)
+            .proxy(if to_loopback { None } else { $proxy })
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(LONGEST_HEAD)
+            .no_delay(true)
+            .output_buffer_size(OUTPUT_BUFFER)
+            .timeout_global(Some(limits.bounded_total()))
+            .timeout_per_call(None)
+            .timeout_per_read(None)
+            .timeout_per_write(None)
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(phase))
+            .timeout_send_body(Some(phase))
+            .timeout_recv_response(Some(phase))
+            .timeout_recv_body(Some(phase))
+    }};
 }
 
 impl Transport {
@@ -69,8 +111,12 @@ impl Transport {
     /// # Ok::<(), ureq::Error>(())
     /// ```
     pub fn with_agent(agent: Agent, limits: Limits) -> Self {
+        Self::of(Agents::Given(agent), limits)
+    }
+
+    fn of(agents: Agents, limits: Limits) -> Self {
         let user_agent = HeaderValue::from_static(concat!("restream-oauth-ureq/", env!("CARGO_PKG_VERSION")));
-        Self { agent, limits, user_agent }
+        Self { agents, limits, user_agent }
     }
 
     /// Sets the `User-Agent`, which otherwise is this crate's name and version.
@@ -94,7 +140,8 @@ impl Transport {
         let (request, mut reader) = call.into_parts(SystemTime::now());
         let has_body = !request.body().is_empty();
         let sent = SentFlag::default();
-        let (head, body) = match self.agent.run(self.prepare(request, &sent)) {
+        let (agent, request) = self.prepare(request, &sent);
+        let (head, body) = match agent.run(request) {
             Ok(response) => response.into_parts(),
             Err(error) => {
                 let stage = sent.stage();
@@ -122,8 +169,9 @@ impl Transport {
         }
     }
 
-    /// Adds `Content-Length` and `User-Agent`, and overrides the agent's settings that could only do harm.
-    fn prepare(&self, request: Request<Body>, sent: &SentFlag) -> Request<SendBody<'static>> {
+    /// Adds `Content-Length` and `User-Agent`. Returns the request with the agent that sends it, without any setting of the
+    /// agent that could only do harm.
+    fn prepare(&self, request: Request<Body>, sent: &SentFlag) -> (&Agent, Request<SendBody<'static>>) {
         let length = request.body().len();
         let mut request = request.map(|body| flagged(body, sent));
         if length > 0 {
@@ -133,35 +181,16 @@ impl Transport {
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
 
         let to_loopback = is_loopback(request.uri());
-        let agents = self.agent.config();
-        let proxy = agents.proxy().filter(|_| !to_loopback).cloned();
-        let input_buffer = if agents.input_buffer_size() == INPUT_BUFFER { OTHER_INPUT_BUFFER } else { INPUT_BUFFER };
-        let phase = self.limits.phase();
-        let connect = self.limits.connect.min(phase);
-        self.agent
-            .configure_request(request)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .https_only(!to_loopback)
-            .proxy(proxy)
-            .user_agent("")
-            .accept("")
-            .accept_encoding("")
-            .max_response_header_size(LONGEST_HEAD)
-            .no_delay(true)
-            .input_buffer_size(input_buffer)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .timeout_global(Some(self.limits.bounded_total()))
-            .timeout_per_call(None)
-            .timeout_per_read(None)
-            .timeout_per_write(None)
-            .timeout_resolve(Some(connect))
-            .timeout_connect(Some(connect))
-            .timeout_send_request(Some(phase))
-            .timeout_send_body(Some(phase))
-            .timeout_recv_response(Some(phase))
-            .timeout_recv_body(Some(phase))
-            .build()
+        match &self.agents {
+            Agents::Own { remote, loopback } => (if to_loopback { loopback } else { remote }, request),
+            Agents::Given(agent) => {
+                let config = agent.config();
+                let input_buffer =
+                    if config.input_buffer_size() == INPUT_BUFFER { OTHER_INPUT_BUFFER } else { INPUT_BUFFER };
+                let request = agent.configure_request(request).input_buffer_size(input_buffer);
+                (agent, settings!(request, self.limits, to_loopback, config.proxy().cloned()).build())
+            }
+        }
     }
 }
 
@@ -269,7 +298,14 @@ impl TransportBuilder {
     /// [`BuildError`] if a root certificate is not a certificate, or if the proxy in the environment cannot be used.
     pub fn build(self) -> Result<Transport, BuildError> {
         let proxy = if self.proxy_from_environment { proxy::from_environment()? } else { None };
-        Ok(Transport::with_agent(tls::agent(self.roots.try_into()?, proxy), self.limits))
+        let tls = tls::config(self.roots.try_into()?);
+        let agent = |to_loopback: bool| {
+            // A connection is used once.
+            let config = Agent::config_builder().tls_config(tls.clone()).max_idle_connections(0);
+            let config = settings!(config, self.limits, to_loopback, proxy.clone()).build();
+            Agent::with_parts(config, DefaultConnector::default(), Ipv4First::<DefaultResolver>::default())
+        };
+        Ok(Transport::of(Agents::Own { remote: agent(false), loopback: agent(true) }, self.limits))
     }
 }
 

@@ -36,6 +36,17 @@ fn a_trusted_certificate_is_accepted_without_a_process_wide_provider() {
     assert!(CryptoProvider::get_default().is_none());
 }
 
+/// RFC 8446 §2.2. Each call has a connection of its own, so only this saves the second one a part of the handshake.
+#[test]
+fn a_second_call_resumes_the_tls_session_of_the_first() {
+    let sandbox = start(Certificate::Good);
+    let transport = trusting(&sandbox);
+    let first = tokens(&sandbox, &transport);
+    assert_eq!(sandbox.ledger().tls_sessions_resumed, 0);
+    transport.send(client(&sandbox).refresh(first.refresh_token().unwrap())).unwrap();
+    assert_eq!((sandbox.ledger().connections, sandbox.ledger().tls_sessions_resumed), (2, 1));
+}
+
 /// RFC 6749 §10.9.
 #[test]
 fn nothing_is_sent_to_a_server_without_a_trusted_certificate() {

@@ -25,6 +25,16 @@ async fn a_valid_certificate_is_accepted() {
     assert!(setup.tokens().await.refresh_token().is_some());
 }
 
+/// RFC 8446 §2.2. Each call has a connection of its own, so only this saves the second one a part of the handshake.
+#[tokio::test]
+async fn a_second_call_resumes_the_tls_session_of_the_first() {
+    let setup = setup(Certificate::Good);
+    let first = setup.tokens().await;
+    assert_eq!(setup.sandbox.ledger().tls_sessions_resumed, 0);
+    setup.transport.send(setup.client.refresh(first.refresh_token().unwrap())).await.unwrap();
+    assert_eq!((setup.sandbox.ledger().connections, setup.sandbox.ledger().tls_sessions_resumed), (2, 1));
+}
+
 #[tokio::test]
 async fn with_only_one_root_certificate_no_other_is_trusted() {
     let [trusted, other] = [(); 2].map(|()| Sandbox::builder().tls(Certificate::Good).start().unwrap());

@@ -157,6 +157,8 @@ fn serve(stream: Arc<TcpStream>, shared: &Shared) -> io::Result<()> {
         wire = wire.over_tls(session);
     }
     let mut early = Vec::new();
+    #[cfg(feature = "tls")]
+    let mut is_first = true;
     loop {
         wire.read_for(REQUEST_LIMIT);
         let request = match read_request(&mut wire, &mut early) {
@@ -173,6 +175,10 @@ fn serve(stream: Arc<TcpStream>, shared: &Shared) -> io::Result<()> {
             }
             Err(Unreadable::Broken) => return Ok(()),
         };
+        #[cfg(feature = "tls")]
+        if std::mem::take(&mut is_first) && wire.has_resumed() {
+            state.provider.book.tls_session_resumed();
+        }
         if events::asked_for(state, &request) {
             return events::send(state, &request, &mut wire);
         }

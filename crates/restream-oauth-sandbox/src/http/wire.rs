@@ -46,6 +46,13 @@ impl Wire {
         Self { layer: Layer::Tls(Box::new(session)), ..self }
     }
 
+    /// True if the client resumed a TLS session. Known once a request has come.
+    #[cfg(feature = "tls")]
+    pub(crate) fn has_resumed(&self) -> bool {
+        let Layer::Tls(session) = &self.layer else { return false };
+        session.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
     /// Sets a deadline for all reads from now on, however slowly the bytes arrive.
     pub(crate) fn read_for(&mut self, limit: Duration) {
         self.deadline = Instant::now().checked_add(limit);
