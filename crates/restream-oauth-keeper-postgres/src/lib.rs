@@ -16,8 +16,8 @@
 //! **What is not promised:** what the server has confirmed can be lost with it; [`PostgresStore::durability`] says what.
 //! After a backup was restored, log in again.
 //!
-//! **In scope:** the store, its schema and migrations, its statements for other clients, workers. **Out of scope:** running
-//! PostgreSQL; encrypting records.
+//! **In scope:** the store, its schema and migrations, its statements for other clients, workers, and with the feature
+//! `sealed` the encryption of documents. **Out of scope:** running PostgreSQL, and keeping the keys.
 //!
 //! **Where to begin:** [`PostgresStore`] and [`Config`]. [`sql`] has every statement; [`Statement`] fills them in for a
 //! client of your own.
