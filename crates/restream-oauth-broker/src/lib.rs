@@ -7,8 +7,8 @@
 //! device ──▶ server ──▶ protocol (pure) ──▶ decision ──▶ devices, keeper ──▶ Restream
 //! ```
 //!
-//! **In scope:** OAuth 2.0 for public clients by discovery, the door for OBS Studio, grants in files, limits, metrics and
-//! logs. **Out of scope:** TLS, which a proxy in front does; several instances.
+//! **In scope:** OAuth 2.0 for public clients by discovery, the door for OBS Studio, grants in files, TLS of its own,
+//! limits, metrics and logs. **Out of scope:** several instances.
 //!
 //! **Where to begin:** [`protocol`] says what the broker answers, [`server`] carries it out, and [`devices`] is what it
 //! remembers. [`settings`] reads the configuration of the program `restream-oauth-broker`; `RUNNING.md` beside this
@@ -37,3 +37,4 @@ pub mod protocol;
 mod redirect_uri;
 pub mod server;
 pub mod settings;
+mod tls;

@@ -25,6 +25,12 @@ impl Origin {
         &self.0
     }
 
+    /// The host: a domain name or an IP address, an IPv6 one in brackets.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(&*self.0, |(_, authority)| authority);
+        split_port(authority).map_or(authority, |(host, _)| host)
+    }
+
     /// True for `https`, false for `http`.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
@@ -176,6 +182,18 @@ mod tests {
         ] {
             let origin: Origin = text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"));
             assert_eq!((origin.as_str(), origin.is_https()), (text, text.starts_with("https")));
+        }
+    }
+
+    #[test]
+    fn an_origin_has_a_host() {
+        for (text, host) in [
+            ("https://broker.example", "broker.example"),
+            ("https://192.0.2.1:8443", "192.0.2.1"),
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]"),
+            ("http://[::1]", "[::1]"),
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().host(), host);
         }
     }
 

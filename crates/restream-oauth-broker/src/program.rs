@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use restream_oauth_broker::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesError, FileDevices};
 use restream_oauth_broker::log::{Entry, Level, Log};
 use restream_oauth_broker::protocol::Rules;
-use restream_oauth_broker::server::{Broker, Clock, Options, end_device, serve, serve_admin};
+use restream_oauth_broker::server::{Broker, Clock, Options, Tls, end_device, serve, serve_admin, serve_tls};
 use restream_oauth_broker::settings::{Mode, Settings, Store};
 use restream_oauth_hyper::Transport;
 use serde_json::json;
@@ -19,6 +19,8 @@ use tokio::sync::watch;
 
 /// How many devices are read at a time.
 const PAGE: usize = 1024;
+/// How long a renewed certificate may wait to be served.
+const REREAD: Duration = Duration::from_secs(10);
 /// How long the last lines of the log may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -74,6 +76,8 @@ async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> 
         Some(address) => Some(listen(address).await?),
         None => None,
     };
+    let tls = settings.tls.as_ref().map(|files| Tls::open(files.clone(), REREAD)).transpose();
+    let tls = tls.map_err(|error| Failure::usage(error.to_string()))?.map(Arc::new);
     let mut terminated = signal(SignalKind::terminate()).map_err(Failure::other)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::other)?;
     let options = Options {
@@ -87,13 +91,14 @@ async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> 
         log: log.clone(),
     };
     let broker = Broker::start(options).await.map_err(Failure::other)?;
-    let base_url = url_of(&listener)?;
-    let admin_url = admin.as_ref().map(url_of).transpose()?;
+    let base_url = url_of(&listener, if tls.is_some() { "https" } else { "http" })?;
+    let admin_url = admin.as_ref().map(|admin| url_of(admin, "http")).transpose()?;
     let (stop, stopped) = watch::channel(false);
-    let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
-        drop(stopped.wait_for(|stopped| *stopped).await);
+    let until = until_stopped(stopped);
+    let served = match tls {
+        Some(tls) => tokio::spawn(serve_tls(listener, Arc::clone(&broker), tls, until)),
+        None => tokio::spawn(serve(listener, Arc::clone(&broker), until)),
     };
-    let served = tokio::spawn(serve(listener, Arc::clone(&broker), until_stopped(stopped.clone())));
     if let Some(admin) = admin {
         // To the very end, so that a supervisor sees that the broker stops.
         tokio::spawn(serve_admin(admin, Arc::clone(&broker), std::future::pending()));
@@ -115,6 +120,10 @@ async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> 
     } else {
         Err(Failure::other("the store failed: new tokens of some grants were in memory alone, and are lost"))
     }
+}
+
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 /// Prints a line of JSON for each handle.
@@ -169,9 +178,6 @@ fn load(config: &Path) -> Result<Settings, Failure> {
 /// The folder of the store, if this version can do what the settings ask for.
 fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
     let cannot = |what: &str| Err(Failure::usage(format!("this version cannot serve {what}")));
-    if settings.tls.is_some() {
-        return cannot("TLS of its own: put a proxy in front, and remove tls_cert and tls_key");
-    }
     match &settings.mode {
         Mode::Handle(Store::File(folder)) => Ok(folder.clone()),
         Mode::Handle(_) => cannot("from PostgreSQL: set store.kind to file"),
@@ -183,8 +189,8 @@ async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| Failure::other(format!("cannot listen on {address}: {error}")))
 }
 
-fn url_of(listener: &TcpListener) -> Result<String, Failure> {
-    listener.local_addr().map(|address| format!("http://{address}")).map_err(Failure::other)
+fn url_of(listener: &TcpListener, scheme: &str) -> Result<String, Failure> {
+    listener.local_addr().map(|address| format!("{scheme}://{address}")).map_err(Failure::other)
 }
 
 fn print_line(line: &str) -> Result<(), Failure> {

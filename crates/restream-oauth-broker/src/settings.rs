@@ -13,6 +13,7 @@ mod keys;
 mod reading;
 mod secret_file;
 mod table;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::limits::Rates;
 
 pub use crate::origin::{Origin, OriginProblem};
 pub use crate::redirect_uri::{RedirectUri, RedirectUriProblem};
+pub use crate::tls::TlsProblem;
 pub use fault::{Fault, Faults, FileProblem, Problem, Warning};
 pub use secret_file::SecretFile;
 
@@ -158,18 +160,18 @@ pub struct Checked {
     pub warnings: Vec<Warning>,
 }
 
-/// What settings depend on besides their text.
+/// What settings depend on besides their text: a variable, and the files that the text names.
 pub struct Environment {
     client_secret: Option<OsString>,
-    read_secret_file: Box<ReadSecretFile>,
+    read_file: Box<ReadFile>,
 }
 
-type ReadSecretFile = dyn Fn(&Path) -> Result<SecretFile, FileProblem>;
+type ReadFile = dyn Fn(&Path) -> Result<SecretFile, FileProblem>;
 
 impl Environment {
     /// The variables of this process, and the files of this machine.
     pub fn of_process() -> Self {
-        Self { client_secret: std::env::var_os(SECRET_VARIABLE), read_secret_file: Box::new(SecretFile::read) }
+        Self { client_secret: std::env::var_os(SECRET_VARIABLE), read_file: Box::new(SecretFile::read) }
     }
 
     /// A client secret as if from the variable, and no files: for tests and for programs that have the secret already.
@@ -179,7 +181,7 @@ impl Environment {
 
     /// No variable, and files that this function reads.
     pub fn with_files(read: impl Fn(&Path) -> Result<SecretFile, FileProblem> + 'static) -> Self {
-        Self { client_secret: None, read_secret_file: Box::new(read) }
+        Self { client_secret: None, read_file: Box::new(read) }
     }
 }
 

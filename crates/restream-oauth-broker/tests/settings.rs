@@ -1,6 +1,7 @@
 //! The configuration as an operator writes it: what arrives, and every fault that is named.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::settings::{
@@ -14,11 +15,23 @@ const CANARY: &str = "c4n4ry-5ecret";
 /// A configuration that has every key.
 const WHOLE: &str = include_str!("whole.toml");
 
+/// A certificate for `broker.example` and its private key, and those of another name.
+static PAIRS: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
+    ["broker.example", "other.example"].map(|name| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        [certificate.pem(), key.serialize_pem()]
+    })
+});
+
 fn files() -> Environment {
     Environment::with_files(|path| match path.to_str() {
         Some("/etc/secret") => Ok(SecretFile::new(&format!("{CANARY}\n"), false)),
         Some("/etc/open") => Ok(SecretFile::new(CANARY, true)),
         Some("/etc/spaces") => Ok(SecretFile::new(" c4n4ry-5ecret", false)),
+        Some("/etc/cert.pem") => Ok(SecretFile::new(&PAIRS[0][0], true)),
+        Some("/etc/key.pem") => Ok(SecretFile::new(&PAIRS[0][1], false)),
+        Some("/etc/other-key.pem") => Ok(SecretFile::new(&PAIRS[1][1], false)),
         _ => Err(FileProblem::Missing),
     })
 }
@@ -160,6 +173,26 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "tls_cert = \"/etc/cert.pem\"\n",
         "",
         &["line 1: tls_cert: expected the file of the certificate that belongs to tls_key, got nothing: add it"],
+    ),
+    (
+        "\"/etc/cert.pem\"\ntls_key = \"/etc/key.pem\"",
+        "\"/etc/none\"\ntls_key = \"/etc/secret\"",
+        &[
+            "line 6: tls_cert: the file cannot be used: it does not exist",
+            "line 7: tls_key: expected a private key in PEM, got a file without one: it begins with -----BEGIN PRIVATE KEY-----",
+        ],
+    ),
+    (
+        "\"/etc/cert.pem\"",
+        "\"/etc/key.pem\"",
+        &[
+            "line 6: tls_cert: expected a certificate in PEM, got a file without one: it begins with -----BEGIN CERTIFICATE-----",
+        ],
+    ),
+    (
+        "\"/etc/key.pem\"",
+        "\"/etc/other-key.pem\"",
+        &["line 7: tls_key: expected the private key of the certificate in tls_cert, got the key of another one"],
     ),
     ("\"/etc/key.pem\"", "\"\"", &["line 7: tls_key: expected a path, got \"\""]),
     (
@@ -310,8 +343,9 @@ fn an_empty_file_names_everything_that_is_needed() {
 fn a_fault_hides_no_other_one() {
     let text = WHOLE.replace("\"handle\"", "\"both\"").replace("\"file\"", "\"disk\"").replace("\"app\"", "\"\"");
     let text = text.replace("https://broker.example\"", "broker.example\"").replace("/etc/secret", "/etc/none");
+    let text = text.replace("/etc/key.pem", "/etc/other-key.pem");
     let lines: Vec<_> = Settings::parse(&text, &files()).unwrap_err().iter().map(|fault| fault.line).collect();
-    assert_eq!(lines, [2, 4, 9, 10, 13]);
+    assert_eq!(lines, [2, 4, 7, 9, 10, 13]);
 }
 
 #[test]

@@ -24,8 +24,8 @@ use super::steady_write::SteadyWrite;
 use crate::metrics::Bound;
 use crate::protocol::{incomplete, too_large, unavailable};
 
-/// How long the head of a request may take, and how long a connection may be silent.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// How long the head of a request may take, a handshake of TLS, and how long a connection may be silent.
+pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(30);
 /// The longest head, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
 /// The longest body, in bytes.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use super::broker::Broker;
 use super::connection::{Purpose, serve_connection};
+use super::tls::{Tls, handshake};
 use super::work::Work;
 use crate::metrics::{Bound, Gauge};
 
@@ -22,15 +24,30 @@ const STOP_LIMIT: Duration = Duration::from_secs(65);
 /// Serves the connections of a listener until `stop` ends. Then it takes no more, and waits until those that are open have
 /// had their answers.
 pub async fn serve(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
-    serve_for(Purpose::Devices, listener, broker, stop).await;
+    serve_for(Purpose::Devices, None, listener, broker, stop).await;
+}
+
+/// As [`serve`], but over TLS. The certificate is read again when it changed, until `stop` ends.
+pub async fn serve_tls(listener: TcpListener, broker: Arc<Broker>, tls: Arc<Tls>, stop: impl Future<Output = ()>) {
+    let (acceptor, log) = (tls.acceptor(), broker.observer().log.clone());
+    tokio::select! {
+        () = serve_for(Purpose::Devices, Some(acceptor), listener, broker, stop) => {}
+        () = tls.keep_reading(log) => {}
+    }
 }
 
 /// Serves `/healthz` and `/metrics` until `stop` ends. Whoever reaches the listener may read them.
 pub async fn serve_admin(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
-    serve_for(Purpose::Admin, listener, broker, stop).await;
+    serve_for(Purpose::Admin, None, listener, broker, stop).await;
 }
 
-async fn serve_for(purpose: Purpose, listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
+async fn serve_for(
+    purpose: Purpose,
+    tls: Option<TlsAcceptor>,
+    listener: TcpListener,
+    broker: Arc<Broker>,
+    stop: impl Future<Output = ()>,
+) {
     let (stopping, stopped) = watch::channel(false);
     let open = Work::default();
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
@@ -59,10 +76,18 @@ async fn serve_for(purpose: Purpose, listener: TcpListener, broker: Arc<Broker>,
         // An answer is one write: waiting to put two together only delays it.
         let _ = stream.set_nodelay(true);
         let (broker, stopped, begun) = (Arc::clone(&broker), stopped.clone(), open.begin());
+        let tls = tls.clone();
         tokio::spawn(async move {
             let observer = Arc::clone(broker.observer());
             observer.metrics.up(Gauge::Connections);
-            serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+            match tls {
+                None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
+                Some(acceptor) => {
+                    if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
+                        serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+                    }
+                }
+            }
             observer.metrics.down(Gauge::Connections);
             drop((permit, begun));
         });

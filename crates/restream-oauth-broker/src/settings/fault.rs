@@ -6,6 +6,7 @@ use restream_oauth_core::config::{ConfigError, TextProblem, UriProblem};
 
 use crate::origin::OriginProblem;
 use crate::redirect_uri::RedirectUriProblem;
+use crate::tls::TlsProblem;
 
 /// Something that is wrong with one key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,10 @@ pub enum Problem {
     SecretNotUtf8,
     /// The file of the client secret cannot be read. The path stays away, because it may be the secret itself.
     SecretFile(FileProblem),
+    /// The file of the certificate or of the private key cannot be read.
+    TlsFile(FileProblem),
+    /// The file of the certificate or of the private key was read, and cannot be served.
+    Tls(TlsProblem),
     /// The database cannot be used with this URL.
     Database(restream_oauth_keeper_postgres::ConfigError),
     /// The value stands here for the second time.
@@ -146,7 +151,8 @@ impl fmt::Display for Problem {
                  which counts",
             ),
             Self::SecretNotUtf8 => f.write_str("expected text in RESTREAM_CLIENT_SECRET, got bytes that are not UTF-8"),
-            Self::SecretFile(problem) => write!(f, "the file cannot be used: {problem}"),
+            Self::SecretFile(problem) | Self::TlsFile(problem) => write!(f, "the file cannot be used: {problem}"),
+            Self::Tls(problem) => problem.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Twice { first } => write!(f, "the same stands at {first}: remove one"),
             Self::Conflict { with, advice } => write!(f, "this cannot go with {with}: {advice}"),
@@ -164,7 +170,7 @@ pub enum FileProblem {
     Missing,
     /// This user may not read it.
     Denied,
-    /// It is longer than a secret can be: 64 KiB.
+    /// It is longer than 64 KiB, and no secret, key or certificate is.
     TooLong,
     /// It is not UTF-8.
     NotUtf8,
@@ -177,7 +183,7 @@ impl fmt::Display for FileProblem {
         match self {
             Self::Missing => f.write_str("it does not exist"),
             Self::Denied => f.write_str("this user may not read it"),
-            Self::TooLong => f.write_str("it is longer than 64 KiB, and a secret is shorter"),
+            Self::TooLong => f.write_str("it is longer than 64 KiB: is it the right file?"),
             Self::NotUtf8 => f.write_str("it is not UTF-8"),
             Self::Other(kind) => kind.fmt(f),
         }
@@ -234,6 +240,10 @@ impl std::error::Error for Faults {}
 pub enum Warning {
     /// Other users can read the file of the client secret, or its group can change it.
     SecretReadable,
+    /// Other users can read the file of the private key, or its group can change it.
+    KeyReadable,
+    /// The certificate is not for the host of the issuer, so devices refuse it. A proxy in front may expect another name.
+    CertificateName,
     /// The broker serves plain http on an address that other machines reach.
     PlainHttp,
     /// The issuer is `https`, the broker itself serves plain http, and no proxy is named. So all requests seem to come from
@@ -250,6 +260,10 @@ impl fmt::Display for Warning {
         f.write_str(match self {
             Self::SecretReadable => {
                 "others can read the file of the client secret, or its group can change it: chmod 640 it, or 600"
+            }
+            Self::KeyReadable => "others can read the file tls_key, or its group can change it: chmod 640 it, or 600",
+            Self::CertificateName => {
+                "the certificate in tls_cert is not for the host of the issuer: devices will refuse it"
             }
             Self::PlainHttp => {
                 "`listen` serves plain http to other machines: listen on 127.0.0.1 behind a proxy, or set tls_cert and \

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ipnet::IpNet;
 use restream_oauth_core::config::ConfigError;
@@ -12,8 +12,9 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::fault::{Faults, Problem, Warning};
-use super::table::{Notes, Table, number, shown, text, unusable};
-use super::{Checked, Environment, LONGEST, Mode, ObsDoor, RegisteredClient, Settings, Store, TlsFiles};
+use super::table::{Notes, Table, number, path, shown, text, unusable};
+use super::tls::tls;
+use super::{Checked, Environment, LONGEST, Mode, ObsDoor, RegisteredClient, Settings, Store};
 use crate::limits::Rates;
 use crate::origin::Origin;
 use crate::redirect_uri::RedirectUri;
@@ -66,7 +67,7 @@ fn settings(root: &Table<'_>, environment: &Environment, warnings: &mut Vec<Warn
         root.note("admin_listen", Problem::Conflict { with: "the same address in listen", advice });
     }
     let trusted_proxies = root.list("trusted_proxies", network);
-    let tls = tls(root, issuer.as_ref());
+    let tls = tls(root, issuer.as_ref(), environment, warnings);
     let obs = root.table("obs").as_ref().map(obs);
     let clients = clients(root);
     if obs.is_none() && root.is_empty_list("clients") {
@@ -76,7 +77,7 @@ fn settings(root: &Table<'_>, environment: &Environment, warnings: &mut Vec<Warn
     let mode = mode(root, warnings);
     let restream = restream(root, issuer.as_ref(), environment, warnings);
 
-    if let (Some(listen), None) = (listen, &tls) {
+    if let (Some(listen), false) = (listen, root.has("tls_cert")) {
         if !listen.ip().to_canonical().is_loopback() {
             warnings.push(Warning::PlainHttp);
         }
@@ -131,31 +132,6 @@ fn network(text: &str) -> Result<IpNet, Problem> {
         written == first && first == first.to_canonical() && network.prefix_len() > 0
     };
     network.filter(is_clear).ok_or_else(|| unusable(expected, text))
-}
-
-fn tls(root: &Table<'_>, issuer: Option<&Origin>) -> Option<TlsFiles> {
-    let certificate = root.optional("tls_cert", path);
-    let key = root.optional("tls_key", path);
-    for (one, other, expected) in [
-        ("tls_cert", "tls_key", "the file of the private key that belongs to tls_cert"),
-        ("tls_key", "tls_cert", "the file of the certificate that belongs to tls_key"),
-    ] {
-        if root.has(one) && !root.has(other) {
-            root.note(other, Problem::Missing { expected });
-        }
-    }
-    if root.has("tls_cert") && issuer.is_some_and(|issuer| !issuer.is_https()) {
-        let advice = "write https in the issuer, or leave out tls_cert and tls_key";
-        root.note("tls_cert", Problem::Conflict { with: "an issuer that is http", advice });
-    }
-    Some(TlsFiles { certificate: certificate?, key: key? })
-}
-
-fn path(value: &DeValue<'_>) -> Result<PathBuf, Problem> {
-    match text(value)? {
-        text if text.is_empty() || text.contains('\0') => Err(unusable("a path", text)),
-        text => Ok(PathBuf::from(text)),
-    }
 }
 
 fn mode(root: &Table<'_>, warnings: &mut Vec<Warning>) -> Option<Mode> {
@@ -334,7 +310,7 @@ fn secret(table: &Table<'_>, environment: &Environment, warnings: &mut Vec<Warni
         (true, None) => {
             let file = table.optional(SECRET_FILE, |value| {
                 let path = text(value)?;
-                (environment.read_secret_file)(Path::new(path)).map_err(Problem::SecretFile)
+                (environment.read_file)(Path::new(path)).map_err(Problem::SecretFile)
             })?;
             if file.others_have_rights {
                 warnings.push(Warning::SecretReadable);

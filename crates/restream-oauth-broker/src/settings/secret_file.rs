@@ -1,4 +1,4 @@
-//! Reads the file of the client secret.
+//! Reads the small files that the configuration names: the client secret, the certificate and the private key.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::fault::FileProblem;
 /// The longest file, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// What a file of a secret holds.
+/// What such a file holds.
 pub struct SecretFile {
     pub(super) secret: Zeroizing<String>,
     pub(super) others_have_rights: bool,
@@ -23,6 +23,11 @@ impl SecretFile {
     /// than its owner can change it. Line breaks at the end do not count.
     pub fn new(text: &str, others_have_rights: bool) -> Self {
         Self { secret: Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()), others_have_rights }
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        &self.secret
     }
 
     /// Reads a file, or a pipe.

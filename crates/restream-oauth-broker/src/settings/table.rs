@@ -1,6 +1,7 @@
 //! Reads tables of TOML: every fault is noted with its key and its line, and reading goes on.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -174,6 +175,14 @@ pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Problem> {
     match value {
         DeValue::String(text) => Ok(text),
         other => Err(wrong_type("text in quotes", other)),
+    }
+}
+
+/// Reads a path.
+pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Problem> {
+    match text(value)? {
+        text if text.is_empty() || text.contains('\0') => Err(unusable("a path", text)),
+        text => Ok(PathBuf::from(text)),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -10,11 +11,25 @@ const CANARY: &str = "c4n4ry-5ecret";
 /// A configuration that has every key.
 const WHOLE: &str = include_str!("../../tests/whole.toml");
 
+/// A certificate for `broker.example` and its private key, and those of another name.
+static PAIRS: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
+    ["broker.example", "other.example"].map(|name| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        [certificate.pem(), key.serialize_pem()]
+    })
+});
+
 fn files() -> Environment {
     Environment::with_files(|path| match path.to_str() {
         Some("/etc/secret") => Ok(SecretFile::new(&format!("{CANARY}\n"), false)),
         Some("/etc/open") => Ok(SecretFile::new(CANARY, true)),
         Some("/etc/spaces") => Ok(SecretFile::new(" c4n4ry-5ecret", false)),
+        Some("/etc/cert.pem") => Ok(SecretFile::new(&PAIRS[0][0], true)),
+        Some("/etc/key.pem") => Ok(SecretFile::new(&PAIRS[0][1], false)),
+        Some("/etc/open-key.pem") => Ok(SecretFile::new(&PAIRS[0][1], true)),
+        Some("/etc/other-cert.pem") => Ok(SecretFile::new(&PAIRS[1][0], true)),
+        Some("/etc/other-key.pem") => Ok(SecretFile::new(&PAIRS[1][1], false)),
         _ => Err(FileProblem::Missing),
     })
 }
@@ -35,11 +50,13 @@ fn the_secret_comes_from_exactly_one_place() {
         let checked = Settings::parse(text, environment);
         checked.map_or_else(|faults| faults.0.into_iter().map(|fault| fault.problem).collect(), |_| Vec::new())
     };
-    let no_file = without(&["client_secret_file"]);
+    // The first of these environments has no files at all.
+    let no_file = without(&["client_secret_file", "tls_cert", "tls_key"]);
     assert_eq!(problems(&no_file, &Environment::with_secret(CANARY)), []);
     assert_eq!(problems(&no_file, &files()), [Problem::NoSecret]);
     assert_eq!(problems(&no_file, &Environment::with_secret("")), [Problem::NoSecret], "an empty variable is unset");
-    assert_eq!(problems(WHOLE, &Environment::with_secret(CANARY)), [Problem::TwoSecrets]);
+    let whole = without(&["tls_cert", "tls_key"]);
+    assert_eq!(problems(&whole, &Environment::with_secret(CANARY)), [Problem::TwoSecrets]);
     let both = Environment { client_secret: Some("".into()), ..files() };
     assert_eq!(problems(WHOLE, &both), [], "an empty variable is unset");
     #[cfg(unix)]
@@ -58,6 +75,11 @@ fn what_can_run_and_should_be_mended_is_a_warning() {
         (no_tls.clone(), vec![]),
         (no_tls.replace("127.0.0.1:8080", "0.0.0.0:8080"), vec![Warning::PlainHttp]),
         (WHOLE.replace("127.0.0.1:8080", "0.0.0.0:8080"), vec![]),
+        (WHOLE.replace("/etc/key", "/etc/open-key"), vec![Warning::KeyReadable]),
+        (
+            WHOLE.replace("/etc/cert", "/etc/other-cert").replace("/etc/key", "/etc/other-key"),
+            vec![Warning::CertificateName],
+        ),
         (without(&["tls_cert", "tls_key", "trusted_proxies"]), vec![Warning::UnnamedProxy]),
         (WHOLE.replace("\"handle\"", "\"relay\""), vec![Warning::RelayStoresNothing, Warning::RelayWithObs]),
         (without(&["[store]", "kind", "path", "[obs]", "prefix"]).replace("\"handle\"", "\"relay\""), vec![]),
@@ -114,7 +136,7 @@ fn files_are_read() {
     std::fs::create_dir_all(&folder).unwrap();
     let (secret, file) = (folder.join("secret"), folder.join("broker.toml"));
     std::fs::write(&secret, format!("{CANARY}\r\n")).unwrap();
-    let text = WHOLE.replace("/etc/secret", secret.to_str().unwrap());
+    let text = without(&["tls_cert", "tls_key"]).replace("/etc/secret", secret.to_str().unwrap());
     std::fs::write(&file, &text).unwrap();
     #[cfg(unix)]
     for (mode, expected) in [

@@ -6,4 +6,5 @@ mod logins;
 mod obs;
 mod program;
 mod support;
+mod tls;
 mod tokens;

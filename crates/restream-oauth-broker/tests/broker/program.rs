@@ -9,6 +9,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::{CALLBACK, PATIENCE, SECRET, World};
+use crate::tls::{Files, trusting};
 
 /// The program in front of a sandbox.
 struct Program {
@@ -169,7 +170,7 @@ fn the_configuration_is_checked_and_what_this_version_lacks_is_refused() {
         ("issuer =", "isuer =", "isuer"),
         ("[store]", "mode_x = 1\n[store]", "mode_x"),
         ("admin_listen =", "mode = \"relay\"\nadmin_listen =", "relay"),
-        ("admin_listen =", "tls_cert = \"/c\"\ntls_key = \"/k\"\nadmin_listen =", "tls"),
+        ("admin_listen =", "tls_cert = \"/c\"\ntls_key = \"/k\"\nadmin_listen =", "tls_key: the file cannot be used"),
     ] {
         fs::write(&program.config, text.replace(change, to)).unwrap();
         let faulty = program.output(&["--check"]);
@@ -179,4 +180,28 @@ fn the_configuration_is_checked_and_what_this_version_lacks_is_refused() {
     }
     let nothing = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker")).output().unwrap();
     assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[test]
+fn the_program_serves_tls_of_its_own() {
+    let (program, files) = (Program::new(), Files::new());
+    let certificate = files.renew();
+    let text = fs::read_to_string(&program.config).unwrap();
+    let named = format!(
+        "tls_cert = {:?}\ntls_key = {:?}\nadmin_listen =",
+        files.names.certificate.to_str().unwrap(),
+        files.names.key.to_str().unwrap()
+    );
+    let text = text.replace("admin_listen =", &named).replace("issuer = \"http:", "issuer = \"https:");
+    fs::write(&program.config, text).unwrap();
+    let running = program.start();
+    let base = format!("https://{}", program.world.address);
+    assert_eq!(running.ready["base_url"], base.as_str());
+    assert!(running.ready["admin_url"].as_str().unwrap().starts_with("http://"), "it is for this machine alone");
+    let mut answer =
+        trusting(&certificate).get(format!("{base}/.well-known/oauth-authorization-server")).call().unwrap();
+    let metadata: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    assert_eq!(metadata["token_endpoint"], format!("{base}/token"));
+    let (code, log) = running.end("-TERM");
+    assert_eq!(code, Some(0), "{log}");
 }

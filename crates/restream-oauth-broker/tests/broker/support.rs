@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::log::{Level, Log};
 use restream_oauth_broker::protocol::{Client, Rules};
-use restream_oauth_broker::server::{Broker, Clock, Options, serve, serve_admin};
+use restream_oauth_broker::server::{Broker, Clock, Options, Tls, serve, serve_admin, serve_tls};
 use restream_oauth_broker::settings::RedirectUri;
 use restream_oauth_core::{Client as Registered, Endpoints};
 use restream_oauth_hyper::Transport;
@@ -160,6 +160,17 @@ impl World {
             let left = tokio::time::timeout(PATIENCE, broker.stop(|_| {})).await.unwrap();
             assert!(left.in_doubt.is_empty() && left.stranded.is_empty(), "{left:?}");
         });
+    }
+
+    /// Serves the running broker over TLS as well.
+    pub(crate) fn serve_tls(&self, tls: Tls) -> std::net::SocketAddr {
+        let broker = Arc::clone(&self.running.as_ref().unwrap().broker);
+        self.runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::spawn(serve_tls(listener, broker, Arc::new(tls), std::future::pending()));
+            address
+        })
     }
 
     /// What operators read.
