@@ -12,6 +12,8 @@
     )
 )]
 
+#[cfg(feature = "demo")]
+mod demo;
 mod program;
 
 use std::process::ExitCode;
@@ -38,6 +40,10 @@ struct Run {
     /// Names every fault of the configuration, and does not start
     #[arg(long, requires = "config")]
     check: bool,
+    /// Shows two years of OBS Studio in some seconds, against a local Restream. Needs no configuration
+    #[cfg(feature = "demo")]
+    #[arg(long, conflicts_with = "config")]
+    demo: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,10 +74,12 @@ fn main() -> ExitCode {
     let result = match (arguments.command, arguments.run) {
         (Some(Command::Devices { config, what: Devices::List }), _) => program::list(&config),
         (Some(Command::Devices { config, what: Devices::End { id } }), _) => program::end(&config, id),
-        (None, Run { config: Some(config), check: true }) => program::check(&config),
-        (None, Run { config: Some(config), check: false }) => program::run(&config),
+        #[cfg(feature = "demo")]
+        (None, Run { demo: true, .. }) => demo::run(),
+        (None, Run { config: Some(config), check: true, .. }) => program::check(&config),
+        (None, Run { config: Some(config), check: false, .. }) => program::run(&config),
         (None, Run { config: None, .. }) => {
-            Err(Failure::usage("expected --config FILE, or devices: see --help".to_owned()))
+            Err(Failure::usage("expected --config FILE, --demo, or devices: see --help".to_owned()))
         }
     };
     match result {

@@ -39,7 +39,7 @@ impl Failure {
 
     /// Anything else: exit code 1.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-    fn other(message: impl ToString) -> Self {
+    pub(crate) fn other(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit_code: 1 }
     }
 
@@ -193,7 +193,8 @@ fn url_of(listener: &TcpListener, scheme: &str) -> Result<String, Failure> {
     listener.local_addr().map(|address| format!("{scheme}://{address}")).map_err(Failure::other)
 }
 
-fn print_line(line: &str) -> Result<(), Failure> {
+/// Prints a line, at once.
+pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
