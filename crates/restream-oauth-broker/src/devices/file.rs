@@ -41,7 +41,7 @@ struct Inner {
     /// Locked while a device is changed. A lock on a file does not exclude the threads that share it, so there is a mutex.
     changes: Mutex<File>,
     /// Held as long as this broker runs; `None` for a process beside it.
-    _instance: Option<File>,
+    _instance: Option<Instance>,
     /// Which device was given an access token last. Kept by the broker alone.
     given: Mutex<HashMap<[u8; 32], DeviceId>>,
 }
@@ -200,12 +200,22 @@ impl Inner {
     }
 }
 
-/// Takes the lock that a running broker holds.
-fn lock_instance(folder: &Path) -> Result<File, DevicesError> {
+/// The lock that a running broker holds.
+#[derive(Debug)]
+struct Instance(File);
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process that is just being started has the same open file.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock_instance(folder: &Path) -> Result<Instance, DevicesError> {
     let path = folder.join("broker.lock");
     let file = open_lock(&path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Instance(file)),
         Err(TryLockError::WouldBlock) => Err(DevicesError::InUse { folder: folder.display().to_string().into() }),
         Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
     }

@@ -82,6 +82,18 @@ fn a_second_broker_is_refused_and_a_process_beside_it_is_not() {
     FileDevices::open(&folder.0).unwrap();
 }
 
+/// Between its fork and its start, a child process has every open file of its parent.
+#[test]
+fn the_folder_is_free_as_soon_as_the_broker_ends() {
+    let folder = Folder::new();
+    drop(FileDevices::open(&folder.0).unwrap());
+    let instance = lock_instance(&folder.0).unwrap();
+    let in_a_child = instance.0.try_clone().unwrap();
+    drop(instance);
+    assert!(lock_instance(&folder.0).is_ok());
+    drop(in_a_child);
+}
+
 #[test]
 fn of_two_changes_of_the_same_revision_one_is_refused() {
     let folder = Folder::new();
