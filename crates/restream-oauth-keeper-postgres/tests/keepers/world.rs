@@ -51,14 +51,23 @@ impl World {
         mode: Mode,
         wall: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     ) -> Process {
-        let start = std::time::Instant::now();
-        let clock = move || Now { wall: wall(), steady: Duration::from_secs(1_000_000) + start.elapsed() };
-        let keeper = Keeper::builder(self.client.clone(), store).mode(mode).clock(clock).build().unwrap();
+        let keeper = self.keeper_at(store, mode, wall);
         let (transport, handle) = (self.transport.clone(), keeper.clone());
         let driver = tokio::spawn(async move {
             handle.run(async move |call| transport.receive(call).await, tokio::time::sleep).await.unwrap();
         });
         Process { keeper, driver }
+    }
+
+    /// A keeper that nobody drives: a process that dies before it does anything.
+    pub(crate) fn keeper(&self, store: PostgresStore, mode: Mode) -> Keeper {
+        self.keeper_at(store, mode, Arc::new(SystemTime::now))
+    }
+
+    fn keeper_at(&self, store: PostgresStore, mode: Mode, wall: Arc<dyn Fn() -> SystemTime + Send + Sync>) -> Keeper {
+        let start = std::time::Instant::now();
+        let clock = move || Now { wall: wall(), steady: Duration::from_secs(1_000_000) + start.elapsed() };
+        Keeper::builder(self.client.clone(), store).mode(mode).clock(clock).build().unwrap()
     }
 
     /// How many refreshes the server answered with a new pair. The login made the first request.
