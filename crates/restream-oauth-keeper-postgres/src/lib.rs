@@ -75,4 +75,5 @@ pub use schema::{GRANTS, SCHEMA_VERSION, migrations};
 pub use server::{Durability, Survives};
 pub use statement::Statement;
 pub use store::PostgresStore;
+pub use tokio_postgres::{Client, Row};
 pub use worker::Worker;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use restream_oauth_keeper::store::{ClaimId, Leftovers, Store, StoreError, StoreErrorKind, StoreOp, StoreOutcome};
 use restream_oauth_keeper::{GrantName, InvalidGrantName, Record};
 use tokio::runtime::Handle;
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 use crate::columns::Columns;
 use crate::config::Config;
@@ -93,9 +93,45 @@ impl PostgresStore {
     /// # Errors
     /// [`ConnectError`] if the database cannot be reached, or a newer release has migrated it.
     pub async fn migrate(config: &Config) -> Result<i32, ConnectError> {
+        schema::migrate(&mut Self::connection(config).await?).await
+    }
+
+    /// Opens a connection of the program's own, which is none of the store's: for migrations of its own tables. Reaches the
+    /// database as the store does: with its password, and with TLS where the store uses it.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if the database cannot be reached.
+    pub async fn connection(config: &Config) -> Result<Client, ConnectError> {
         Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-        let mut client = Connections::new(config, Arc::new(Watch::new(config)))?.open().await?;
-        schema::migrate(&mut client).await
+        Connections::new(config, Arc::new(Watch::new(config)))?.open().await
+    }
+
+    /// Executes a statement of the program's own, over the connections of the store: for tables that stand beside those of
+    /// the grants. The statement is unnamed and commits by itself, so a pooler in transaction mode is no obstacle.
+    ///
+    /// It is sent up to three times, if its connection broke or another statement was in its way: it must do no harm when
+    /// it is executed twice.
+    ///
+    /// # Errors
+    /// [`StoreError`]. Unless the database refused the statement, nobody knows whether it was executed.
+    pub async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            match self.shared.connections.query(sql, parameters).await {
+                Err(Failure::Unknown(_) | Failure::Collision(_)) if attempt < ATTEMPTS => {
+                    attempt = attempt.saturating_add(1);
+                }
+                result => return result.map_err(Failure::into_error),
+            }
+        }
+    }
+
+    /// Like [`query`](Self::query), for a statement that must not be executed twice: it is sent once.
+    ///
+    /// # Errors
+    /// As for `query`.
+    pub async fn query_once(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, StoreError> {
+        self.shared.connections.query(sql, parameters).await.map_err(Failure::into_error)
     }
 
     /// What a failure of the server can lose, as it was when the store connected.
@@ -117,8 +153,7 @@ impl PostgresStore {
 impl PostgresStore {
     /// Executes a statement that is no operation of a keeper. Returns the rows, and what is known of the database's clock.
     pub(crate) async fn ask(&self, sql: &str, parameters: &[Parameter]) -> Result<(Vec<Row>, ClockOffset), StoreError> {
-        let rows = self.shared.connections.query(sql, parameters).await.map_err(Failure::into_error)?;
-        Ok((rows, self.shared.watch.offset()))
+        Ok((self.query_once(sql, parameters).await?, self.shared.watch.offset()))
     }
 
     /// How documents are written.

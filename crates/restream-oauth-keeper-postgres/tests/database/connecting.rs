@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use restream_oauth_keeper::store::{Store as _, StoreErrorKind, StoreOp, StoreOutcome};
-use restream_oauth_keeper_postgres::{Config, ConfigError, ConnectError, PostgresStore, Survives};
+use restream_oauth_keeper_postgres::{Config, ConfigError, ConnectError, Parameter, PostgresStore, Survives};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -130,4 +130,27 @@ async fn a_claim_whose_answer_never_came_is_taken_again_by_the_same_process() {
     let claimed = claim(&store, &grant()).await;
     release(&store, &grant(), claimed.claim).await;
     assert_eq!(record(&store, &grant()).await.generation, 0);
+}
+
+/// A program keeps tables of its own beside the grants.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_executes_statements_of_its_own_over_the_connections_of_the_store() {
+    let Some(database) = Database::migrated().await else { return };
+    let own = PostgresStore::connection(&database.config()).await.unwrap();
+    own.batch_execute("CREATE TABLE own (word text PRIMARY KEY, number bigint)").await.unwrap();
+    let store = database.store().await;
+    let parameters = [Parameter::Text("one".into()), Parameter::Number(Some(1))];
+    let written = "INSERT INTO own VALUES ($1, $2) RETURNING number";
+    let rows = store.query_once(written, &parameters).await.unwrap();
+    assert_eq!(rows[0].get::<_, i64>("number"), 1);
+    // What the server refuses is not tried again, and its words, which quote the row, stay away.
+    let refused = store.query(written, &parameters).await.unwrap_err();
+    assert!(refused.to_string().ends_with("(SQLSTATE 23505)"), "{refused}");
+    // A connection that the server ended is renewed.
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for _ in 0..3 {
+        own.query_typed(kill, &[]).await.unwrap();
+        assert_eq!(store.query("SELECT word FROM own", &[]).await.unwrap().len(), 1);
+    }
 }
