@@ -13,6 +13,7 @@ use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::log::{Level, Log};
 use restream_oauth_broker::protocol::Rules;
 use restream_oauth_broker::server::{Broker, Clock, Options, serve};
+use restream_oauth_broker::settings::Store;
 use restream_oauth_core::{Client, Endpoints};
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::Now;
@@ -253,7 +254,7 @@ impl World {
             rules: Rules { issuer, clients: Vec::new(), obs_prefix: Some("/obs/".into()) },
             client,
             transport: Transport::new().map_err(Failure::other)?,
-            folder: folder.to_owned(),
+            store: Store::File(folder.to_owned()),
             // Two years of requests come in some seconds.
             rates: Rates { per_device: NonZeroU32::MAX, per_address: NonZeroU32::MAX },
             trusted_proxies: Vec::new(),

@@ -6,17 +6,23 @@
 //! and 256 random bits, of which only a hash is stored. So a key is found without an index, and a backup of the store
 //! gives nobody a handle.
 //!
-//! [`Device`] and [`Logins`] are pure: time and randomness come in, and no file is opened. [`FileDevices`] executes
-//! [`DeviceOp`]s, as the keeper's stores execute theirs.
+//! [`Device`] and [`Logins`] are pure: time and randomness come in, and no file is opened. [`FileDevices`] and
+//! [`PostgresDevices`] execute [`DeviceOp`]s, as the keeper's stores execute theirs. [`Devices`] is one of the two.
 
 mod device;
+mod document;
 mod file;
 pub(crate) mod key;
+mod login_document;
 mod logins;
 mod operation;
+mod postgres;
+mod store;
 
 pub use self::device::{CODE_LIFE, CodeBinding, Device, Due, LONGEST_IDLE, Owner, Redemption, Shown};
 pub use self::file::FileDevices;
 pub use self::key::{DeviceId, Hash, InvalidId, Key};
 pub use self::logins::{Login, Logins};
 pub use self::operation::{DeviceOp, DeviceOutcome, DevicesError};
+pub use self::postgres::{GRANTS, PostgresDevices, SCHEMA_VERSION, migrations};
+pub use self::store::Devices;

@@ -7,8 +7,8 @@
 //! device ──▶ server ──▶ protocol (pure) ──▶ decision ──▶ devices, keeper ──▶ Restream
 //! ```
 //!
-//! **In scope:** OAuth 2.0 for public clients by discovery, the door for OBS Studio, grants in files, TLS of its own,
-//! limits, metrics and logs. **Out of scope:** several instances.
+//! **In scope:** OAuth 2.0 for public clients by discovery, the door for OBS Studio, grants in files, or in PostgreSQL for
+//! several instances, TLS of its own, limits, metrics and logs.
 //!
 //! **Where to begin:** [`protocol`] says what the broker answers, [`server`] carries it out, and [`devices`] is what it
 //! remembers. [`settings`] reads the configuration of the program `restream-oauth-broker`; `RUNNING.md` beside this
@@ -35,6 +35,7 @@ pub mod metrics;
 mod origin;
 pub mod protocol;
 mod redirect_uri;
+mod seal;
 pub mod server;
 pub mod settings;
 mod tls;

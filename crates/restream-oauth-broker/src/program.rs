@@ -1,15 +1,17 @@
 //! What the program does: runs the broker, checks its configuration, and looks after its devices.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_broker::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesError, FileDevices};
+use restream_oauth_broker::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesError};
 use restream_oauth_broker::log::{Entry, Level, Log};
 use restream_oauth_broker::protocol::Rules;
-use restream_oauth_broker::server::{Broker, Clock, Options, Tls, end_device, serve, serve_admin, serve_tls};
+use restream_oauth_broker::server::{
+    Broker, Clock, Options, Tls, devices_beside, end_device, serve, serve_admin, serve_tls,
+};
 use restream_oauth_broker::settings::{Mode, Settings, Store};
 use restream_oauth_hyper::Transport;
 use serde_json::json;
@@ -56,21 +58,21 @@ pub(crate) fn report(failure: &Failure) {
 /// Checks the configuration. What is wrong with it is the failure.
 pub(crate) fn check(config: &Path) -> Result<(), Failure> {
     let settings = load(config)?;
-    folder(&settings).map(drop)
+    store(&settings).map(drop)
 }
 
 /// Runs the broker until SIGTERM or SIGINT.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
     let settings = load(config)?;
-    let folder = folder(&settings)?;
+    let store = store(&settings)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let log = Log::to_standard_error(Level::Info);
-    let result = runtime.block_on(serve_until_stopped(settings, folder, &log));
+    let result = runtime.block_on(serve_until_stopped(settings, store, &log));
     log.flush(FLUSH_LIMIT);
     result
 }
 
-async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> Result<(), Failure> {
+async fn serve_until_stopped(settings: Settings, store: Store, log: &Log) -> Result<(), Failure> {
     let listener = listen(settings.listen).await?;
     let admin = match settings.admin_listen {
         Some(address) => Some(listen(address).await?),
@@ -84,7 +86,7 @@ async fn serve_until_stopped(settings: Settings, folder: PathBuf, log: &Log) -> 
         rules: Rules::from(&settings),
         client: settings.restream,
         transport: Transport::new().map_err(Failure::other)?,
-        folder,
+        store,
         rates: settings.rates,
         trusted_proxies: settings.trusted_proxies,
         clock: Clock::system(),
@@ -128,15 +130,22 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 
 /// Prints a line of JSON for each handle.
 pub(crate) fn list(config: &Path) -> Result<(), Failure> {
-    let devices = FileDevices::beside(&folder(&load(config)?)?).map_err(Failure::other)?;
+    let store = store(&load(config)?)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
+    runtime.block_on(print_devices(&store))
+}
+
+async fn print_devices(store: &Store) -> Result<(), Failure> {
+    let devices = devices_beside(store).await.map_err(Failure::other)?;
     let now = SystemTime::now();
     let mut after = None;
     loop {
         let op = DeviceOp::List { after, most: PAGE };
-        let DeviceOutcome::Listed { devices, damaged, next, .. } = devices.run(op).map_err(Failure::other)? else {
+        let DeviceOutcome::Listed { devices: listed, damaged, next } = devices.run(op).await.map_err(Failure::other)?
+        else {
             return Ok(());
         };
-        for device in devices.iter().filter(|device| device.is_living(now)) {
+        for device in listed.iter().filter(|device| device.is_living(now)) {
             let time = |time| humantime::format_rfc3339_seconds(time).to_string();
             print_line(
                 &json!({
@@ -149,7 +158,10 @@ pub(crate) fn list(config: &Path) -> Result<(), Failure> {
             )?;
         }
         for id in damaged {
-            report(&Failure::other(DevicesError::Damaged { id, reason: "see its file in the folder of devices" }));
+            report(&Failure::other(DevicesError::Damaged {
+                id,
+                reason: "see its file in the folder of devices, or its row",
+            }));
         }
         after = next;
         if after.is_none() {
@@ -161,10 +173,10 @@ pub(crate) fn list(config: &Path) -> Result<(), Failure> {
 /// Ends a device, and revokes its grant.
 pub(crate) fn end(config: &Path, id: DeviceId) -> Result<(), Failure> {
     let settings = load(config)?;
-    let folder = folder(&settings)?;
+    let store = store(&settings)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let transport = Transport::new().map_err(Failure::other)?;
-    runtime.block_on(end_device(&folder, settings.restream, transport, id)).map_err(Failure::other)
+    runtime.block_on(end_device(&store, settings.restream, transport, id)).map_err(Failure::other)
 }
 
 fn load(config: &Path) -> Result<Settings, Failure> {
@@ -175,12 +187,11 @@ fn load(config: &Path) -> Result<Settings, Failure> {
     Ok(checked.settings)
 }
 
-/// The folder of the store, if this version can do what the settings ask for.
-fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
+/// The store, if this version can do what the settings ask for.
+fn store(settings: &Settings) -> Result<Store, Failure> {
     let cannot = |what: &str| Err(Failure::usage(format!("this version cannot serve {what}")));
     match &settings.mode {
-        Mode::Handle(Store::File(folder)) => Ok(folder.clone()),
-        Mode::Handle(_) => cannot("from PostgreSQL: set store.kind to file"),
+        Mode::Handle(store) => Ok(store.clone()),
         Mode::Relay => cannot("as a relay: set mode to handle"),
     }
 }

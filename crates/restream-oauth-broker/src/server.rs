@@ -24,6 +24,6 @@ mod work;
 
 pub use self::broker::{Broker, Options, StartError};
 pub use self::clock::Clock;
-pub use self::ending::{EndError, end_device};
+pub use self::ending::{EndError, devices_beside, end_device};
 pub use self::serve::{serve, serve_admin, serve_tls};
 pub use self::tls::{Tls, TlsError};

@@ -21,7 +21,9 @@ pub const CODE_LIFE: Duration = Duration::from_secs(60);
 /// How long a redeemed code is remembered, so that a second use is noticed.
 const CODE_MEMORY: Duration = Duration::from_secs(600);
 /// A handle that nobody uses ends after 90 days.
-pub const LONGEST_IDLE: Duration = Duration::from_secs(90 * 86_400);
+pub const LONGEST_IDLE: Duration = Duration::from_secs(90 * DAY);
+/// A day, in seconds.
+const DAY: u64 = 86_400;
 /// A use is written down if the last one that was written is this old.
 const BETWEEN_USES: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,9 @@ pub struct Device {
     /// The access token that it was given last. So `/revoke` finds the device by it, and the broker knows that a device
     /// asks for a token that it has.
     pub given: Option<Hash>,
+    /// The generation of that token in its grant. An instance of the broker that knows only an older one has to read the
+    /// grant again.
+    pub generation: Option<u64>,
     pub(super) stage: Stage,
 }
 
@@ -133,6 +138,7 @@ impl Device {
             created_at: now,
             last_used_at: now,
             given: None,
+            generation: None,
             stage: Stage::Code(code_record),
         }
     }
@@ -178,12 +184,13 @@ impl Device {
         matches!(self.stage, Stage::Handle { .. }) && self.due(now) == Due::Nothing
     }
 
-    /// Notes that the device was given this access token. Returns true if that is worth a write: the token is another one,
+    /// Notes that the device was given this access token of this generation. Returns true if that is worth a write: the token is another one,
     /// or the last use that was written is a minute old.
-    pub fn note_use(&mut self, access_token: Hash, now: SystemTime) -> bool {
+    pub fn note_use(&mut self, access_token: Hash, generation: u64, now: SystemTime) -> bool {
         let is_news = self.given != Some(access_token) || since(self.last_used_at, now) >= BETWEEN_USES;
         if is_news {
             self.given = Some(access_token);
+            self.generation = Some(generation);
             self.last_used_at = now;
         }
         is_news
@@ -197,6 +204,21 @@ impl Device {
     /// True if it has ended.
     pub fn has_ended(&self) -> bool {
         self.stage == Stage::Ended
+    }
+
+    /// When somebody has to look at the device, although nobody asks for it. For a handle it is the end of the day (of
+    /// UTC) on which it becomes due, so that a use seldom changes it.
+    pub(super) fn due_at(&self) -> SystemTime {
+        let later = |time: SystemTime, by: Duration| time.checked_add(by).unwrap_or(time);
+        match self.stage {
+            Stage::Ended => self.created_at,
+            Stage::Code(_) => later(self.created_at, CODE_LIFE),
+            Stage::Handle { .. } => {
+                let idle = later(self.last_used_at, LONGEST_IDLE);
+                let into_day = since(SystemTime::UNIX_EPOCH, idle).as_secs().checked_rem(DAY).unwrap_or_default();
+                later(idle, Duration::from_secs(DAY.saturating_sub(into_day)))
+            }
+        }
     }
 
     /// What is to be done with the device, although nobody asks for it.
@@ -335,13 +357,12 @@ mod tests {
 
     #[test]
     fn a_handle_ends_after_90_days_without_a_use_and_each_use_counts() {
-        const DAY: u64 = 86_400;
         let mut device = with_code();
         redeem(&mut device, 0);
         assert!(device.accepts(&key(2), &overlay(), at(90 * DAY - 1)));
         assert!(!device.accepts(&key(2), &overlay(), at(90 * DAY)));
         assert_eq!(device.due(at(90 * DAY)), Due::Forget);
-        device.note_use(Hash::of("token"), at(89 * DAY));
+        device.note_use(Hash::of("token"), 1, at(89 * DAY));
         assert!(device.accepts(&key(2), &overlay(), at(178 * DAY)));
     }
 
@@ -350,12 +371,31 @@ mod tests {
         let mut device = with_code();
         redeem(&mut device, 0);
         let (one, other) = (Hash::of("one"), Hash::of("other"));
-        assert!(device.note_use(one, at(1)));
-        assert!(!device.note_use(one, at(60)));
+        assert!(device.note_use(one, 1, at(1)));
+        assert!(!device.note_use(one, 1, at(60)));
         assert_eq!(device.last_used_at, at(1));
-        assert!(device.note_use(one, at(61)));
-        assert!(device.note_use(other, at(62)));
+        assert!(device.note_use(one, 1, at(61)));
+        assert!(device.note_use(other, 2, at(62)));
         assert_eq!((device.given, device.last_used_at), (Some(other), at(62)));
+    }
+
+    /// Whoever looks at the devices that are due by then finds each that is due, and not much later.
+    #[test]
+    fn a_device_is_due_at_the_latest_when_it_says() {
+        let mut device = with_code();
+        assert_eq!(device.due_at(), at(60));
+        redeem(&mut device, 7);
+        let due_at = device.due_at();
+        assert_eq!(device.due(due_at), Due::Forget);
+        assert!(due_at > at(7) + LONGEST_IDLE && due_at <= at(7 + DAY) + LONGEST_IDLE, "{due_at:?}");
+        // The uses of a day do not change it.
+        let first = due_at - LONGEST_IDLE - Duration::from_secs(DAY);
+        for seconds in [0, 1, DAY - 1] {
+            device.last_used_at = first + Duration::from_secs(seconds);
+            assert_eq!(device.due_at(), due_at);
+        }
+        device.end();
+        assert!(device.due_at() <= at(0));
     }
 
     #[test]
@@ -364,6 +404,6 @@ mod tests {
         redeem(&mut device, 1);
         let before = SystemTime::UNIX_EPOCH;
         assert!(device.accepts(&key(2), &overlay(), before));
-        assert!(!device.note_use(Hash::of("t"), at(5)) || !device.note_use(Hash::of("t"), before));
+        assert!(!device.note_use(Hash::of("t"), 1, at(5)) || !device.note_use(Hash::of("t"), 1, before));
     }
 }

@@ -9,18 +9,18 @@
 //!
 //! A device is read from its file for each request, so what another process ended is not served again.
 
-mod document;
-
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use restream_oauth_keeper::store::file::private_file;
 use restream_oauth_keeper::store::{FileStore, StoreError, StoreErrorKind};
 
 use super::device::Device;
+use super::document;
 use super::key::{DeviceId, Hash};
 use super::operation::{DeviceOp, DeviceOutcome, DevicesError};
 
@@ -101,6 +101,7 @@ impl FileDevices {
             DeviceOp::Remove(id) => inner.change(|| inner.remove(id)),
             DeviceOp::List { after, most } => inner.list(after, most),
             DeviceOp::Find(access_token) => inner.find(access_token),
+            DeviceOp::Due { now, most } => inner.due(now, most),
         }
     }
 }
@@ -135,7 +136,7 @@ impl Inner {
     }
 
     fn write(&self, device: &Device) -> Result<(), DevicesError> {
-        private_file::replace(&self.path(device.id), &document::write(device))?;
+        private_file::replace(&self.path(device.id), document::write(device).as_bytes())?;
         if let Some(token) = device.given {
             self.given().insert(token.into_bytes(), device.id);
         }
@@ -177,6 +178,21 @@ impl Inner {
         let found = self.given().get(&access_token.into_bytes()).copied();
         let device = found.map(|id| self.read(id)).transpose()?.flatten();
         Ok(DeviceOutcome::Device(device.filter(|device| device.given == Some(access_token)).map(Box::new)))
+    }
+
+    /// Reads all devices: what is due stands in no index.
+    fn due(&self, now: SystemTime, most: usize) -> Result<DeviceOutcome, DevicesError> {
+        let (mut due, mut broken, mut after) = (Vec::new(), Vec::new(), None);
+        while let DeviceOutcome::Listed { devices, damaged, next } = self.list(after, PAGE)? {
+            due.extend(devices.into_iter().filter(|device| device.due_at() <= now));
+            broken.extend(damaged);
+            after = next;
+            if after.is_none() || due.len() >= most {
+                break;
+            }
+        }
+        due.truncate(most);
+        Ok(DeviceOutcome::Listed { devices: due, damaged: broken, next: None })
     }
 
     fn list(&self, after: Option<DeviceId>, most: usize) -> Result<DeviceOutcome, DevicesError> {

@@ -62,7 +62,12 @@ impl Hash {
         Self(Sha256::digest(secret.as_ref()).into())
     }
 
-    /// The hash itself, as the key of a map.
+    /// A hash that was stored as bytes.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The hash itself, as the key of a map or of a row.
     pub(crate) fn into_bytes(self) -> [u8; 32] {
         self.0
     }

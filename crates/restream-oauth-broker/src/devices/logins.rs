@@ -1,6 +1,7 @@
 //! Logins whose browser has not come back from Restream.
 //!
-//! They are in memory: a restart of the broker costs a user who is just logging in one more click, and no grant.
+//! Beside the file store they are in memory: a restart of the broker costs a user who is just logging in one more click,
+//! and no grant. With PostgreSQL they are in the database, so that a browser may come back to another instance.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -12,10 +13,10 @@ use super::device::{CodeBinding, Owner};
 use super::key::Hash;
 
 /// How long a user may take at Restream.
-const LIFE: Duration = Duration::from_secs(600);
+pub(super) const LIFE: Duration = Duration::from_secs(600);
 /// How many logins wait. Then each new one pushes out the oldest, so that a flood of logins that nobody finishes does not
 /// keep users out for ten minutes.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 
 /// A login whose browser is at Restream.
 #[derive(Clone)]

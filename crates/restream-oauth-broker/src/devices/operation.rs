@@ -1,6 +1,7 @@
 //! What the broker asks of a store of devices: operations as data, as the keeper asks its stores.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use restream_oauth_keeper::store::StoreError;
 
@@ -28,6 +29,14 @@ pub enum DeviceOp {
     },
     /// Finds the device that was given this access token last.
     Find(Hash),
+    /// Lists devices that somebody has to look at, although nobody asks for them: those that have ended, and those whose
+    /// code or handle has expired. A handle may be in the list up to a day later than it expired.
+    Due {
+        /// What time it is.
+        now: SystemTime,
+        /// How many at most.
+        most: usize,
+    },
 }
 
 /// The result of an operation.
@@ -40,13 +49,13 @@ pub enum DeviceOutcome {
     Device(Option<Box<Device>>),
     /// Of [`Replace`](DeviceOp::Replace): the stored device has another revision, or is gone. This is what is stored.
     Changed(Option<Box<Device>>),
-    /// Of [`List`](DeviceOp::List).
+    /// Of [`List`](DeviceOp::List) and [`Due`](DeviceOp::Due).
     Listed {
         /// The devices.
         devices: Vec<Device>,
         /// Those whose document cannot be read. Each stays where it is, for a person to look at.
         damaged: Vec<DeviceId>,
-        /// Where the next list begins; `None` at the end.
+        /// Where the next list begins; `None` at the end, and of `Due`.
         next: Option<DeviceId>,
     },
 }

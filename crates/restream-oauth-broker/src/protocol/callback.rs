@@ -20,7 +20,7 @@ use crate::metrics::Outcome;
 /// A browser came back from Restream.
 pub struct CallBack {
     /// The browser, by its cookie.
-    pub browser: Hash,
+    pub browser: Browser,
     /// The hash of the `state`; `None` if the callback has no parameters at all, which is how Restream says that the user
     /// declined.
     pub state: Option<Hash>,
@@ -49,7 +49,7 @@ pub(super) fn decide(rules: &Rules, request: &Request<'_>) -> Decision {
         Err(CallbackError::NoParameters) => None,
         Err(_) => return Decision::Answer(strange_callback()),
     };
-    Decision::CallBack(CallBack { browser: browser.hash(), state, query: request.query.to_owned() })
+    Decision::CallBack(CallBack { browser, state, query: request.query.to_owned() })
 }
 
 /// A callback that belongs to no login of this browser: forged, used before, or too late.

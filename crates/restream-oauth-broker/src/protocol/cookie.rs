@@ -48,7 +48,8 @@ impl Browser {
         (SET_COOKIE, value)
     }
 
-    pub(super) fn expose_secret(&self) -> &str {
+    /// The cookie itself. No other method returns it: search for this name to find every use.
+    pub fn expose_secret(&self) -> &str {
         &self.0
     }
 }

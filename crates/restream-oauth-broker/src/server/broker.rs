@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,23 +11,25 @@ use ipnet::IpNet;
 use restream_oauth_core::transport::Unread;
 use restream_oauth_core::{Call, Client, Endpoints, Error};
 use restream_oauth_hyper::Transport;
-use restream_oauth_keeper::store::{FileStore, StoreError};
-use restream_oauth_keeper::{Keeper, Left, Mode};
+use restream_oauth_keeper::store::StoreError;
+use restream_oauth_keeper::{BuildError, Keeper, Left, Mode};
+use restream_oauth_keeper_postgres::ConnectError;
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::ending::Endings;
 use super::observe::Observer;
 use super::sightings::Sightings;
-use super::storage::Storage;
+use super::storage::{self, Grants, Storage};
 use super::witness::Witnesses;
 use super::work::Work;
 use crate::addresses::asker;
-use crate::devices::{DevicesError, FileDevices};
+use crate::devices::DevicesError;
 use crate::limits::{Limits, Rates, Refused};
 use crate::log::Log;
 use crate::metrics::UpstreamCall;
 use crate::protocol::{Ask, Decision, Protocol, Request, Rules, busy, unavailable};
+use crate::settings::Store;
 
 /// What a broker is made of.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ pub struct Options {
     pub client: Client,
     /// The way to Restream.
     pub transport: Transport,
-    /// Where devices and grants are kept.
-    pub folder: PathBuf,
+    /// Where devices, logins and grants are kept.
+    pub store: Store,
     /// How many requests a device and an address may send.
     pub rates: Rates,
     /// The proxies that tell the address of the one who asks.
@@ -60,7 +61,7 @@ pub struct Broker {
     pub(super) keeper: Keeper,
     pub(super) storage: Storage,
     /// The store of the keeper once more, to forget a grant without revoking it.
-    pub(super) grants: FileStore,
+    pub(super) grants: Grants,
     pub(super) witnesses: Witnesses,
     pub(super) endings: Endings,
     pub(super) sightings: Sightings,
@@ -73,24 +74,19 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Opens the folder, and begins to keep the grants in it. Needs a tokio runtime with time and I/O.
+    /// Opens the store, and begins to keep the grants in it. Needs a tokio runtime with time and I/O.
     ///
     /// # Errors
-    /// [`StartError`] if the folder cannot be used, or another broker has it.
+    /// [`StartError`] if the store cannot be used, or another broker has the folder.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
-        let Options { rules, client, transport, folder, rates, trusted_proxies, clock, log } = options;
-        let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
-            let devices = FileDevices::open(&folder)?;
-            let grants = folder.join("grants");
-            Ok((devices, FileStore::at(&grants)?, FileStore::at(&grants)?))
-        });
-        let (devices, store, grants) = opened.await.map_err(|_| StartError::Devices(DevicesError::Stopping))??;
-        let mut builder = Keeper::builder(client.clone(), store.on_threads()).mode(Mode::OnUse);
-        if let Some(read) = clock.for_keeper() {
-            builder = builder.clock(move || read());
-        }
-        let keeper = builder.build().map_err(StartError::Keeper)?;
+        let Options { rules, client, transport, store, rates, trusted_proxies, clock, log } = options;
         let observer = Arc::new(Observer::new(log));
+        let (devices, grants) = storage::open(store, &clock, &observer).await?;
+        let keeper = match grants.clone() {
+            Grants::File(store) => keeper_of(client.clone(), store, &clock),
+            Grants::Postgres(store) => keeper_of(client.clone(), store, &clock),
+        };
+        let keeper = keeper.map_err(StartError::Keeper)?;
         let broker = Arc::new(Self {
             protocol: Protocol::new(rules),
             client,
@@ -231,7 +227,7 @@ impl Broker {
         let mut answer = match self.protocol.decide(&request) {
             Decision::Answer(answer) => answer,
             Decision::Ask(ask) => self.ask(&ask),
-            Decision::Begin(begin) => self.begin(begin),
+            Decision::Begin(begin) => self.begin(begin).await,
             Decision::CallBack(back) => self.call_back(back).await,
             Decision::Redeem(redeem) => self.redeem(redeem).await,
             Decision::Refresh(refresh) => self.refresh(refresh, address).await,
@@ -255,6 +251,19 @@ impl Broker {
     fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The keeper refreshes what a device asks for, and nothing ahead of that.
+fn keeper_of(
+    client: Client,
+    store: impl restream_oauth_keeper::store::Store,
+    clock: &Clock,
+) -> Result<Keeper, BuildError> {
+    let mut builder = Keeper::builder(client, store).mode(Mode::OnUse);
+    if let Some(read) = clock.for_keeper() {
+        builder = builder.clock(move || read());
+    }
+    builder.build()
 }
 
 /// What the keeper asks: it sends no codes.
@@ -292,7 +301,9 @@ pub enum StartError {
     /// The grants cannot be used.
     Grants(StoreError),
     /// The keeper cannot be built.
-    Keeper(restream_oauth_keeper::BuildError),
+    Keeper(BuildError),
+    /// The database cannot be used.
+    Database(ConnectError),
 }
 
 impl From<DevicesError> for StartError {
@@ -307,12 +318,19 @@ impl From<StoreError> for StartError {
     }
 }
 
+impl From<ConnectError> for StartError {
+    fn from(error: ConnectError) -> Self {
+        Self::Database(error)
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Devices(error) => error.fmt(f),
             Self::Grants(error) => error.fmt(f),
             Self::Keeper(error) => error.fmt(f),
+            Self::Database(error) => error.fmt(f),
         }
     }
 }
@@ -323,6 +341,7 @@ impl std::error::Error for StartError {
             Self::Devices(error) => Some(error),
             Self::Grants(error) => Some(error),
             Self::Keeper(error) => Some(error),
+            Self::Database(error) => Some(error),
         }
     }
 }

@@ -2,26 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use restream_oauth_core::Client;
 use restream_oauth_hyper::Transport;
-use restream_oauth_keeper::store::{FileStore, Leftovers, StoreOp, StoreOutcome};
+use restream_oauth_keeper::store::{Leftovers, StoreOp, StoreOutcome};
 use restream_oauth_keeper::{GrantName, Keeper, TokenError};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::broker::Broker;
+use super::broker::{Broker, StartError};
+use super::storage::{self, Grants};
 use super::tokens::LOGOUT_LIMIT;
-use crate::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesError, Due, FileDevices};
+use crate::devices::{DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, Due};
 use crate::metrics::{Gauge, HandleEnd, LoginStep};
+use crate::settings::Store;
 
 /// How often the devices are looked at whose end is expected.
 const TICK: Duration = Duration::from_secs(1);
 /// How often all devices are looked at.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(3600);
+/// How often the store is asked for devices of other instances whose end is due.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// How late such a device is before this instance ends it. The instance that knows it is faster.
+const LATE: Duration = Duration::from_secs(5);
 /// How long an end that failed waits for its next try.
 const BETWEEN_TRIES: Duration = Duration::from_secs(30);
 /// How many devices are read at a time.
@@ -34,6 +39,7 @@ const AT_ONCE: usize = 32;
 pub(super) struct Endings {
     expected: Mutex<BTreeMap<DeviceId, Option<SystemTime>>>,
     next_round: Mutex<Option<SystemTime>>,
+    next_look: Mutex<Option<SystemTime>>,
     wanted: Notify,
 }
 
@@ -41,6 +47,11 @@ impl Endings {
     /// Looks at a device at each tick until it is redeemed or ended.
     pub(super) fn expect(&self, id: DeviceId) {
         self.expected().insert(id, None);
+    }
+
+    /// Like [`expect`](Self::expect). A device whose end failed keeps waiting for its next try.
+    fn expect_also(&self, id: DeviceId) {
+        self.expected().entry(id).or_default();
     }
 
     /// Waits until there is something to end at once, or for a tick.
@@ -58,27 +69,38 @@ impl Endings {
     }
 }
 
-/// Ends a device, durably, and revokes its grant at Restream: from a process beside a running broker, which gives nothing
-/// out from then on. If Restream cannot be reached, the broker goes on trying at its next start, or within an hour.
+/// Opens the devices of a store beside brokers that may run: to list them.
+///
+/// # Errors
+/// [`StartError`] if the store cannot be used.
+pub async fn devices_beside(store: &Store) -> Result<Devices, StartError> {
+    storage::open_beside(store).await.map(|(devices, _)| devices)
+}
+
+/// Ends a device, durably, and revokes its grant at Restream: from a process beside running brokers, which give nothing
+/// out from then on. If Restream cannot be reached, a broker goes on trying: with PostgreSQL within seconds, otherwise at
+/// its next start, or within an hour.
 ///
 /// # Errors
 /// [`EndError`] says why the device, or its grant, has not ended.
-pub async fn end_device(folder: &Path, client: Client, transport: Transport, id: DeviceId) -> Result<(), EndError> {
-    let devices = FileDevices::beside(folder)?;
+pub async fn end_device(store: &Store, client: Client, transport: Transport, id: DeviceId) -> Result<(), EndError> {
+    let (devices, grants) = storage::open_beside(store).await.map_err(EndError::Store)?;
     loop {
-        let DeviceOutcome::Device(Some(mut device)) = devices.run(DeviceOp::Read(id))? else {
+        let DeviceOutcome::Device(Some(mut device)) = devices.run(DeviceOp::Read(id)).await? else {
             return Err(EndError::Unknown);
         };
         if device.has_ended() {
             break;
         }
         device.end();
-        if matches!(devices.run(DeviceOp::Replace(device))?, DeviceOutcome::Done) {
+        if matches!(devices.run(DeviceOp::Replace(device)).await?, DeviceOutcome::Done) {
             break;
         }
     }
-    let store = FileStore::at(folder.join("grants")).map_err(DevicesError::Store)?;
-    let keeper = Keeper::open(client, store.on_threads());
+    let keeper = match grants {
+        Grants::File(store) => Keeper::open(client, store),
+        Grants::Postgres(store) => Keeper::open(client, store),
+    };
     let driver = tokio::spawn(keeper.run(async move |call| transport.receive(call).await, tokio::time::sleep));
     let grant = keeper.grant(&id.to_string()).map_err(|_| EndError::Unknown)?;
     let revoked = grant.log_out().await;
@@ -86,7 +108,7 @@ pub async fn end_device(folder: &Path, client: Client, transport: Transport, id:
     driver.abort();
     match revoked {
         Ok(()) | Err(TokenError::Gone(_)) => {
-            devices.run(DeviceOp::Remove(id))?;
+            devices.run(DeviceOp::Remove(id)).await?;
             Ok(())
         }
         Err(error) => Err(EndError::NotRevoked(error)),
@@ -99,6 +121,8 @@ pub async fn end_device(folder: &Path, client: Client, transport: Transport, id:
 pub enum EndError {
     /// There is no such device.
     Unknown,
+    /// The store cannot be opened.
+    Store(StartError),
     /// The devices cannot be read or written.
     Devices(DevicesError),
     /// The device has ended, and gets nothing any more. Its grant is not revoked yet.
@@ -115,6 +139,7 @@ impl fmt::Display for EndError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("there is no device with this id: `devices list` prints them"),
+            Self::Store(error) => error.fmt(f),
             Self::Devices(error) => error.fmt(f),
             Self::NotRevoked(error) => {
                 write!(f, "the device has ended, but its grant at Restream has not: {error}; run this again")
@@ -127,6 +152,7 @@ impl std::error::Error for EndError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unknown => None,
+            Self::Store(error) => Some(error),
             Self::Devices(error) => Some(error),
             Self::NotRevoked(error) => Some(error),
         }
@@ -143,7 +169,7 @@ impl Broker {
                 if device.is_living(self.clock.now()) {
                     living = living.saturating_add(1);
                 } else {
-                    self.endings.expect(device.id);
+                    self.endings.expect_also(device.id);
                 }
             }
             after = next;
@@ -166,6 +192,7 @@ impl Broker {
         if next_round.is_none_or(|at| at <= now) && self.look_for_endings().await.is_err() {
             return;
         }
+        self.look_for_others(now).await;
         for some in self.endings.due(now).chunks(AT_ONCE) {
             let mut tasks = JoinSet::new();
             for &id in some {
@@ -176,8 +203,28 @@ impl Broker {
         }
     }
 
+    /// Looks for devices whose end another instance expected, which may have died. And forgets logins that have expired.
+    async fn look_for_others(&self, now: SystemTime) {
+        if !self.storage.is_shared() {
+            return;
+        }
+        {
+            let mut next_look = self.endings.next_look.lock().unwrap_or_else(PoisonError::into_inner);
+            if next_look.is_some_and(|at| at > now) {
+                return;
+            }
+            *next_look = now.checked_add(BETWEEN_LOOKS);
+        }
+        // If the database cannot be asked, the next look does it.
+        let _ = self.storage.expire_logins(now).await;
+        let late = now.checked_sub(LATE).unwrap_or(now);
+        for device in self.storage.due(late, PAGE).await.unwrap_or_default() {
+            self.endings.expect_also(device.id);
+        }
+    }
+
     async fn look_at(self: &Arc<Self>, id: DeviceId, now: SystemTime) {
-        let done = match self.storage.read(id) {
+        let done = match self.storage.read(id).await {
             Ok(None) => true,
             Ok(Some(device)) => match device.due(now) {
                 Due::Nothing if device.is_living(now) => true,
@@ -211,7 +258,7 @@ impl Broker {
     /// device could not be written.
     pub(super) async fn end(self: &Arc<Self>, id: DeviceId) -> bool {
         loop {
-            let Ok(stored) = self.storage.read(id) else { return false };
+            let Ok(stored) = self.storage.read(id).await else { return false };
             let Some(mut device) = stored else { return true };
             if device.has_ended() {
                 break;
@@ -245,19 +292,17 @@ impl Broker {
 
     /// Forgets a device that nobody uses, and its grant. Nothing is revoked: whoever holds its access token, or a backup,
     /// may go on.
-    async fn forget(self: &Arc<Self>, id: DeviceId) -> bool {
-        let broker = Arc::clone(self);
-        let forgotten = tokio::task::spawn_blocking(move || broker.forget_grant(id)).await;
-        forgotten.unwrap_or(false) && self.storage.remove(id).await.is_ok()
+    async fn forget(&self, id: DeviceId) -> bool {
+        self.forget_grant(id).await && self.storage.remove(id).await.is_ok()
     }
 
-    fn forget_grant(&self, id: DeviceId) -> bool {
+    async fn forget_grant(&self, id: DeviceId) -> bool {
         let Ok(name) = id.to_string().parse::<GrantName>() else { return false };
-        let StoreOutcome::Claimed(claimed) = self.grants.run(&name, StoreOp::Claim) else { return false };
+        let StoreOutcome::Claimed(claimed) = self.grants.execute(&name, StoreOp::Claim).await else { return false };
         let op = match claimed.stored.record() {
             Some(record) => StoreOp::Forget { claim: claimed.claim, tombstone: record.tombstone() },
             None => StoreOp::Settle { claim: claimed.claim, record: None, leftovers: Leftovers::Leave },
         };
-        matches!(self.grants.run(&name, op), StoreOutcome::Done)
+        matches!(self.grants.execute(&name, op).await, StoreOutcome::Done)
     }
 }

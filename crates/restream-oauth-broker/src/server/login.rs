@@ -20,10 +20,12 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A person waits in front of the page. A longer wait is told to the device.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// When a person may try again while the store fails.
+const SOON: Duration = Duration::from_secs(5);
 
 impl Broker {
     /// Leads a browser to Restream.
-    pub(super) fn begin(&self, begin: Begin) -> Response<Bytes> {
+    pub(super) async fn begin(&self, begin: Begin) -> Response<Bytes> {
         let later = |reason| unavailable(Duration::from_secs(60), reason);
         let browser = match random() {
             Ok(random) => begin.browser(random),
@@ -47,7 +49,9 @@ impl Broker {
             saved: Zeroizing::new(at_restream.to_saved().expose_secret().to_owned()),
             began_at: now,
         };
-        self.storage.logins(|logins| logins.insert(login, now));
+        if self.storage.begin(login, &browser, now).await.is_err() {
+            return unavailable(SOON, "the broker cannot store the login: begin again");
+        }
         self.step(LoginStep::Begun);
         answer
     }
@@ -57,17 +61,11 @@ impl Broker {
     pub(super) async fn call_back(self: &Arc<Self>, back: CallBack) -> Response<Bytes> {
         let (rules, now) = (self.protocol.rules(), self.clock.now());
         let Some(state) = back.state else {
-            let logins = self.storage.logins(|logins| {
-                let begun = logins.of_browser(back.browser, now);
-                if let [only] = &begun[..] {
-                    logins.take(only.state, back.browser, now);
-                }
-                begun
-            });
+            let Ok(logins) = self.storage.declined(&back.browser, now).await else { return lost() };
             self.step(if logins.is_empty() { LoginStep::Forged } else { LoginStep::Denied });
             return denials(rules, &logins);
         };
-        let login = self.storage.logins(|logins| logins.take(state, back.browser, now));
+        let Ok(login) = self.storage.take_login(state, &back.browser, now).await else { return lost() };
         let Some(login) = login else {
             self.step(LoginStep::Forged);
             return strange_callback();
@@ -160,4 +158,9 @@ impl Broker {
         // Nobody has the tokens, so they end by themselves if this fails.
         drop(self.send(UpstreamCall::Revoke, call).await);
     }
+}
+
+/// The store failed, and nobody knows whether the login is still there.
+fn lost() -> Response<Bytes> {
+    unavailable(SOON, "the broker cannot read the login: begin again in the program")
 }

@@ -47,7 +47,7 @@ impl Broker {
     async fn redeemed(self: &Arc<Self>, redeem: &Redeem) -> Result<Response<Bytes>, Refusal> {
         let id = redeem.code.id();
         let handle = Key::new(id, random().map_err(|_| Refusal::Later(A_MINUTE))?);
-        let mut device = self.storage.read(id).map_err(later)?.ok_or(Refusal::Code)?;
+        let mut device = self.storage.read(id).await.map_err(later)?.ok_or(Refusal::Code)?;
         // The token first: a code that is redeemed must not be lost to a store that is slow.
         let now = self.clock.now();
         let token = if device.can_redeem(&redeem.code, &redeem.owner, redeem.shown(), now) {
@@ -59,7 +59,7 @@ impl Broker {
             let now = self.clock.now();
             match (device.redeem(&redeem.code, &redeem.owner, redeem.shown(), &handle, now), &token) {
                 (Redemption::Granted, Some(token)) => {
-                    device.note_use(hash_of(token), now);
+                    device.note_use(hash_of(token), token.generation(), now);
                     let scope = device.scope.clone();
                     match self.storage.replace(device).await.map_err(later)? {
                         Ok(()) => {
@@ -100,7 +100,7 @@ impl Broker {
     }
 
     async fn refreshed(self: &Arc<Self>, refresh: &Refresh, address: IpAddr) -> Result<Response<Bytes>, Refusal> {
-        let device = self.device_with(&refresh.handle, &refresh.owner).map_err(later)?.ok_or(Refusal::Handle)?;
+        let device = self.device_with(&refresh.handle, &refresh.owner).await.map_err(later)?.ok_or(Refusal::Handle)?;
         self.note_address(device.id, address);
         let token = self.token_of(&device, refresh.door).await?;
         let answer = self.answer_with(&token, &refresh.handle, device.scope.as_deref());
@@ -121,8 +121,8 @@ impl Broker {
     pub(super) async fn revoke(self: &Arc<Self>, revoke: Revoke) -> Response<Bytes> {
         let token = revoke.expose_token();
         let found = match Key::parse(token) {
-            Some(handle) => self.device_with(&handle, &revoke.owner),
-            None => self.storage.find(Hash::of(token)),
+            Some(handle) => self.device_with(&handle, &revoke.owner).await,
+            None => self.storage.find(Hash::of(token)).await,
         };
         match found {
             Ok(Some(device)) if device.owner == revoke.owner => {
@@ -140,8 +140,8 @@ impl Broker {
     }
 
     /// The device that has this handle, as it is stored now.
-    fn device_with(&self, handle: &Key, owner: &Owner) -> Result<Option<Device>, DevicesError> {
-        let device = self.storage.read(handle.id())?;
+    async fn device_with(&self, handle: &Key, owner: &Owner) -> Result<Option<Device>, DevicesError> {
+        let device = self.storage.read(handle.id()).await?;
         Ok(device.filter(|device| device.accepts(handle, owner, self.clock.now())))
     }
 
@@ -152,7 +152,12 @@ impl Broker {
         let begun = Instant::now();
         let left = || door_limit(door).saturating_sub(begun.elapsed());
         let grant = self.grant(device.id).map_err(|_| Refusal::Handle)?;
-        let token = grant.token_within(left()).await.map_err(refusal)?;
+        let mut token = grant.token_within(left()).await.map_err(refusal)?;
+        if device.generation.is_some_and(|given| given > token.generation()) {
+            // Another instance rotated it before its time, because the API refused it. Its successor is in the store.
+            grant.rejected(&token);
+            token = grant.token_within(left()).await.map_err(refusal)?;
+        }
         if device.given != Some(hash_of(&token)) {
             return Ok(token);
         }
@@ -202,7 +207,7 @@ impl Broker {
 
     /// Writes down the use of a handle, if that is worth a write. Nobody waits for it.
     fn note_use(self: &Arc<Self>, mut device: Device, token: &Token) {
-        if !device.note_use(hash_of(token), self.clock.now()) {
+        if !device.note_use(hash_of(token), token.generation(), self.clock.now()) {
             return;
         }
         let (broker, begun) = (Arc::clone(self), self.work.begin());

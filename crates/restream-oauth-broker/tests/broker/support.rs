@@ -10,7 +10,7 @@ use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::log::{Level, Log};
 use restream_oauth_broker::protocol::{Client, Rules};
 use restream_oauth_broker::server::{Broker, Clock, Options, Tls, serve, serve_admin, serve_tls};
-use restream_oauth_broker::settings::RedirectUri;
+use restream_oauth_broker::settings::{RedirectUri, Store};
 use restream_oauth_core::{Client as Registered, Endpoints};
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::Now;
@@ -31,8 +31,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sandbox with a broker in front of it.
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
+    /// The address of this broker.
     pub(crate) base: String,
+    /// What all instances call themselves: the address of the first.
+    issuer: String,
+    store: Store,
     runtime: Runtime,
     running: Option<Running>,
     pub(crate) address: std::net::SocketAddr,
@@ -67,7 +71,37 @@ impl World {
         world
     }
 
-    fn prepare(change: impl FnOnce(Builder) -> Builder, rates: Rates) -> (Self, TcpListener) {
+    /// A broker with this store in place of files.
+    pub(crate) fn on(store: Store) -> Self {
+        let (mut world, listener) = Self::prepare(|sandbox| sandbox, generous());
+        world.store = store;
+        world.start(Some(listener));
+        world
+    }
+
+    /// Another instance of the same broker, in front of the same sandbox and on the same clock.
+    pub(crate) fn beside(&self) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut world = Self {
+            sandbox: Arc::clone(&self.sandbox),
+            base: format!("http://{address}"),
+            issuer: self.issuer.clone(),
+            store: self.store.clone(),
+            runtime,
+            running: None,
+            address,
+            folder: self.folder.clone(),
+            ahead: Arc::clone(&self.ahead),
+            rates: self.rates,
+            log: Lines::default(),
+        };
+        world.start(Some(listener));
+        world
+    }
+
+    pub(crate) fn prepare(change: impl FnOnce(Builder) -> Builder, rates: Rates) -> (Self, TcpListener) {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -78,8 +112,10 @@ impl World {
         getrandom::fill(&mut random).unwrap();
         let folder = std::env::temp_dir().join(format!("restream-oauth-broker-{:x}", u64::from_ne_bytes(random)));
         let world = Self {
-            sandbox,
+            sandbox: Arc::new(sandbox),
+            issuer: base.clone(),
             base,
+            store: Store::File(folder.clone()),
             runtime,
             running: None,
             address,
@@ -99,20 +135,20 @@ impl World {
         };
         let registered = Registered::builder(self.sandbox.client_id())
             .secret(SECRET)
-            .redirect_uri(format!("{}/callback", self.base))
+            .redirect_uri(format!("{}/callback", self.issuer))
             .endpoints(Endpoints::at(self.sandbox.base_url()))
             .build()
             .unwrap();
         let (begun, ahead) = (Instant::now(), Arc::clone(&self.ahead));
         let options = Options {
             rules: Rules {
-                issuer: self.base.clone(),
+                issuer: self.issuer.clone(),
                 clients: vec![client("overlay", &[CALLBACK]), client("bot", &["https://bot.example/callback"])],
                 obs_prefix: Some("/obs/".into()),
             },
             client: registered,
             transport: Transport::new().unwrap(),
-            folder: self.folder.clone(),
+            store: self.store.clone(),
             rates: self.rates,
             trusted_proxies: Vec::new(),
             log: Log::to(self.log.clone(), Level::Debug),
@@ -179,6 +215,13 @@ impl World {
         Answer::of(agent().get(url).call().unwrap()).body
     }
 
+    /// What a supervisor reads: the status and the body.
+    pub(crate) fn health(&self) -> (u16, String) {
+        let url = format!("{}/healthz", self.running.as_ref().unwrap().admin_url);
+        let answer = Answer::of(agent().get(url).call().unwrap());
+        (answer.status, answer.body)
+    }
+
     /// The names of the devices that are stored.
     pub(crate) fn devices(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.join("devices")).unwrap();
@@ -197,7 +240,9 @@ impl World {
 
     /// A browser opens a URL, of the broker unless it is absolute.
     pub(crate) fn browse(&self, url: &str, cookie: Option<&str>) -> Answer {
-        let url = if url.starts_with('/') { format!("{}{url}", self.base) } else { url.to_owned() };
+        // What leads to the broker leads to whichever instance the test means.
+        let path = url.strip_prefix(&self.issuer).unwrap_or(url);
+        let url = if path.starts_with('/') { format!("{}{path}", self.base) } else { url.to_owned() };
         let mut request = agent().get(url);
         if let Some(cookie) = cookie {
             request = request.header("cookie", cookie);
@@ -268,6 +313,12 @@ impl World {
         self.post("/token", &[("grant_type", "refresh_token"), ("client_id", "overlay"), ("refresh_token", handle)])
     }
 
+    /// The overlay refreshes at a broker that may die meanwhile.
+    pub(crate) fn try_refresh(&self, handle: &str) -> Option<Answer> {
+        let form = [("grant_type", "refresh_token"), ("client_id", "overlay"), ("refresh_token", handle)];
+        agent().post(format!("{}/token", self.base)).send_form(form).ok().map(Answer::of)
+    }
+
     /// True if the API accepts an access token.
     pub(crate) fn accepts(&self, access_token: &str) -> bool {
         let url = format!("{}/v2/user/profile", self.sandbox.base_url());
@@ -282,9 +333,13 @@ impl World {
 
     /// Waits until something is true that the ledger does not show.
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Self) -> bool) {
+        self.wait_longer(PATIENCE, what, wanted);
+    }
+
+    pub(crate) fn wait_longer(&self, limit: Duration, what: &str, wanted: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !wanted(self) {
-            assert!(begun.elapsed() < PATIENCE, "{what}");
+            assert!(begun.elapsed() < limit, "{what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -1,8 +1,10 @@
+//! What files alone do. The contract of every store is in `tests/devices`.
+
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::*;
-use crate::devices::{Key, Owner, Redemption};
+use crate::devices::{Key, Owner};
 
 /// A folder of a test, which is removed with it.
 struct Folder(PathBuf);
@@ -95,56 +97,17 @@ fn the_folder_is_free_as_soon_as_the_broker_ends() {
 }
 
 #[test]
-fn of_two_changes_of_the_same_revision_one_is_refused() {
-    let folder = Folder::new();
-    let devices = FileDevices::open(&folder.0).unwrap();
-    devices.run(DeviceOp::Insert(Box::new(device(1)))).unwrap();
-    let (mut one, mut other) = (device(1), device(1));
-    let handle = Key::new(one.id, [2; 32]);
-    assert_eq!(one.redeem(&code(1), &Owner::Obs, None, &handle, now()), Redemption::Granted);
-    other.end();
-    assert!(replaced(&devices, &one));
-    assert!(!replaced(&devices, &other), "it was read before the other change");
-    let stored = read(&devices, one.id).unwrap();
-    assert_eq!(stored.revision, 1);
-    assert!(stored.accepts(&handle, &Owner::Obs, now()));
-    let mut gone = device(2);
-    gone.end();
-    assert!(!replaced(&devices, &gone), "a device that was removed does not come back");
-    assert_eq!(read(&devices, gone.id), None);
-}
-
-#[test]
-fn changes_from_many_threads_are_all_counted() {
-    let folder = Folder::new();
-    let devices = FileDevices::open(&folder.0).unwrap();
-    devices.run(DeviceOp::Insert(Box::new(device(1)))).unwrap();
-    // A store of its own, as another process has it.
-    let beside = FileDevices::beside(&folder.0).unwrap();
-    std::thread::scope(|threads| {
-        for store in [&devices, &devices, &beside, &beside] {
-            threads.spawn(|| {
-                for _ in 0..5 {
-                    while !replaced(store, &read(store, device(1).id).unwrap()) {}
-                }
-            });
-        }
-    });
-    assert_eq!(read(&devices, device(1).id).unwrap().revision, 20);
-}
-
-#[test]
 fn a_device_is_found_by_the_token_that_it_was_given_last() {
     let folder = Folder::new();
     let devices = FileDevices::open(&folder.0).unwrap();
     let mut one = device(1);
     devices.run(DeviceOp::Insert(Box::new(one.clone()))).unwrap();
     assert_eq!(find(&devices, "a"), None);
-    one.note_use(Hash::of("a"), now());
+    one.note_use(Hash::of("a"), 1, now());
     assert!(replaced(&devices, &one));
     assert_eq!(find(&devices, "a"), Some(one.id));
     one.revision = 1;
-    one.note_use(Hash::of("b"), now());
+    one.note_use(Hash::of("b"), 1, now());
     assert!(replaced(&devices, &one));
     assert_eq!((find(&devices, "a"), find(&devices, "b")), (None, Some(one.id)));
     drop(devices);
@@ -214,7 +177,7 @@ fn a_child_that_changes_a_device() {
     let mut one = device(1);
     devices.run(DeviceOp::Insert(Box::new(one.clone()))).unwrap();
     for number in 0..3 {
-        one.note_use(Hash::of(number.to_string()), now());
+        one.note_use(Hash::of(number.to_string()), 1, now());
         assert!(replaced(&devices, &one));
         one.revision += 1;
     }

@@ -1,12 +1,12 @@
-//! The document of a device: one line of JSON.
+//! The document of a device, as both stores keep it: one line of JSON.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::devices::DevicesError;
-use crate::devices::device::{Code, CodeBinding, Device, Owner, Stage};
-use crate::devices::key::{DeviceId, Hash};
+use super::device::{Code, CodeBinding, Device, Owner, Stage};
+use super::key::{DeviceId, Hash};
+use super::operation::DevicesError;
 
 const VERSION: u32 = 1;
 
@@ -23,6 +23,8 @@ struct Document {
     last_used_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     given: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
     stage: StageDocument,
 }
 
@@ -43,8 +45,8 @@ struct CodeDocument {
     code_challenge: Option<String>,
 }
 
-/// Writes a device.
-pub(super) fn write(device: &Device) -> Vec<u8> {
+/// Writes a device. The text has no newline but the one at its end.
+pub(super) fn write(device: &Device) -> String {
     let document = Document {
         version: VERSION,
         revision: device.revision,
@@ -56,6 +58,7 @@ pub(super) fn write(device: &Device) -> Vec<u8> {
         created_at: seconds(device.created_at),
         last_used_at: seconds(device.last_used_at),
         given: device.given.map(Hash::to_text),
+        generation: device.generation,
         stage: match &device.stage {
             Stage::Code(code) => StageDocument::Code(write_code(code)),
             Stage::Handle { handle, code, redeemed_at } => StageDocument::Handle {
@@ -67,8 +70,8 @@ pub(super) fn write(device: &Device) -> Vec<u8> {
         },
     };
     // Numbers and text alone: nothing that could fail.
-    let mut line = serde_json::to_vec(&document).unwrap_or_default();
-    line.push(b'\n');
+    let mut line = serde_json::to_string(&document).unwrap_or_default();
+    line.push('\n');
     line
 }
 
@@ -80,7 +83,7 @@ fn write_code(code: &Code) -> CodeDocument {
     }
 }
 
-/// Reads what [`write`] wrote. The name of the file is the identifier.
+/// Reads what [`write`] wrote. The name of the file, or the key of the row, is the identifier.
 pub(super) fn read(id: DeviceId, bytes: &[u8]) -> Result<Device, DevicesError> {
     let damaged = |reason| DevicesError::Damaged { id, reason };
     let document: Document =
@@ -109,6 +112,7 @@ pub(super) fn read(id: DeviceId, bytes: &[u8]) -> Result<Device, DevicesError> {
         created_at: time(document.created_at)?,
         last_used_at: time(document.last_used_at)?,
         given: document.given.as_deref().map(hash).transpose()?,
+        generation: document.generation,
         stage: match document.stage {
             StageDocument::Code(own) => Stage::Code(code(own)?),
             StageDocument::Handle { hash: handle, code: own, redeemed_at } => {
@@ -138,7 +142,7 @@ mod tests {
         let mut with_handle = Device::new(&code, Owner::Obs, None, None, at(6));
         let handle = Key::new(code.id(), [3; 32]);
         with_handle.redeem(&code, &Owner::Obs, None, &handle, at(7));
-        with_handle.note_use(Hash::of("token"), at(8));
+        with_handle.note_use(Hash::of("token"), 2, at(8));
         let mut ended = with_handle.clone();
         ended.end();
         ended.revision = 3;
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn a_device_survives_its_document() {
         for device in devices() {
-            assert_eq!(read(device.id, &write(&device)).unwrap(), device);
+            assert_eq!(read(device.id, write(&device).as_bytes()).unwrap(), device);
         }
     }
 
@@ -157,7 +161,7 @@ mod tests {
         for device in devices() {
             let line = write(&device);
             for end in 0..line.len() - 1 {
-                assert!(read(device.id, &line[..end]).is_err(), "{end}");
+                assert!(read(device.id, &line.as_bytes()[..end]).is_err(), "{end}");
             }
         }
     }
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn a_document_of_a_newer_version_is_not_guessed_at() {
         let [device, ..] = &devices()[..] else { panic!() };
-        let text = String::from_utf8(write(device)).unwrap().replacen("\"version\":1", "\"version\":2", 1);
+        let text = write(device).replacen("\"version\":1", "\"version\":2", 1);
         let error = read(device.id, text.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("another version"), "{error}");
     }
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn a_document_holds_no_secret() {
         let [_, device, _] = &devices()[..] else { panic!() };
-        let text = String::from_utf8(write(device)).unwrap();
+        let text = write(device);
         for secret in ["02".repeat(32), "03".repeat(32)] {
             assert!(!text.contains(&secret), "{text}");
         }

@@ -1,0 +1,169 @@
+//! The program, several of it, on one database. One is killed.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::database::Database;
+use crate::support::{CALLBACK, SECRET, World, generous};
+
+/// One instance of the program.
+struct Program {
+    child: Child,
+    base: String,
+    config: PathBuf,
+}
+
+impl Program {
+    /// Starts an instance that listens on this address.
+    fn start(world: &World, database: &Database, name: &str, listen: &str) -> Self {
+        std::fs::create_dir_all(&world.folder).unwrap();
+        let config = world.folder.join(format!("{name}.toml"));
+        let text = format!(
+            r#"
+            listen = "{listen}"
+            issuer = "{base}"
+            [restream]
+            client_id = "{id}"
+            base_url = "{sandbox}"
+            [store]
+            kind = "postgres"
+            url = "{url}"
+            [[clients]]
+            id = "overlay"
+            redirect_uris = ["{CALLBACK}"]
+            "#,
+            base = world.base,
+            id = world.sandbox.client_id(),
+            sandbox = world.sandbox.base_url(),
+            url = database.url(),
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Self::command(&config, &[]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let mut log = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+            panic!("{error}: {line:?} {log}")
+        });
+        Self { child, base: ready["base_url"].as_str().unwrap().to_owned(), config }
+    }
+
+    fn command(config: &PathBuf, devices: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker"));
+        if !devices.is_empty() {
+            command.arg("devices");
+        }
+        command.arg("--config").arg(config).args(devices).env("RESTREAM_CLIENT_SECRET", SECRET).stdin(Stdio::null());
+        command
+    }
+
+    /// `kill -9`.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A sandbox whose access tokens live for two seconds, and two programs in front of it. The world speaks to the first.
+fn two_programs(database: &Database) -> (World, Program, Program) {
+    let brief = |sandbox: restream_oauth_sandbox::Builder| sandbox.access_token_lifetime(Duration::from_secs(2));
+    let (world, listener) = World::prepare(brief, generous());
+    drop(listener);
+    let one = Program::start(&world, database, "one", &world.address.to_string());
+    let other = Program::start(&world, database, "other", "127.0.0.1:0");
+    (world, one, other)
+}
+
+#[test]
+fn an_instance_that_is_killed_in_the_middle_of_a_refresh_loses_nothing_and_another_serves_the_handle() {
+    let runtime = Runtime::new().unwrap();
+    let Some(database) = runtime.block_on(Database::empty()) else { return };
+    let (mut world, one, other) = two_programs(&database);
+    let first = world.log_in();
+    let handle = first.refresh_token;
+    // Restream gets the refresh, and never answers.
+    world.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Token).before_acting().times(1));
+    std::thread::scope(|threads| {
+        let asked = threads.spawn(|| {
+            // The first token lives for two seconds. The request that ends with the program has no answer.
+            while world.try_refresh(&handle).is_some() {}
+        });
+        world.wait_until(|ledger| ledger.requests_to("/oauth/token").count() == 2);
+        one.kill();
+        asked.join().unwrap();
+    });
+    // The claim of a process that died lasts for two minutes. They pass in the database alone.
+    runtime.block_on(async {
+        let passed = "UPDATE restream_oauth.grants SET claimed_until = now()";
+        database.client().await.batch_execute(passed).await.unwrap();
+    });
+    world.base = other.base.clone();
+    world.wait_for("the other one serves the handle", |world| {
+        let answer = world.refresh(&handle);
+        answer.status == 200 && answer.tokens().access_token != first.access_token
+    });
+    assert_eq!(world.sandbox.ledger().dead_refresh_tokens_used, 0);
+}
+
+#[test]
+fn a_grant_whose_code_nobody_redeems_is_revoked_after_a_minute_by_another_instance() {
+    let runtime = Runtime::new().unwrap();
+    let Some(database) = runtime.block_on(Database::empty()) else { return };
+    let (world, one, _other) = two_programs(&database);
+    world.code();
+    one.kill();
+    // A minute passes in the database alone.
+    runtime.block_on(async {
+        let client = database.client().await;
+        let rows = client.query_typed("SELECT document FROM restream_oauth.broker_devices", &[]).await.unwrap();
+        let mut document: Value = serde_json::from_str(rows[0].get("document")).unwrap();
+        document["created_at"] = (document["created_at"].as_u64().unwrap() - 66).into();
+        let passed = format!(
+            "UPDATE restream_oauth.broker_devices SET due_at = due_at - interval '66 s', document = '{document}'"
+        );
+        client.batch_execute(&passed).await.unwrap();
+    });
+    world.wait_until(|ledger| ledger.revocations == 1);
+}
+
+#[test]
+fn devices_are_listed_and_ended_beside_running_instances() {
+    let runtime = Runtime::new().unwrap();
+    let Some(database) = runtime.block_on(Database::empty()) else { return };
+    let (mut world, one, other) = two_programs(&database);
+    let (first, second) = (world.log_in(), world.log_in());
+    let listed = || {
+        let output = Program::command(&one.config, &["list"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let ids = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone());
+        ids.map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let mut ids = [&first, &second].map(|tokens| tokens.refresh_token[..32].to_owned());
+    ids.sort_unstable();
+    assert_eq!(listed(), ids);
+    let ended = Program::command(&one.config, &["end", &first.refresh_token[..32]]).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(world.sandbox.ledger().revocations, 1);
+    assert_eq!(listed(), [&second.refresh_token[..32]]);
+    for base in [one.base.clone(), other.base.clone()] {
+        world.base = base;
+        assert_eq!(world.refresh(&first.refresh_token).refusal(), (400, "invalid_grant".into()));
+        world.refresh(&second.refresh_token).tokens();
+    }
+}

@@ -1,0 +1,9 @@
+//! Several instances of the broker on one database, which `.ci/postgres` starts.
+
+#[path = "../database/mod.rs"]
+mod database;
+mod killed;
+mod shared;
+#[allow(dead_code)] // What only the tests of one instance use.
+#[path = "../broker/support.rs"]
+mod support;
