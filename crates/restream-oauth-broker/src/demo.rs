@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::log::{Level, Log};
 use restream_oauth_broker::protocol::Rules;
-use restream_oauth_broker::server::{Broker, Clock, Options, serve};
-use restream_oauth_broker::settings::Store;
+use restream_oauth_broker::server::{Broker, Clock, Options, RELAY_MEMORY, serve};
+use restream_oauth_broker::settings::{Mode, Store};
 use restream_oauth_core::{Client, Endpoints};
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::Now;
@@ -251,10 +251,11 @@ impl World {
         let ahead = Arc::new(AtomicU64::new(0));
         let (begun, read) = (Instant::now(), Arc::clone(&ahead));
         let options = Options {
-            rules: Rules { issuer, clients: Vec::new(), obs_prefix: Some("/obs/".into()) },
+            rules: Rules { issuer, clients: Vec::new(), obs_prefix: Some("/obs/".into()), is_relay: false },
             client,
             transport: Transport::new().map_err(Failure::other)?,
-            store: Store::File(folder.to_owned()),
+            mode: Mode::Handle(Store::File(folder.to_owned())),
+            relay_memory: RELAY_MEMORY,
             // Two years of requests come in some seconds.
             rates: Rates { per_device: NonZeroU32::MAX, per_address: NonZeroU32::MAX },
             trusted_proxies: Vec::new(),

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! **In scope:** OAuth 2.0 for public clients by discovery, the door for OBS Studio, grants in files, or in PostgreSQL for
-//! several instances, TLS of its own, limits, metrics and logs.
+//! several instances, a relay that stores nothing, TLS of its own, limits, metrics and logs.
 //!
 //! **Where to begin:** [`protocol`] says what the broker answers, [`server`] carries it out, and [`devices`] is what it
 //! remembers. [`settings`] reads the configuration of the program `restream-oauth-broker`; `RUNNING.md` beside this

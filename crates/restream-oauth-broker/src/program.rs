@@ -10,7 +10,7 @@ use restream_oauth_broker::devices::{DeviceId, DeviceOp, DeviceOutcome, DevicesE
 use restream_oauth_broker::log::{Entry, Level, Log};
 use restream_oauth_broker::protocol::Rules;
 use restream_oauth_broker::server::{
-    Broker, Clock, Options, Tls, devices_beside, end_device, serve, serve_admin, serve_tls,
+    Broker, Clock, Options, RELAY_MEMORY, Tls, devices_beside, end_device, serve, serve_admin, serve_tls,
 };
 use restream_oauth_broker::settings::{Mode, Settings, Store};
 use restream_oauth_hyper::Transport;
@@ -57,22 +57,20 @@ pub(crate) fn report(failure: &Failure) {
 
 /// Checks the configuration. What is wrong with it is the failure.
 pub(crate) fn check(config: &Path) -> Result<(), Failure> {
-    let settings = load(config)?;
-    store(&settings).map(drop)
+    load(config).map(drop)
 }
 
 /// Runs the broker until SIGTERM or SIGINT.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
     let settings = load(config)?;
-    let store = store(&settings)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let log = Log::to_standard_error(Level::Info);
-    let result = runtime.block_on(serve_until_stopped(settings, store, &log));
+    let result = runtime.block_on(serve_until_stopped(settings, &log));
     log.flush(FLUSH_LIMIT);
     result
 }
 
-async fn serve_until_stopped(settings: Settings, store: Store, log: &Log) -> Result<(), Failure> {
+async fn serve_until_stopped(settings: Settings, log: &Log) -> Result<(), Failure> {
     let listener = listen(settings.listen).await?;
     let admin = match settings.admin_listen {
         Some(address) => Some(listen(address).await?),
@@ -86,7 +84,8 @@ async fn serve_until_stopped(settings: Settings, store: Store, log: &Log) -> Res
         rules: Rules::from(&settings),
         client: settings.restream,
         transport: Transport::new().map_err(Failure::other)?,
-        store,
+        mode: settings.mode,
+        relay_memory: RELAY_MEMORY,
         rates: settings.rates,
         trusted_proxies: settings.trusted_proxies,
         clock: Clock::system(),
@@ -187,12 +186,11 @@ fn load(config: &Path) -> Result<Settings, Failure> {
     Ok(checked.settings)
 }
 
-/// The store, if this version can do what the settings ask for.
+/// The store, if there is one.
 fn store(settings: &Settings) -> Result<Store, Failure> {
-    let cannot = |what: &str| Err(Failure::usage(format!("this version cannot serve {what}")));
     match &settings.mode {
         Mode::Handle(store) => Ok(store.clone()),
-        Mode::Relay => cannot("as a relay: set mode to handle"),
+        Mode::Relay => Err(Failure::usage("expected mode \"handle\": a relay knows no devices".to_owned())),
     }
 }
 

@@ -44,8 +44,8 @@ pub use self::request::Request;
 pub use self::respond::{busy, incomplete, too_large, unavailable};
 pub use self::revoke::Revoke;
 pub use self::rules::{Client, Rules};
-pub use self::token::{Redeem, Refresh};
-pub use self::token_answer::{Door, Granted, Refusal, granted, refused};
+pub use self::token::{Redeem, Refresh, Relayed};
+pub use self::token_answer::{Door, Granted, Refusal, granted, granted_again, refused};
 
 /// What is to be done about a request.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub enum Decision {
     Redeem(Redeem),
     /// Give the access token that is alive to the device with this handle.
     Refresh(Refresh),
+    /// Send a refresh on to Restream: this is a relay.
+    Relay(Relayed),
     /// End the device that has this handle or this access token.
     Revoke(Revoke),
 }

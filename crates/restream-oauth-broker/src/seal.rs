@@ -20,12 +20,15 @@ const TAG: usize = 16;
 pub(crate) enum Purpose {
     /// A login whose browser is at Restream, sealed under the cookie.
     Login,
+    /// The answer to a refresh, sealed under the refresh token that it replaced.
+    Answer,
 }
 
 impl Purpose {
     fn info(self) -> &'static [u8] {
         match self {
             Self::Login => b"restream-oauth-broker login 1",
+            Self::Answer => b"restream-oauth-broker answer 1",
         }
     }
 }

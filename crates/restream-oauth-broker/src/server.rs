@@ -13,6 +13,8 @@ mod connection;
 mod ending;
 mod login;
 mod observe;
+mod open_logins;
+mod relay;
 mod serve;
 mod sightings;
 mod steady_write;
@@ -22,7 +24,7 @@ mod tokens;
 mod witness;
 mod work;
 
-pub use self::broker::{Broker, Options, StartError};
+pub use self::broker::{Broker, Options, RELAY_MEMORY, StartError};
 pub use self::clock::Clock;
 pub use self::ending::{EndError, devices_beside, end_device};
 pub use self::serve::{serve, serve_admin, serve_tls};

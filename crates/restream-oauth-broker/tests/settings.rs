@@ -309,6 +309,13 @@ const CASES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "\"handle\"",
+        "\"relay\"",
+        &[
+            "line 15: obs: this cannot go with mode \"relay\": OBS keeps the first refresh token that it gets, and Restream replaces it at each refresh. Set mode to \"handle\", or remove [obs]",
+        ],
+    ),
+    (
         "per_device = 5",
         "mode = \"relay\"",
         &[

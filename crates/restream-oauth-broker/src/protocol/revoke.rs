@@ -20,12 +20,18 @@ pub struct Revoke {
     /// Who asks: only its own devices are ended.
     pub owner: Owner,
     token: Zeroizing<String>,
+    is_access_token: bool,
 }
 
 impl Revoke {
     /// A handle or an access token.
     pub fn expose_token(&self) -> &str {
         &self.token
+    }
+
+    /// True if the device says that it is an access token (RFC 7009 §2.1). A relay says so to Restream.
+    pub fn is_access_token(&self) -> bool {
+        self.is_access_token
     }
 
     /// The answer, whatever the token was (RFC 7009 §2.2).
@@ -41,12 +47,12 @@ impl fmt::Debug for Revoke {
     }
 }
 
-/// `token_type_hint` is not read: what the token is can be seen.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Form {
     client_id: Value,
     token: Value,
+    token_type_hint: Value,
     client_secret: Value,
     client_assertion: Value,
 }
@@ -59,7 +65,10 @@ pub(super) fn decide(rules: &Rules, request: &Request<'_>, client_may_use: &dyn 
     let has_secret = form.client_secret.get().is_some() || form.client_assertion.get().is_some();
     match (owner(rules, request, form.client_id.get(), has_secret, client_may_use), form.token.take()) {
         (Err(answer), _) => Decision::Answer(*answer),
-        (Ok(owner), Some(token)) => Decision::Revoke(Revoke { owner, token: Zeroizing::new(token) }),
+        (Ok(owner), Some(token)) => {
+            let is_access_token = form.token_type_hint.get() == Some("access_token");
+            Decision::Revoke(Revoke { owner, token: Zeroizing::new(token), is_access_token })
+        }
         (Ok(_), None) => malformed("expected token"),
     }
 }

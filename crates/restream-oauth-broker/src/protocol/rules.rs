@@ -1,6 +1,6 @@
 //! What a broker's configuration means for the protocol.
 
-use crate::settings::{RedirectUri, Settings};
+use crate::settings::{Mode, RedirectUri, Settings};
 
 /// The rules of one broker. They were checked when the configuration was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Rules {
     pub clients: Vec<Client>,
     /// The path of OBS's door, which begins and ends with a slash; `None` without that door.
     pub obs_prefix: Option<String>,
+    /// True for a relay: devices get the pair of Restream, and no handle.
+    pub is_relay: bool,
 }
 
 /// A public client that may use the plain door.
@@ -35,6 +37,7 @@ impl From<&Settings> for Rules {
             issuer: settings.issuer.as_str().to_owned(),
             clients: settings.clients.iter().map(client).collect(),
             obs_prefix: settings.obs.as_ref().map(|door| door.prefix().to_owned()),
+            is_relay: matches!(settings.mode, Mode::Relay),
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn protocol() -> Protocol {
             client("<bot>", &["http://127.0.0.1/callback"], &["https://bot.example"]),
         ],
         obs_prefix: Some("/obs/".into()),
+        is_relay: false,
     })
 }
 

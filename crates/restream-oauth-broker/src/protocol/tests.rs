@@ -388,7 +388,7 @@ fn tokens_are_told_in_numbers_and_text_and_stored_by_no_cache() {
     let answer = granted(&Granted {
         access_token: "a\"t",
         expires_in: Duration::from_millis(3_540_900),
-        handle: "h",
+        refresh_token: Some("h"),
         scope: None,
     });
     assert_eq!(text(&answer), r#"{"access_token":"a\"t","token_type":"Bearer","expires_in":3540,"refresh_token":"h"}"#);

@@ -54,6 +54,27 @@ pub struct Refresh {
     pub handle: Key,
 }
 
+/// A device sends a refresh token of Restream, because it has its pair from a relay.
+pub struct Relayed {
+    /// Who sent it.
+    pub owner: Owner,
+    refresh_token: Zeroizing<String>,
+}
+
+impl Relayed {
+    /// The refresh token.
+    pub fn expose_token(&self) -> &str {
+        &self.refresh_token
+    }
+}
+
+/// Hides the token.
+impl fmt::Debug for Relayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relayed").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Form {
@@ -92,6 +113,10 @@ pub(super) fn decide(rules: &Rules, request: &Request<'_>, client_may_use: &dyn 
                 None => Decision::Answer(refused(Door::Plain, Refusal::Code)),
             }
         }
+        Some("refresh_token") if rules.is_relay => match form.refresh_token.take().map(Zeroizing::new) {
+            Some(refresh_token) => Decision::Relay(Relayed { owner, refresh_token }),
+            None => malformed("expected refresh_token"),
+        },
         Some("refresh_token") => match form.refresh_token.get().map(Key::parse) {
             Some(Some(handle)) => Decision::Refresh(Refresh { door: Door::Plain, owner, handle }),
             Some(None) => Decision::Answer(refused(Door::Plain, Refusal::Handle)),

@@ -24,8 +24,8 @@ pub struct Granted<'a> {
     pub access_token: &'a str,
     /// How long it is promised.
     pub expires_in: Duration,
-    /// The handle, which stays the same.
-    pub handle: &'a str,
+    /// The handle, which stays the same; through a relay, the refresh token of Restream.
+    pub refresh_token: Option<&'a str>,
     /// What Restream granted, if it said so.
     pub scope: Option<&'a str>,
 }
@@ -45,7 +45,8 @@ pub fn granted(granted: &Granted<'_>) -> Response<Bytes> {
         token_type: &'a str,
         /// A number: OBS takes text for 0.
         expires_in: u64,
-        refresh_token: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refresh_token: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         scope: Option<&'a str>,
     }
@@ -55,10 +56,15 @@ pub fn granted(granted: &Granted<'_>) -> Response<Bytes> {
             access_token: granted.access_token,
             token_type: "Bearer",
             expires_in: granted.expires_in.as_secs(),
-            refresh_token: granted.handle,
+            refresh_token: granted.refresh_token,
             scope: granted.scope,
         }),
     )
+}
+
+/// An answer of [`granted`] once more, by its body.
+pub fn granted_again(body: Bytes) -> Response<Bytes> {
+    respond::json(StatusCode::OK, body)
 }
 
 /// Why a device gets no token.

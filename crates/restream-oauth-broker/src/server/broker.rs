@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::clock::Clock;
 use super::ending::Endings;
 use super::observe::Observer;
+use super::relay::Relay;
 use super::sightings::Sightings;
 use super::storage::{self, Grants, Storage};
 use super::witness::Witnesses;
@@ -28,8 +29,13 @@ use crate::devices::DevicesError;
 use crate::limits::{Limits, Rates, Refused};
 use crate::log::Log;
 use crate::metrics::UpstreamCall;
-use crate::protocol::{Ask, Decision, Protocol, Request, Rules, busy, unavailable};
-use crate::settings::Store;
+use crate::protocol::{Ask, Decision, Door, Protocol, Refusal, Request, Rules, busy, refused, unavailable};
+use crate::settings::{Mode as KeepMode, Store};
+
+/// How many answers a relay remembers: 136 refreshes a second.
+pub const RELAY_MEMORY: usize = 16_384;
+/// How often a relay forgets what is too old.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a broker is made of.
 #[derive(Debug)]
@@ -40,8 +46,10 @@ pub struct Options {
     pub client: Client,
     /// The way to Restream.
     pub transport: Transport,
-    /// Where devices, logins and grants are kept.
-    pub store: Store,
+    /// What devices get, and where devices, logins and grants are kept.
+    pub mode: KeepMode,
+    /// How many answers a relay remembers: [`RELAY_MEMORY`](super::RELAY_MEMORY) in a program.
+    pub relay_memory: usize,
     /// How many requests a device and an address may send.
     pub rates: Rates,
     /// The proxies that tell the address of the one who asks.
@@ -58,13 +66,7 @@ pub struct Broker {
     pub(super) protocol: Protocol,
     pub(super) client: Client,
     transport: Transport,
-    pub(super) keeper: Keeper,
-    pub(super) storage: Storage,
-    /// The store of the keeper once more, to forget a grant without revoking it.
-    pub(super) grants: Grants,
-    pub(super) witnesses: Witnesses,
-    pub(super) endings: Endings,
-    pub(super) sightings: Sightings,
+    pub(super) kept: Kept,
     pub(super) clock: Clock,
     pub(super) work: Work,
     observer: Arc<Observer>,
@@ -73,50 +75,90 @@ pub struct Broker {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What the broker keeps of logins, by its mode.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// Grants, for devices that have handles.
+    Handles(Arc<Handles>),
+    /// Nothing, but for minutes.
+    Relay(Arc<Relay>),
+}
+
+/// The grants, and the devices that have handles for them.
+#[derive(Debug)]
+pub(super) struct Handles {
+    pub(super) keeper: Keeper,
+    pub(super) storage: Storage,
+    /// The store of the keeper once more, to forget a grant without revoking it.
+    pub(super) grants: Grants,
+    pub(super) witnesses: Witnesses,
+    pub(super) endings: Endings,
+    pub(super) sightings: Sightings,
+}
+
 impl Broker {
     /// Opens the store, and begins to keep the grants in it. Needs a tokio runtime with time and I/O.
     ///
     /// # Errors
     /// [`StartError`] if the store cannot be used, or another broker has the folder.
     pub async fn start(options: Options) -> Result<Arc<Self>, StartError> {
-        let Options { rules, client, transport, store, rates, trusted_proxies, clock, log } = options;
+        let Options { rules, client, transport, mode, relay_memory, rates, trusted_proxies, clock, log } = options;
         let observer = Arc::new(Observer::new(log));
-        let (devices, grants) = storage::open(store, &clock, &observer).await?;
-        let keeper = match grants.clone() {
-            Grants::File(store) => keeper_of(client.clone(), store, &clock),
-            Grants::Postgres(store) => keeper_of(client.clone(), store, &clock),
+        let kept = match mode {
+            KeepMode::Handle(store) => Kept::Handles(Handles::open(store, &client, &clock, &observer).await?),
+            KeepMode::Relay => Kept::Relay(Arc::new(Relay::new(relay_memory, Arc::clone(&observer)))),
         };
-        let keeper = keeper.map_err(StartError::Keeper)?;
         let broker = Arc::new(Self {
             protocol: Protocol::new(rules),
             client,
-            transport: transport.clone(),
-            keeper: keeper.clone(),
-            storage: Storage::new(devices, Arc::clone(&observer)),
-            grants,
-            witnesses: Witnesses::default(),
-            endings: Endings::default(),
-            sightings: Sightings::default(),
+            transport,
+            kept,
             clock,
             work: Work::default(),
-            observer: Arc::clone(&observer),
+            observer,
             limits: Mutex::new(Limits::new(rates)),
             trusted_proxies,
             tasks: Mutex::default(),
         });
-        let (timed, told_of, counted) = (broker.clock.clone(), Arc::clone(&observer), Arc::clone(&observer));
-        let endpoints = broker.client.endpoints().clone();
-        let mut events = keeper.events();
+        if let Kept::Handles(handles) = &broker.kept {
+            broker.drive(handles);
+            broker.look_for_endings(handles).await.map_err(StartError::Devices)?;
+        }
+        let sweeping = Arc::downgrade(&broker);
+        let sweeps = tokio::spawn(async move {
+            loop {
+                let Some(broker) = sweeping.upgrade() else { break };
+                match &broker.kept {
+                    Kept::Handles(handles) => {
+                        handles.endings.tick().await;
+                        broker.sweep(handles).await;
+                    }
+                    Kept::Relay(relay) => {
+                        tokio::time::sleep(TICK).await;
+                        broker.sweep_relay(relay);
+                    }
+                }
+            }
+        });
+        broker.tasks().push(sweeps);
+        Ok(broker)
+    }
+
+    /// Begins to drive the keeper, and to tell what it does.
+    fn drive(&self, handles: &Handles) {
+        let (clock, transport, observer) = (self.clock.clone(), self.transport.clone(), Arc::clone(&self.observer));
+        let (endpoints, mut events) = (self.client.endpoints().clone(), handles.keeper.events());
+        let told_of = Arc::clone(&observer);
         let told = tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 told_of.keeper(&event);
             }
         });
-        let driver = keeper.run(
+        let driver = handles.keeper.run(
             async move |call| {
                 let kind = kind_of(&call, &endpoints);
-                let answer = transport.receive_at(call, timed.now()).await;
-                counted.keeper_call(kind, &answer);
+                let answer = transport.receive_at(call, clock.now()).await;
+                observer.keeper_call(kind, &answer);
                 answer
             },
             tokio::time::sleep,
@@ -124,17 +166,7 @@ impl Broker {
         let keeping = tokio::spawn(async move {
             let _ = driver.await;
         });
-        broker.look_for_endings().await.map_err(StartError::Devices)?;
-        let sweeping = Arc::downgrade(&broker);
-        let sweeps = tokio::spawn(async move {
-            loop {
-                let Some(broker) = sweeping.upgrade() else { break };
-                broker.endings.tick().await;
-                broker.sweep().await;
-            }
-        });
-        broker.tasks().extend([keeping, sweeps, told]);
-        Ok(broker)
+        self.tasks().extend([keeping, told]);
     }
 
     /// Answers a request. `body` was read to its end.
@@ -189,7 +221,13 @@ impl Broker {
             waits(&format!("{count} requests"));
         }
         self.work.done().await;
-        let left = self.keeper.shut_down().await;
+        let left = match &self.kept {
+            Kept::Handles(handles) => handles.keeper.shut_down().await,
+            Kept::Relay(relay) => {
+                self.end_unredeemed(relay).await;
+                Left::default()
+            }
+        };
         let tasks: Vec<_> = self.tasks().drain(..).collect();
         for task in tasks {
             task.abort();
@@ -224,14 +262,21 @@ impl Broker {
             headers: &head.headers,
             body,
         };
-        let mut answer = match self.protocol.decide(&request) {
-            Decision::Answer(answer) => answer,
-            Decision::Ask(ask) => self.ask(&ask),
-            Decision::Begin(begin) => self.begin(begin).await,
-            Decision::CallBack(back) => self.call_back(back).await,
-            Decision::Redeem(redeem) => self.redeem(redeem).await,
-            Decision::Refresh(refresh) => self.refresh(refresh, address).await,
-            Decision::Revoke(revoke) => self.revoke(revoke).await,
+        let mut answer = match (self.protocol.decide(&request), &self.kept) {
+            (Decision::Answer(answer), _) => answer,
+            (Decision::Ask(ask), _) => self.ask(&ask),
+            (Decision::Begin(begin), _) => self.begin(begin).await,
+            (Decision::CallBack(back), _) => self.call_back(back).await,
+            (Decision::Redeem(redeem), Kept::Handles(handles)) => self.redeem(handles, redeem).await,
+            (Decision::Redeem(redeem), Kept::Relay(relay)) => self.redeem_pair(relay, &redeem),
+            (Decision::Refresh(refresh), Kept::Handles(handles)) => self.refresh(handles, refresh, address).await,
+            (Decision::Relay(refresh), Kept::Relay(relay)) => self.relay(relay, refresh).await,
+            // The rules say which mode it is, and the protocol decides by them.
+            (Decision::Refresh(_), Kept::Relay(_)) | (Decision::Relay(_), Kept::Handles(_)) => {
+                refused(Door::Plain, Refusal::Handle)
+            }
+            (Decision::Revoke(revoke), Kept::Handles(handles)) => self.revoke(handles, revoke).await,
+            (Decision::Revoke(revoke), Kept::Relay(relay)) => self.relay_revocation(relay, &revoke).await,
         };
         self.protocol.allow_origin(&request, &mut answer);
         answer
@@ -250,6 +295,29 @@ impl Broker {
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handles {
+    async fn open(
+        store: Store,
+        client: &Client,
+        clock: &Clock,
+        observer: &Arc<Observer>,
+    ) -> Result<Arc<Self>, StartError> {
+        let (devices, grants) = storage::open(store, clock, observer).await?;
+        let keeper = match grants.clone() {
+            Grants::File(store) => keeper_of(client.clone(), store, clock),
+            Grants::Postgres(store) => keeper_of(client.clone(), store, clock),
+        };
+        Ok(Arc::new(Self {
+            keeper: keeper.map_err(StartError::Keeper)?,
+            storage: Storage::new(devices, Arc::clone(observer)),
+            grants,
+            witnesses: Witnesses::default(),
+            endings: Endings::default(),
+            sightings: Sightings::default(),
+        }))
     }
 }
 

@@ -12,7 +12,7 @@ use restream_oauth_keeper::{GrantName, Keeper, TokenError};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::broker::{Broker, StartError};
+use super::broker::{Broker, Handles, StartError};
 use super::storage::{self, Grants};
 use super::tokens::LOGOUT_LIMIT;
 use crate::devices::{DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, Due};
@@ -161,15 +161,15 @@ impl std::error::Error for EndError {
 
 impl Broker {
     /// Reads all devices: after a restart, and once an hour.
-    pub(super) async fn look_for_endings(&self) -> Result<(), DevicesError> {
+    pub(super) async fn look_for_endings(&self, handles: &Handles) -> Result<(), DevicesError> {
         let (mut after, mut living) = (None, 0_u64);
         loop {
-            let (devices, next) = self.storage.list(after, PAGE).await?;
+            let (devices, next) = handles.storage.list(after, PAGE).await?;
             for device in &devices {
                 if device.is_living(self.clock.now()) {
                     living = living.saturating_add(1);
                 } else {
-                    self.endings.expect_also(device.id);
+                    handles.endings.expect_also(device.id);
                 }
             }
             after = next;
@@ -179,30 +179,63 @@ impl Broker {
         }
         self.observer().metrics.set(Gauge::Handles, living);
         let next = self.clock.now().checked_add(BETWEEN_ROUNDS);
-        *self.endings.next_round.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        *handles.endings.next_round.lock().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
 
     /// Ends what is due. Called each second.
-    pub(super) async fn sweep(self: &Arc<Self>) {
+    pub(super) async fn sweep(self: &Arc<Self>, handles: &Arc<Handles>) {
         let now = self.clock.now();
-        self.witnesses.forget(now);
-        self.sightings.forget(now);
-        let next_round = *self.endings.next_round.lock().unwrap_or_else(PoisonError::into_inner);
-        if next_round.is_none_or(|at| at <= now) && self.look_for_endings().await.is_err() {
+        handles.witnesses.forget(now);
+        handles.sightings.forget(now);
+        let next_round = *handles.endings.next_round.lock().unwrap_or_else(PoisonError::into_inner);
+        if next_round.is_none_or(|at| at <= now) && self.look_for_endings(handles).await.is_err() {
             return;
         }
-        self.look_for_others(now).await;
-        for some in self.endings.due(now).chunks(AT_ONCE) {
+        handles.look_for_others(now).await;
+        for some in handles.endings.due(now).chunks(AT_ONCE) {
             let mut tasks = JoinSet::new();
             for &id in some {
-                let broker = Arc::clone(self);
-                tasks.spawn(async move { broker.look_at(id, now).await });
+                let (broker, handles) = (Arc::clone(self), Arc::clone(handles));
+                tasks.spawn(async move { broker.look_at(&handles, id, now).await });
             }
             tasks.join_all().await;
         }
     }
 
+    async fn look_at(&self, handles: &Handles, id: DeviceId, now: SystemTime) {
+        let done = match handles.storage.read(id).await {
+            Ok(None) => true,
+            Ok(Some(device)) => match device.due(now) {
+                Due::Nothing if device.is_living(now) => true,
+                // Its code can still be redeemed.
+                Due::Nothing => return,
+                Due::Revoke => {
+                    if !device.has_ended() {
+                        self.observer().metrics.login(LoginStep::Abandoned);
+                    }
+                    handles.end(id).await && handles.log_out(id).await
+                }
+                Due::Forget => {
+                    let forgotten = handles.forget(id).await;
+                    if forgotten {
+                        self.observer().handle_ended(HandleEnd::Idle);
+                    }
+                    forgotten
+                }
+            },
+            // A document that cannot be read stays for a person to look at.
+            Err(_) => false,
+        };
+        if done {
+            handles.endings.expected().remove(&id);
+        } else {
+            handles.endings.expected().insert(id, now.checked_add(BETWEEN_TRIES));
+        }
+    }
+}
+
+impl Handles {
     /// Looks for devices whose end another instance expected, which may have died. And forgets logins that have expired.
     async fn look_for_others(&self, now: SystemTime) {
         if !self.storage.is_shared() {
@@ -223,40 +256,9 @@ impl Broker {
         }
     }
 
-    async fn look_at(self: &Arc<Self>, id: DeviceId, now: SystemTime) {
-        let done = match self.storage.read(id).await {
-            Ok(None) => true,
-            Ok(Some(device)) => match device.due(now) {
-                Due::Nothing if device.is_living(now) => true,
-                // Its code can still be redeemed.
-                Due::Nothing => return,
-                Due::Revoke => {
-                    if !device.has_ended() {
-                        self.observer().metrics.login(LoginStep::Abandoned);
-                    }
-                    self.end(id).await && self.log_out(id).await
-                }
-                Due::Forget => {
-                    let forgotten = self.forget(id).await;
-                    if forgotten {
-                        self.observer().handle_ended(HandleEnd::Idle);
-                    }
-                    forgotten
-                }
-            },
-            // A document that cannot be read stays for a person to look at.
-            Err(_) => false,
-        };
-        if done {
-            self.endings.expected().remove(&id);
-        } else {
-            self.endings.expected().insert(id, now.checked_add(BETWEEN_TRIES));
-        }
-    }
-
     /// Ends a device, durably: from now on nothing is given out. The grant is revoked in the background. False if the
     /// device could not be written.
-    pub(super) async fn end(self: &Arc<Self>, id: DeviceId) -> bool {
+    pub(super) async fn end(&self, id: DeviceId) -> bool {
         loop {
             let Ok(stored) = self.storage.read(id).await else { return false };
             let Some(mut device) = stored else { return true };
@@ -276,7 +278,7 @@ impl Broker {
     }
 
     /// Revokes the grant of a device that has ended, in the background.
-    pub(super) fn end_soon(self: &Arc<Self>, id: DeviceId) {
+    pub(super) fn end_soon(&self, id: DeviceId) {
         self.endings.expect(id);
         self.endings.wanted.notify_one();
     }

@@ -1,7 +1,6 @@
 //! Logins: the way to Restream, and the way back.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Response;
@@ -9,10 +8,12 @@ use restream_oauth_core::login::CallbackError;
 use restream_oauth_core::{Advice, AuthorizationCode, Error, Tokens};
 use zeroize::Zeroizing;
 
-use super::broker::{Broker, random};
-use crate::devices::{Device, DeviceId, Hash, Key, Login};
-use crate::metrics::{LoginStep, UpstreamCall};
-use crate::protocol::{Begin, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable};
+use super::broker::{Broker, Handles, Kept, random};
+use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Login};
+use crate::metrics::{Bound, LoginStep, UpstreamCall};
+use crate::protocol::{
+    Begin, Browser, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable,
+};
 
 /// How often a code is sent to Restream, if it was certainly not taken before.
 const TRIES: u32 = 3;
@@ -49,7 +50,7 @@ impl Broker {
             saved: Zeroizing::new(at_restream.to_saved().expose_secret().to_owned()),
             began_at: now,
         };
-        if self.storage.begin(login, &browser, now).await.is_err() {
+        if self.kept.begin_login(login, &browser, now).await.is_err() {
             return unavailable(SOON, "the broker cannot store the login: begin again");
         }
         self.step(LoginStep::Begun);
@@ -58,14 +59,14 @@ impl Broker {
 
     /// A browser comes back from Restream. The exchange is made here and now: OBS's embedded browser is closed before it
     /// asks for the next page.
-    pub(super) async fn call_back(self: &Arc<Self>, back: CallBack) -> Response<Bytes> {
+    pub(super) async fn call_back(&self, back: CallBack) -> Response<Bytes> {
         let (rules, now) = (self.protocol.rules(), self.clock.now());
         let Some(state) = back.state else {
-            let Ok(logins) = self.storage.declined(&back.browser, now).await else { return lost() };
+            let Ok(logins) = self.kept.declined(&back.browser, now).await else { return lost() };
             self.step(if logins.is_empty() { LoginStep::Forged } else { LoginStep::Denied });
             return denials(rules, &logins);
         };
-        let Ok(login) = self.storage.take_login(state, &back.browser, now).await else { return lost() };
+        let Ok(login) = self.kept.take_login(state, &back.browser, now).await else { return lost() };
         let Some(login) = login else {
             self.step(LoginStep::Forged);
             return strange_callback();
@@ -79,20 +80,35 @@ impl Broker {
             }
             Err(_) => return strange_callback(),
         };
-        match self.exchange(&code).await {
-            Ok(tokens) => self.welcome(&login, &tokens).await,
-            Err(error) => {
-                self.step(LoginStep::Failed);
-                let (code, reason) = match error.advice() {
-                    Advice::Retry { .. } => ("temporarily_unavailable", "Restream does not answer now"),
-                    _ => ("server_error", "Restream did not accept the login, or its answer was lost: begin again"),
+        match &self.kept {
+            Kept::Handles(handles) => match self.exchange(&code).await {
+                Ok(tokens) => self.welcome(handles, &login, &tokens).await,
+                Err(error) => self.failed_exchange(&login, &error),
+            },
+            Kept::Relay(relay) => {
+                // A pair that there is no room for must not be asked for.
+                let Some(room) = relay.room() else {
+                    self.observer().metrics.turned_away(Bound::RelayMemory);
+                    return failed_login(rules, &login, "temporarily_unavailable", "the broker has no room now");
                 };
-                failed_login(rules, &login, code, reason)
+                match self.exchange(&code).await {
+                    Ok(tokens) => self.welcome_to_relay(relay, &login, tokens, room).await,
+                    Err(error) => self.failed_exchange(&login, &error),
+                }
             }
         }
     }
 
-    fn step(&self, step: LoginStep) {
+    fn failed_exchange(&self, login: &Login, error: &Error) -> Response<Bytes> {
+        self.step(LoginStep::Failed);
+        let (code, reason) = match error.advice() {
+            Advice::Retry { .. } => ("temporarily_unavailable", "Restream does not answer now"),
+            _ => ("server_error", "Restream did not accept the login, or its answer was lost: begin again"),
+        };
+        failed_login(self.protocol.rules(), login, code, reason)
+    }
+
+    pub(super) fn step(&self, step: LoginStep) {
         self.observer().metrics.login(step);
     }
 
@@ -120,22 +136,19 @@ impl Broker {
     ///
     /// The device is written down first: whatever happens between the two writes, what is left of the login is found and
     /// ended.
-    async fn welcome(self: &Arc<Self>, login: &Login, tokens: &Tokens) -> Response<Bytes> {
+    async fn welcome(&self, handles: &Handles, login: &Login, tokens: &Tokens) -> Response<Bytes> {
         let rules = self.protocol.rules();
         let failed = || failed_login(rules, login, "server_error", "the broker cannot store the login: begin again");
-        let (Ok(id), Ok(secret)) = (random(), random()) else {
+        let Some((device, code)) = self.new_device(login, tokens) else {
             self.revoke_at_once(tokens).await;
             return failed();
         };
-        let code = Key::new(DeviceId::from(id), secret);
-        let scope = tokens.scopes().map(|scopes| scopes.as_str().to_owned());
-        let device = Device::new(&code, login.owner.clone(), login.binding.clone(), scope, self.clock.now());
-        if self.storage.insert(device).await.is_err() {
+        if handles.storage.insert(device).await.is_err() {
             self.revoke_at_once(tokens).await;
             return failed();
         }
-        self.endings.expect(code.id());
-        let kept = match self.grant(code.id()) {
+        handles.endings.expect(code.id());
+        let kept = match handles.grant(code.id()) {
             Ok(grant) => grant.log_in(tokens).await.is_ok(),
             Err(_) => false,
         };
@@ -143,20 +156,60 @@ impl Broker {
             self.step(LoginStep::Granted);
             returned(rules, login, &code)
         } else {
-            self.end(code.id()).await;
+            handles.end(code.id()).await;
             self.revoke_at_once(tokens).await;
             failed()
         }
     }
 
+    /// The device of a login that has just come back, and its code. `None` without random bytes.
+    pub(super) fn new_device(&self, login: &Login, tokens: &Tokens) -> Option<(Device, Key)> {
+        let code = Key::new(DeviceId::from(random().ok()?), random().ok()?);
+        let scope = tokens.scopes().map(|scopes| scopes.as_str().to_owned());
+        let device = Device::new(&code, login.owner.clone(), login.binding.clone(), scope, self.clock.now());
+        Some((device, code))
+    }
+
     /// Revokes tokens that nobody will ever use.
-    async fn revoke_at_once(&self, tokens: &Tokens) {
+    pub(super) async fn revoke_at_once(&self, tokens: &Tokens) {
         let call = match tokens.refresh_token() {
             Some(token) => self.client.revoke(token),
             None => self.client.revoke(tokens.access_token()),
         };
         // Nobody has the tokens, so they end by themselves if this fails.
         drop(self.send(UpstreamCall::Revoke, call).await);
+    }
+}
+
+impl Kept {
+    async fn begin_login(&self, login: Login, browser: &Browser, now: SystemTime) -> Result<(), DevicesError> {
+        match self {
+            Self::Handles(handles) => handles.storage.begin(login, browser, now).await,
+            Self::Relay(relay) => {
+                relay.logins.begin(login, now);
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_login(&self, state: Hash, browser: &Browser, now: SystemTime) -> Result<Option<Login>, DevicesError> {
+        match self {
+            Self::Handles(handles) => handles.storage.take_login(state, browser, now).await,
+            Self::Relay(relay) => Ok(relay.logins.take(state, browser, now)),
+        }
+    }
+
+    /// The logins of a browser that Restream has sent back without saying which of them the user declined. If there is one
+    /// only, it is taken.
+    async fn declined(&self, browser: &Browser, now: SystemTime) -> Result<Vec<Login>, DevicesError> {
+        let begun = match self {
+            Self::Handles(handles) => handles.storage.logins_of(browser, now).await?,
+            Self::Relay(relay) => relay.logins.of_browser(browser, now),
+        };
+        match &begun[..] {
+            [only] => Ok(self.take_login(only.state, browser, now).await?.into_iter().collect()),
+            _ => Ok(begun),
+        }
     }
 }
 

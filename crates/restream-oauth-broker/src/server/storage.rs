@@ -1,6 +1,6 @@
 //! Where the broker keeps what it must not forget: devices, open logins and grants. In files, or in PostgreSQL.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use restream_oauth_keeper::GrantName;
@@ -11,8 +11,9 @@ use restream_oauth_keeper_postgres::{Config, PostgresStore};
 use super::broker::StartError;
 use super::clock::Clock;
 use super::observe::Observer;
+use super::open_logins::OpenLogins;
 use crate::devices::{
-    Device, DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, FileDevices, Hash, Login, Logins, PostgresDevices,
+    Device, DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, FileDevices, Hash, Login, PostgresDevices,
 };
 use crate::log::{Entry, Level};
 use crate::metrics::Gauge;
@@ -80,13 +81,13 @@ async fn connect(config: &Config) -> Result<(Devices, Grants), StartError> {
 pub(super) struct Storage {
     devices: Devices,
     /// The open logins of a broker whose devices are in files. With PostgreSQL they are beside the devices.
-    logins: Mutex<Logins>,
+    logins: OpenLogins,
     observer: Arc<Observer>,
 }
 
 impl Storage {
     pub(super) fn new(devices: Devices, observer: Arc<Observer>) -> Self {
-        Self { devices, logins: Mutex::default(), observer }
+        Self { devices, logins: OpenLogins::new(Arc::clone(&observer)), observer }
     }
 
     /// True if other instances use the same devices.
@@ -97,7 +98,7 @@ impl Storage {
     /// Remembers a login.
     pub(super) async fn begin(&self, login: Login, browser: &Browser, now: SystemTime) -> Result<(), DevicesError> {
         match &self.devices {
-            Devices::File(_) => self.in_memory(|logins| logins.insert(login, now)),
+            Devices::File(_) => self.logins.begin(login, now),
             Devices::Postgres(devices) => {
                 return self.observed(devices.insert_login(&login, browser.expose_secret()).await);
             }
@@ -113,23 +114,16 @@ impl Storage {
         now: SystemTime,
     ) -> Result<Option<Login>, DevicesError> {
         match &self.devices {
-            Devices::File(_) => Ok(self.in_memory(|logins| logins.take(state, browser.hash(), now))),
+            Devices::File(_) => Ok(self.logins.take(state, browser, now)),
             Devices::Postgres(devices) => self.observed(devices.take_login(state, browser.expose_secret(), now).await),
         }
     }
 
-    /// The logins of a browser that Restream has sent back without saying which login the user declined. If there is one
-    /// only, it is taken.
-    pub(super) async fn declined(&self, browser: &Browser, now: SystemTime) -> Result<Vec<Login>, DevicesError> {
-        let begun = match &self.devices {
-            Devices::File(_) => self.in_memory(|logins| logins.of_browser(browser.hash(), now)),
-            Devices::Postgres(devices) => {
-                self.observed(devices.logins_of_browser(browser.expose_secret(), now).await)?
-            }
-        };
-        match &begun[..] {
-            [only] => Ok(self.take_login(only.state, browser, now).await?.into_iter().collect()),
-            _ => Ok(begun),
+    /// The logins that began in this browser and have not come back.
+    pub(super) async fn logins_of(&self, browser: &Browser, now: SystemTime) -> Result<Vec<Login>, DevicesError> {
+        match &self.devices {
+            Devices::File(_) => Ok(self.logins.of_browser(browser, now)),
+            Devices::Postgres(devices) => self.observed(devices.logins_of_browser(browser.expose_secret(), now).await),
         }
     }
 
@@ -193,13 +187,6 @@ impl Storage {
 
     fn observed<T>(&self, result: Result<T, DevicesError>) -> Result<T, DevicesError> {
         self.observer.store(&result);
-        result
-    }
-
-    fn in_memory<T>(&self, work: impl FnOnce(&mut Logins) -> T) -> T {
-        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut logins);
-        self.observer.metrics.set(Gauge::OpenLogins, u64::try_from(logins.len()).unwrap_or(u64::MAX));
         result
     }
 }

@@ -9,7 +9,7 @@ use http::Response;
 use restream_oauth_core::error::{ErrorCode, ErrorKind};
 use restream_oauth_keeper::{Grant, InvalidGrantName, Problem, Token, TokenError};
 
-use super::broker::{Broker, random, too_many};
+use super::broker::{Broker, Handles, random, too_many};
 use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Owner, Redemption};
 use crate::log::{Entry, Level};
 use crate::metrics::{HandleEnd, LoginStep, UpstreamCall};
@@ -26,32 +26,34 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 /// A token that is no longer promised may still live. A device that gets it should ask again soon.
 const UNPROMISED: Duration = Duration::from_secs(60);
 
-impl Broker {
+impl Handles {
     /// The grant of a device.
     pub(super) fn grant(&self, id: DeviceId) -> Result<Grant, InvalidGrantName> {
         self.keeper.grant(&id.to_string())
     }
+}
 
-    /// Redeems a code.
-    pub(super) async fn redeem(self: &Arc<Self>, redeem: Redeem) -> Response<Bytes> {
+impl Broker {
+    /// Redeems a code for a handle.
+    pub(super) async fn redeem(self: &Arc<Self>, handles: &Arc<Handles>, redeem: Redeem) -> Response<Bytes> {
         let door = redeem.door;
         if let Err(over) = self.admit_device(redeem.code.hash()) {
             return too_many(over, door == Door::Obs);
         }
-        match self.redeemed(&redeem).await {
+        match self.redeemed(handles, &redeem).await {
             Ok(answer) => answer,
             Err(refusal) => refused(door, refusal),
         }
     }
 
-    async fn redeemed(self: &Arc<Self>, redeem: &Redeem) -> Result<Response<Bytes>, Refusal> {
+    async fn redeemed(&self, handles: &Handles, redeem: &Redeem) -> Result<Response<Bytes>, Refusal> {
         let id = redeem.code.id();
         let handle = Key::new(id, random().map_err(|_| Refusal::Later(A_MINUTE))?);
-        let mut device = self.storage.read(id).await.map_err(later)?.ok_or(Refusal::Code)?;
+        let mut device = handles.storage.read(id).await.map_err(later)?.ok_or(Refusal::Code)?;
         // The token first: a code that is redeemed must not be lost to a store that is slow.
         let now = self.clock.now();
         let token = if device.can_redeem(&redeem.code, &redeem.owner, redeem.shown(), now) {
-            Some(self.token_of(&device, redeem.door).await?)
+            Some(self.token_of(handles, &device, redeem.door).await?)
         } else {
             None
         };
@@ -61,7 +63,7 @@ impl Broker {
                 (Redemption::Granted, Some(token)) => {
                     device.note_use(hash_of(token), token.generation(), now);
                     let scope = device.scope.clone();
-                    match self.storage.replace(device).await.map_err(later)? {
+                    match handles.storage.replace(device).await.map_err(later)? {
                         Ok(()) => {
                             self.observer().metrics.login(LoginStep::Redeemed);
                             self.observer().handle_issued();
@@ -70,14 +72,14 @@ impl Broker {
                         Err(stored) => device = stored.ok_or(Refusal::Code)?,
                     }
                 }
-                (Redemption::Twice, _) => match self.storage.replace(device).await.map_err(later)? {
+                (Redemption::Twice, _) => match handles.storage.replace(device).await.map_err(later)? {
                     Ok(()) => {
                         let message = "a code came twice: it was stolen, or its device sent it again";
                         self.observer()
                             .log
                             .write(Entry::new(Level::Warn, "code_reused", message).with("device", &*id.to_string()));
                         self.observer().handle_ended(HandleEnd::CodeReused);
-                        self.end_soon(id);
+                        handles.end_soon(id);
                         return Err(Refusal::Code);
                     }
                     Err(stored) => device = stored.ok_or(Refusal::Code)?,
@@ -88,29 +90,40 @@ impl Broker {
     }
 
     /// Gives out the access token that is alive.
-    pub(super) async fn refresh(self: &Arc<Self>, refresh: Refresh, address: IpAddr) -> Response<Bytes> {
+    pub(super) async fn refresh(
+        self: &Arc<Self>,
+        handles: &Arc<Handles>,
+        refresh: Refresh,
+        address: IpAddr,
+    ) -> Response<Bytes> {
         let door = refresh.door;
         if let Err(over) = self.admit_device(refresh.handle.hash()) {
             return too_many(over, door == Door::Obs);
         }
-        match self.refreshed(&refresh, address).await {
+        match self.refreshed(handles, &refresh, address).await {
             Ok(answer) => answer,
             Err(refusal) => refused(door, refusal),
         }
     }
 
-    async fn refreshed(self: &Arc<Self>, refresh: &Refresh, address: IpAddr) -> Result<Response<Bytes>, Refusal> {
-        let device = self.device_with(&refresh.handle, &refresh.owner).await.map_err(later)?.ok_or(Refusal::Handle)?;
-        self.note_address(device.id, address);
-        let token = self.token_of(&device, refresh.door).await?;
+    async fn refreshed(
+        self: &Arc<Self>,
+        handles: &Arc<Handles>,
+        refresh: &Refresh,
+        address: IpAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let device =
+            self.device_with(handles, &refresh.handle, &refresh.owner).await.map_err(later)?.ok_or(Refusal::Handle)?;
+        self.note_address(handles, device.id, address);
+        let token = self.token_of(handles, &device, refresh.door).await?;
         let answer = self.answer_with(&token, &refresh.handle, device.scope.as_deref());
-        self.note_use(device, &token);
+        self.note_use(handles, device, &token);
         Ok(answer)
     }
 
     /// Says so if a handle is used from two addresses at once.
-    fn note_address(&self, id: DeviceId, address: IpAddr) {
-        if let Some(other) = self.sightings.note(id, address, self.clock.now()) {
+    fn note_address(&self, handles: &Handles, id: DeviceId, address: IpAddr) {
+        if let Some(other) = handles.sightings.note(id, address, self.clock.now()) {
             let message = "a handle is used from two addresses at once: if it was stolen, end it with `devices end`";
             let entry = Entry::new(Level::Warn, "two_addresses", message).with("device", &*id.to_string());
             self.observer().log.write(entry.with("address", address).with("other_address", other));
@@ -118,15 +131,15 @@ impl Broker {
     }
 
     /// Ends a device by its handle or by its access token.
-    pub(super) async fn revoke(self: &Arc<Self>, revoke: Revoke) -> Response<Bytes> {
+    pub(super) async fn revoke(self: &Arc<Self>, handles: &Arc<Handles>, revoke: Revoke) -> Response<Bytes> {
         let token = revoke.expose_token();
         let found = match Key::parse(token) {
-            Some(handle) => self.device_with(&handle, &revoke.owner).await,
-            None => self.storage.find(Hash::of(token)).await,
+            Some(handle) => self.device_with(handles, &handle, &revoke.owner).await,
+            None => handles.storage.find(Hash::of(token)).await,
         };
         match found {
             Ok(Some(device)) if device.owner == revoke.owner => {
-                if self.end(device.id).await {
+                if handles.end(device.id).await {
                     self.observer().handle_ended(HandleEnd::Revoked);
                     Revoke::done()
                 } else {
@@ -140,18 +153,23 @@ impl Broker {
     }
 
     /// The device that has this handle, as it is stored now.
-    async fn device_with(&self, handle: &Key, owner: &Owner) -> Result<Option<Device>, DevicesError> {
-        let device = self.storage.read(handle.id()).await?;
+    async fn device_with(
+        &self,
+        handles: &Handles,
+        handle: &Key,
+        owner: &Owner,
+    ) -> Result<Option<Device>, DevicesError> {
+        let device = handles.storage.read(handle.id()).await?;
         Ok(device.filter(|device| device.accepts(handle, owner, self.clock.now())))
     }
 
     /// The access token of a device: the one that is promised, or the next one.
     ///
     /// A device that asks for a token that it has may have been refused with it. Then the API is asked first.
-    async fn token_of(&self, device: &Device, door: Door) -> Result<Arc<Token>, Refusal> {
+    async fn token_of(&self, handles: &Handles, device: &Device, door: Door) -> Result<Arc<Token>, Refusal> {
         let begun = Instant::now();
         let left = || door_limit(door).saturating_sub(begun.elapsed());
-        let grant = self.grant(device.id).map_err(|_| Refusal::Handle)?;
+        let grant = handles.grant(device.id).map_err(|_| Refusal::Handle)?;
         let mut token = grant.token_within(left()).await.map_err(refusal)?;
         if device.generation.is_some_and(|given| given > token.generation()) {
             // Another instance rotated it before its time, because the API refused it. Its successor is in the store.
@@ -161,7 +179,7 @@ impl Broker {
         if device.given != Some(hash_of(&token)) {
             return Ok(token);
         }
-        let mut testimony = self.witnesses.of(device.id).await;
+        let mut testimony = handles.witnesses.of(device.id).await;
         if !testimony.counts(self.clock.now()) {
             let refused = self.is_refused(&token, WITNESS_LIMIT.min(left())).await;
             testimony.note(refused.then_some(token.generation()), self.clock.now());
@@ -198,7 +216,7 @@ impl Broker {
             access_token: token.access_token().expose_secret(),
             // A promise of less than a second is rounded up: 0 means to some that the token does not expire.
             expires_in: expires_in.max(Duration::from_secs(1)),
-            handle: handle.expose_secret(),
+            refresh_token: Some(handle.expose_secret()),
             scope,
         });
         answer.extensions_mut().insert(handle.id());
@@ -206,14 +224,14 @@ impl Broker {
     }
 
     /// Writes down the use of a handle, if that is worth a write. Nobody waits for it.
-    fn note_use(self: &Arc<Self>, mut device: Device, token: &Token) {
+    fn note_use(self: &Arc<Self>, handles: &Arc<Handles>, mut device: Device, token: &Token) {
         if !device.note_use(hash_of(token), token.generation(), self.clock.now()) {
             return;
         }
-        let (broker, begun) = (Arc::clone(self), self.work.begin());
+        let (handles, begun) = (Arc::clone(handles), self.work.begin());
         tokio::spawn(async move {
             // Of two uses at once, one is written. If the device was ended, it stays ended.
-            drop(broker.storage.replace(device).await);
+            drop(handles.storage.replace(device).await);
             drop(begun);
         });
     }

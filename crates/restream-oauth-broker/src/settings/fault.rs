@@ -251,8 +251,6 @@ pub enum Warning {
     UnnamedProxy,
     /// A relay stores nothing, so `[store]` has no effect.
     RelayStoresNothing,
-    /// A relay does not help OBS, which keeps the first refresh token that it got.
-    RelayWithObs,
 }
 
 impl fmt::Display for Warning {
@@ -273,9 +271,6 @@ impl fmt::Display for Warning {
                 "no proxy is named in trusted_proxies, so all devices behind the proxy share the limit of one address"
             }
             Self::RelayStoresNothing => "mode \"relay\" stores nothing: [store] has no effect",
-            Self::RelayWithObs => {
-                "mode \"relay\" does not help OBS, which keeps its first refresh token: use mode \"handle\" for [obs]"
-            }
         })
     }
 }

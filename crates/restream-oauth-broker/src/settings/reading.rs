@@ -86,7 +86,9 @@ fn settings(root: &Table<'_>, environment: &Environment, warnings: &mut Vec<Warn
         }
     }
     if obs.is_some() && matches!(mode, Some(Mode::Relay)) {
-        warnings.push(Warning::RelayWithObs);
+        let advice = "OBS keeps the first refresh token that it gets, and Restream replaces it at each refresh. Set mode to \
+                      \"handle\", or remove [obs]";
+        root.note("obs", Problem::Conflict { with: "mode \"relay\"", advice });
     }
     Some(Settings {
         listen: listen?,

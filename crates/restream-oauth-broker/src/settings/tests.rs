@@ -81,7 +81,7 @@ fn what_can_run_and_should_be_mended_is_a_warning() {
             vec![Warning::CertificateName],
         ),
         (without(&["tls_cert", "tls_key", "trusted_proxies"]), vec![Warning::UnnamedProxy]),
-        (WHOLE.replace("\"handle\"", "\"relay\""), vec![Warning::RelayStoresNothing, Warning::RelayWithObs]),
+        (without(&["[obs]", "prefix"]).replace("\"handle\"", "\"relay\""), vec![Warning::RelayStoresNothing]),
         (without(&["[store]", "kind", "path", "[obs]", "prefix"]).replace("\"handle\"", "\"relay\""), vec![]),
     ] {
         assert_eq!(warnings(&text), expected, "{text}");

@@ -5,6 +5,7 @@ mod bounds;
 mod logins;
 mod obs;
 mod program;
+mod relay;
 #[allow(dead_code)] // What only the tests of several instances use.
 mod support;
 mod tls;

@@ -161,7 +161,7 @@ fn kill_9_loses_no_grant_and_a_second_broker_on_the_same_folder_is_refused() {
 }
 
 #[test]
-fn the_configuration_is_checked_and_what_this_version_lacks_is_refused() {
+fn the_configuration_is_checked() {
     let program = Program::new();
     let checked = program.output(&["--check"]);
     assert!(checked.status.success(), "{checked:?}");
@@ -169,7 +169,7 @@ fn the_configuration_is_checked_and_what_this_version_lacks_is_refused() {
     for (change, to, named) in [
         ("issuer =", "isuer =", "isuer"),
         ("[store]", "mode_x = 1\n[store]", "mode_x"),
-        ("admin_listen =", "mode = \"relay\"\nadmin_listen =", "relay"),
+        ("admin_listen =", "mode = \"relay\"\nadmin_listen =", "OBS keeps the first refresh token"),
         ("admin_listen =", "tls_cert = \"/c\"\ntls_key = \"/k\"\nadmin_listen =", "tls_key: the file cannot be used"),
     ] {
         fs::write(&program.config, text.replace(change, to)).unwrap();
@@ -204,4 +204,21 @@ fn the_program_serves_tls_of_its_own() {
     assert_eq!(metadata["token_endpoint"], format!("{base}/token"));
     let (code, log) = running.end("-TERM");
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn a_relay_runs_without_a_store_and_knows_no_devices() {
+    let program = Program::new();
+    let text = fs::read_to_string(&program.config).unwrap();
+    let (before, after) = text.split_once("[store]").unwrap();
+    let after = &after[after.find("[[clients]]").unwrap()..];
+    let relay = before.replace("admin_listen =", "mode = \"relay\"\nadmin_listen =") + after;
+    fs::write(&program.config, relay).unwrap();
+    let running = program.start();
+    let tokens = program.world.log_in();
+    assert_ne!(program.world.refresh(&tokens.refresh_token).tokens().refresh_token, tokens.refresh_token);
+    let listed = program.output(&["devices", "list"]);
+    assert_eq!(listed.status.code(), Some(2), "{listed:?}");
+    assert!(String::from_utf8_lossy(&listed.stderr).contains("a relay knows no devices"), "{listed:?}");
+    assert_eq!(running.end("-TERM").0, Some(0));
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::log::{Level, Log};
 use restream_oauth_broker::protocol::{Client, Rules};
+pub(crate) use restream_oauth_broker::server::RELAY_MEMORY;
 use restream_oauth_broker::server::{Broker, Clock, Options, Tls, serve, serve_admin, serve_tls};
-use restream_oauth_broker::settings::{RedirectUri, Store};
+use restream_oauth_broker::settings::{Mode, RedirectUri, Store};
 use restream_oauth_core::{Client as Registered, Endpoints};
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::Now;
@@ -36,7 +37,8 @@ pub(crate) struct World {
     pub(crate) base: String,
     /// What all instances call themselves: the address of the first.
     issuer: String,
-    store: Store,
+    mode: Mode,
+    relay_memory: usize,
     runtime: Runtime,
     running: Option<Running>,
     pub(crate) address: std::net::SocketAddr,
@@ -74,7 +76,16 @@ impl World {
     /// A broker with this store in place of files.
     pub(crate) fn on(store: Store) -> Self {
         let (mut world, listener) = Self::prepare(|sandbox| sandbox, generous());
-        world.store = store;
+        world.mode = Mode::Handle(store);
+        world.start(Some(listener));
+        world
+    }
+
+    /// A relay that remembers so many answers.
+    pub(crate) fn relay(relay_memory: usize) -> Self {
+        let (mut world, listener) = Self::prepare(|sandbox| sandbox, generous());
+        world.mode = Mode::Relay;
+        world.relay_memory = relay_memory;
         world.start(Some(listener));
         world
     }
@@ -88,7 +99,8 @@ impl World {
             sandbox: Arc::clone(&self.sandbox),
             base: format!("http://{address}"),
             issuer: self.issuer.clone(),
-            store: self.store.clone(),
+            mode: self.mode.clone(),
+            relay_memory: self.relay_memory,
             runtime,
             running: None,
             address,
@@ -115,7 +127,8 @@ impl World {
             sandbox: Arc::new(sandbox),
             issuer: base.clone(),
             base,
-            store: Store::File(folder.clone()),
+            mode: Mode::Handle(Store::File(folder.clone())),
+            relay_memory: RELAY_MEMORY,
             runtime,
             running: None,
             address,
@@ -144,11 +157,14 @@ impl World {
             rules: Rules {
                 issuer: self.issuer.clone(),
                 clients: vec![client("overlay", &[CALLBACK]), client("bot", &["https://bot.example/callback"])],
-                obs_prefix: Some("/obs/".into()),
+                // The settings of a relay refuse it.
+                obs_prefix: matches!(self.mode, Mode::Handle(_)).then(|| "/obs/".into()),
+                is_relay: matches!(self.mode, Mode::Relay),
             },
             client: registered,
             transport: Transport::new().unwrap(),
-            store: self.store.clone(),
+            mode: self.mode.clone(),
+            relay_memory: self.relay_memory,
             rates: self.rates,
             trusted_proxies: Vec::new(),
             log: Log::to(self.log.clone(), Level::Debug),
