@@ -183,6 +183,10 @@ fn load(config: &Path) -> Result<Settings, Failure> {
     for warning in &checked.warnings {
         drop(writeln!(std::io::stderr(), "warning: {warning}"));
     }
+    // The password and TLS depend on more than the text.
+    if let Mode::Handle(Store::Postgres(database)) = &checked.settings.mode {
+        database.check().map_err(|error| Failure::usage(format!("store.url: {error}")))?;
+    }
     Ok(checked.settings)
 }
 

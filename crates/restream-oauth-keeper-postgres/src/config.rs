@@ -154,6 +154,15 @@ impl Config {
         self
     }
 
+    /// Finds the password, and decides about TLS, as a connection does. Opens none: for a program that checks its
+    /// configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if no connection can be made with this configuration.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.resolve().map(drop)
+    }
+
     /// The settings for one connection, with the password and the decision about TLS.
     pub(crate) fn resolve(&self) -> Result<(tokio_postgres::Config, Tls), ConfigError> {
         let mut server = self.server.clone();
@@ -245,6 +254,8 @@ mod tests {
         assert_eq!(mode("postgres://u@localhost,db.example/d"), Ok(SslMode::Require));
         assert_eq!(mode("host=localhost hostaddr=10.0.0.1 user=u"), Ok(SslMode::Require));
         assert_eq!(mode("postgres://u@db.example/d?sslmode=disable"), Err(ConfigError::PlaintextOffLoopback));
+        let refused = Config::from_url("postgres://u@db.example/d?sslmode=disable").unwrap().password("p").check();
+        assert_eq!(refused, Err(ConfigError::PlaintextOffLoopback));
         let allowed = Config::from_url("postgres://u@db.example/d?sslmode=disable").unwrap().allow_plaintext();
         assert_eq!(allowed.password("p").resolve().unwrap().0.get_ssl_mode(), SslMode::Disable);
     }

@@ -222,3 +222,35 @@ fn a_relay_runs_without_a_store_and_knows_no_devices() {
     assert!(String::from_utf8_lossy(&listed.stderr).contains("a relay knows no devices"), "{listed:?}");
     assert_eq!(running.end("-TERM").0, Some(0));
 }
+
+/// No database is asked: what is wrong with the way to it shows in the configuration and the environment.
+#[test]
+fn the_way_to_a_database_is_checked_with_the_rest() {
+    let program = Program::new();
+    let text = fs::read_to_string(&program.config).unwrap();
+    let folder = program.world.folder.join("store");
+    let passwords = program.world.folder.join("pgpass");
+    fs::write(&passwords, "*:*:*:*:c4n4ry\n").unwrap();
+    let check = |url: &str, mode: u32| {
+        let store = format!("kind = \"postgres\"\nurl = \"{url}\"");
+        let file = format!("kind = \"file\"\n            path = \"{}\"", folder.display());
+        assert!(text.contains(&file), "{text}");
+        fs::write(&program.config, text.replace(&file, &store)).unwrap();
+        fs::set_permissions(&passwords, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let mut command = program.command(&["--check"]);
+        let output = command.env_remove("PGPASSWORD").env("PGPASSFILE", &passwords).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("c4n4ry"), "{said}");
+        (output.status.code(), said)
+    };
+    assert_eq!(check("postgres://broker@db.example/broker", 0o600), (Some(0), String::new()));
+    for (url, mode, named) in [
+        ("postgres://broker:c4n4ry@db.example/broker", 0o600, "PGPASSFILE"),
+        ("postgres://broker@db.example/broker", 0o644, "chmod 600"),
+        ("postgres://broker@db.example/broker?sslmode=disable", 0o600, "expected TLS"),
+    ] {
+        let (code, said) = check(url, mode);
+        assert_eq!(code, Some(2), "{url}: {said}");
+        assert!(said.contains("store.url") && said.contains(named), "{url}: {said}");
+    }
+}
