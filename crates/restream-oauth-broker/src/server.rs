@@ -11,6 +11,7 @@ mod broker;
 mod clock;
 mod connection;
 mod ending;
+mod kept;
 mod login;
 mod observe;
 mod open_logins;

@@ -12,17 +12,14 @@ use restream_oauth_core::transport::Unread;
 use restream_oauth_core::{Call, Client, Endpoints, Error};
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::store::StoreError;
-use restream_oauth_keeper::{BuildError, Keeper, Left, Mode};
+use restream_oauth_keeper::{BuildError, Left};
 use restream_oauth_keeper_postgres::ConnectError;
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
-use super::ending::Endings;
+use super::kept::{Handles, Kept};
 use super::observe::Observer;
 use super::relay::Relay;
-use super::sightings::Sightings;
-use super::storage::{self, Grants, Storage};
-use super::witness::Witnesses;
 use super::work::Work;
 use crate::addresses::asker;
 use crate::devices::DevicesError;
@@ -30,7 +27,7 @@ use crate::limits::{Limits, Rates, Refused};
 use crate::log::Log;
 use crate::metrics::UpstreamCall;
 use crate::protocol::{Ask, Decision, Door, Protocol, Refusal, Request, Rules, busy, refused, unavailable};
-use crate::settings::{Mode as KeepMode, Store};
+use crate::settings::Mode;
 
 /// How many answers a relay remembers: 136 refreshes a second.
 pub const RELAY_MEMORY: usize = 16_384;
@@ -47,7 +44,7 @@ pub struct Options {
     /// The way to Restream.
     pub transport: Transport,
     /// What devices get, and where devices, logins and grants are kept.
-    pub mode: KeepMode,
+    pub mode: Mode,
     /// How many answers a relay remembers: [`RELAY_MEMORY`](super::RELAY_MEMORY) in a program.
     pub relay_memory: usize,
     /// How many requests a device and an address may send.
@@ -75,27 +72,6 @@ pub struct Broker {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What the broker keeps of logins, by its mode.
-#[derive(Debug)]
-pub(super) enum Kept {
-    /// Grants, for devices that have handles.
-    Handles(Arc<Handles>),
-    /// Nothing, but for minutes.
-    Relay(Arc<Relay>),
-}
-
-/// The grants, and the devices that have handles for them.
-#[derive(Debug)]
-pub(super) struct Handles {
-    pub(super) keeper: Keeper,
-    pub(super) storage: Storage,
-    /// The store of the keeper once more, to forget a grant without revoking it.
-    pub(super) grants: Grants,
-    pub(super) witnesses: Witnesses,
-    pub(super) endings: Endings,
-    pub(super) sightings: Sightings,
-}
-
 impl Broker {
     /// Opens the store, and begins to keep the grants in it. Needs a tokio runtime with time and I/O.
     ///
@@ -105,8 +81,8 @@ impl Broker {
         let Options { rules, client, transport, mode, relay_memory, rates, trusted_proxies, clock, log } = options;
         let observer = Arc::new(Observer::new(log));
         let kept = match mode {
-            KeepMode::Handle(store) => Kept::Handles(Handles::open(store, &client, &clock, &observer).await?),
-            KeepMode::Relay => Kept::Relay(Arc::new(Relay::new(relay_memory, Arc::clone(&observer)))),
+            Mode::Handle(store) => Kept::Handles(Handles::open(store, &client, &clock, &observer).await?),
+            Mode::Relay => Kept::Relay(Arc::new(Relay::new(relay_memory, Arc::clone(&observer)))),
         };
         let broker = Arc::new(Self {
             protocol: Protocol::new(rules),
@@ -296,42 +272,6 @@ impl Broker {
     fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Handles {
-    async fn open(
-        store: Store,
-        client: &Client,
-        clock: &Clock,
-        observer: &Arc<Observer>,
-    ) -> Result<Arc<Self>, StartError> {
-        let (devices, grants) = storage::open(store, clock, observer).await?;
-        let keeper = match grants.clone() {
-            Grants::File(store) => keeper_of(client.clone(), store, clock),
-            Grants::Postgres(store) => keeper_of(client.clone(), store, clock),
-        };
-        Ok(Arc::new(Self {
-            keeper: keeper.map_err(StartError::Keeper)?,
-            storage: Storage::new(devices, Arc::clone(observer)),
-            grants,
-            witnesses: Witnesses::default(),
-            endings: Endings::default(),
-            sightings: Sightings::default(),
-        }))
-    }
-}
-
-/// The keeper refreshes what a device asks for, and nothing ahead of that.
-fn keeper_of(
-    client: Client,
-    store: impl restream_oauth_keeper::store::Store,
-    clock: &Clock,
-) -> Result<Keeper, BuildError> {
-    let mut builder = Keeper::builder(client, store).mode(Mode::OnUse);
-    if let Some(read) = clock.for_keeper() {
-        builder = builder.clock(move || read());
-    }
-    builder.build()
 }
 
 /// What the keeper asks: it sends no codes.

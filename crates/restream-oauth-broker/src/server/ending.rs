@@ -12,7 +12,8 @@ use restream_oauth_keeper::{GrantName, Keeper, TokenError};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::broker::{Broker, Handles, StartError};
+use super::broker::{Broker, StartError};
+use super::kept::Handles;
 use super::storage::{self, Grants};
 use super::tokens::LOGOUT_LIMIT;
 use crate::devices::{DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, Due};

@@ -1,6 +1,6 @@
 //! Logins: the way to Restream, and the way back.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -8,12 +8,11 @@ use restream_oauth_core::login::CallbackError;
 use restream_oauth_core::{Advice, AuthorizationCode, Error, Tokens};
 use zeroize::Zeroizing;
 
-use super::broker::{Broker, Handles, Kept, random};
-use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Login};
+use super::broker::{Broker, random};
+use super::kept::{Handles, Kept};
+use crate::devices::{Device, DeviceId, Hash, Key, Login};
 use crate::metrics::{Bound, LoginStep, UpstreamCall};
-use crate::protocol::{
-    Begin, Browser, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable,
-};
+use crate::protocol::{Begin, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable};
 
 /// How often a code is sent to Restream, if it was certainly not taken before.
 const TRIES: u32 = 3;
@@ -178,38 +177,6 @@ impl Broker {
         };
         // Nobody has the tokens, so they end by themselves if this fails.
         drop(self.send(UpstreamCall::Revoke, call).await);
-    }
-}
-
-impl Kept {
-    async fn begin_login(&self, login: Login, browser: &Browser, now: SystemTime) -> Result<(), DevicesError> {
-        match self {
-            Self::Handles(handles) => handles.storage.begin(login, browser, now).await,
-            Self::Relay(relay) => {
-                relay.logins.begin(login, now);
-                Ok(())
-            }
-        }
-    }
-
-    async fn take_login(&self, state: Hash, browser: &Browser, now: SystemTime) -> Result<Option<Login>, DevicesError> {
-        match self {
-            Self::Handles(handles) => handles.storage.take_login(state, browser, now).await,
-            Self::Relay(relay) => Ok(relay.logins.take(state, browser, now)),
-        }
-    }
-
-    /// The logins of a browser that Restream has sent back without saying which of them the user declined. If there is one
-    /// only, it is taken.
-    async fn declined(&self, browser: &Browser, now: SystemTime) -> Result<Vec<Login>, DevicesError> {
-        let begun = match self {
-            Self::Handles(handles) => handles.storage.logins_of(browser, now).await?,
-            Self::Relay(relay) => relay.logins.of_browser(browser, now),
-        };
-        match &begun[..] {
-            [only] => Ok(self.take_login(only.state, browser, now).await?.into_iter().collect()),
-            _ => Ok(begun),
-        }
     }
 }
 

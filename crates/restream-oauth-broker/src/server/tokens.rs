@@ -9,7 +9,8 @@ use http::Response;
 use restream_oauth_core::error::{ErrorCode, ErrorKind};
 use restream_oauth_keeper::{Grant, InvalidGrantName, Problem, Token, TokenError};
 
-use super::broker::{Broker, Handles, random, too_many};
+use super::broker::{Broker, random, too_many};
+use super::kept::Handles;
 use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Owner, Redemption};
 use crate::log::{Entry, Level};
 use crate::metrics::{HandleEnd, LoginStep, UpstreamCall};
