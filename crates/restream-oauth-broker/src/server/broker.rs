@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ use crate::settings::Mode;
 
 /// How many answers a relay remembers: 136 refreshes a second.
 pub const RELAY_MEMORY: usize = 16_384;
+/// How long a stop waits for ends of devices that are under way.
+const SWEEP_LIMIT: Duration = Duration::from_secs(5);
 /// How often a relay forgets what is too old.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,9 @@ pub struct Broker {
     limits: Mutex<Limits>,
     trusted_proxies: Vec<IpNet>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    sweeps: Mutex<Option<JoinHandle<()>>>,
+    /// The keeper has shut down: nothing is swept any more.
+    is_over: AtomicBool,
 }
 
 impl Broker {
@@ -95,6 +101,8 @@ impl Broker {
             limits: Mutex::new(Limits::new(rates)),
             trusted_proxies,
             tasks: Mutex::default(),
+            sweeps: Mutex::default(),
+            is_over: AtomicBool::default(),
         });
         if let Kept::Handles(handles) = &broker.kept {
             broker.drive(handles);
@@ -107,16 +115,22 @@ impl Broker {
                 match &broker.kept {
                     Kept::Handles(handles) => {
                         handles.endings.tick().await;
+                        if broker.is_over.load(Ordering::SeqCst) {
+                            break;
+                        }
                         broker.sweep(handles).await;
                     }
                     Kept::Relay(relay) => {
                         tokio::time::sleep(TICK).await;
+                        if broker.is_over.load(Ordering::SeqCst) {
+                            break;
+                        }
                         broker.sweep_relay(relay);
                     }
                 }
             }
         });
-        broker.tasks().push(sweeps);
+        *broker.sweeps.lock().unwrap_or_else(PoisonError::into_inner) = Some(sweeps);
         Ok(broker)
     }
 
@@ -158,6 +172,8 @@ impl Broker {
         let broker = Arc::clone(self);
         let answered = tokio::spawn(async move {
             let answer = broker.decide_and_do(address, &head, &body).await;
+            // In this order: a stop that has waited for it finds the folder free.
+            drop(broker);
             drop(begun);
             answer
         });
@@ -204,6 +220,17 @@ impl Broker {
                 Left::default()
             }
         };
+        self.is_over.store(true, Ordering::SeqCst);
+        let sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut sweeps) = sweeps {
+            if let Kept::Handles(handles) = &self.kept {
+                handles.endings.hurry();
+            }
+            // What it has begun ends with the keeper. If it does not, it is given up.
+            if tokio::time::timeout(SWEEP_LIMIT, &mut sweeps).await.is_err() {
+                self.tasks().push(sweeps);
+            }
+        }
         let tasks: Vec<_> = self.tasks().drain(..).collect();
         for task in tasks {
             task.abort();

@@ -55,6 +55,11 @@ impl Endings {
         self.expected().entry(id).or_default();
     }
 
+    /// Ends the wait for a tick.
+    pub(super) fn hurry(&self) {
+        self.wanted.notify_one();
+    }
+
     /// Waits until there is something to end at once, or for a tick.
     pub(super) async fn tick(&self) {
         let _ = tokio::time::timeout(TICK, self.wanted.notified()).await;
@@ -281,7 +286,7 @@ impl Handles {
     /// Revokes the grant of a device that has ended, in the background.
     pub(super) fn end_soon(&self, id: DeviceId) {
         self.endings.expect(id);
-        self.endings.wanted.notify_one();
+        self.endings.hurry();
     }
 
     /// Revokes the grant of a device that has ended, and forgets both.

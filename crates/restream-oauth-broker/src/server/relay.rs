@@ -185,6 +185,7 @@ impl Broker {
             let (broker, begun) = (Arc::clone(self), self.work.begin());
             tokio::spawn(async move {
                 broker.revoke_at_once(&pair.tokens).await;
+                drop(broker);
                 drop(begun);
             });
         }

@@ -233,6 +233,8 @@ impl Broker {
         tokio::spawn(async move {
             // Of two uses at once, one is written. If the device was ended, it stays ended.
             drop(handles.storage.replace(device).await);
+            // In this order: a stop that has waited for it finds the folder free.
+            drop(handles);
             drop(begun);
         });
     }
