@@ -238,7 +238,7 @@ pub enum Bound {
     Connections,
     /// The length of a header or a body.
     Size,
-    /// The time of a header, a body or a whole request.
+    /// The time of a body or of a whole request. A head that is too slow is not told from a connection that is idle.
     Time,
     /// What a relay remembers.
     RelayMemory,

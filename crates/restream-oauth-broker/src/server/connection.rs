@@ -54,6 +54,7 @@ pub(super) async fn serve_connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let observer = Arc::clone(broker.observer());
     let service = service_fn(move |request| {
         let broker = Arc::clone(&broker);
         async move {
@@ -68,16 +69,21 @@ pub(super) async fn serve_connection<S>(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_LIMIT)
+            // The buffer may grow beyond its limit, which only says when reading ends. The head has a limit of its own.
             .max_buf_size(LONGEST_HEAD)
+            .max_header_size(LONGEST_HEAD)
             .serve_connection(stream, service)
     );
-    // What goes wrong with a connection is the other end's affair.
-    tokio::select! {
-        result = connection.as_mut() => drop(result),
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
         () = stop(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
-            drop(connection.await);
+            connection.await
         }
+    };
+    // What else goes wrong with a connection is the other end's affair.
+    if result.is_err_and(|error| error.is_parse_too_large()) {
+        observer.metrics.turned_away(Bound::Size);
     }
 }
 
@@ -121,8 +127,10 @@ async fn read_and_answer(
             return closing(incomplete());
         }
     };
-    let late = || unavailable(Duration::from_secs(5), "the request took longer than a minute");
-    timeout_at(deadline, broker.answer(address, head, body)).await.unwrap_or_else(|_| closing(late()))
+    timeout_at(deadline, broker.answer(address, head, body)).await.unwrap_or_else(|_| {
+        turned_away(Bound::Time);
+        closing(unavailable(Duration::from_secs(5), "the request took longer than a minute"))
+    })
 }
 
 /// What is left of the body would be taken for the next request.
@@ -130,3 +138,6 @@ fn closing(mut answer: Response<Bytes>) -> Response<Bytes> {
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
+
+#[cfg(test)]
+mod tests;

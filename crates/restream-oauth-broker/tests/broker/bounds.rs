@@ -36,8 +36,9 @@ fn a_body_or_a_head_of_more_than_64_kib_is_refused() {
     assert!(raw(&world, &post(body.len(), &body)).starts_with("HTTP/1.1 413"));
     let fits = format!("grant_type={}", "x".repeat(64 * 1024 - 11));
     assert!(raw(&world, &post(fits.len(), &fits)).starts_with("HTTP/1.1 400"));
-    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(200 * 1024));
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(70 * 1024));
     let answer = raw(&world, head.as_bytes());
+    // The rest of a head that is not read lets the system throw the answer away.
     assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
     let endless = format!("POST /token HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{}", chunk.repeat(20));
