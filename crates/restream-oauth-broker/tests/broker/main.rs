@@ -2,6 +2,7 @@
 //! forward.
 
 mod bounds;
+mod canary;
 mod logins;
 mod obs;
 mod program;

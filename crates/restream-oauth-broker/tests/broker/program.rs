@@ -6,20 +6,25 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
+use restream_oauth_sandbox::Builder;
 use serde_json::Value;
 
 use crate::support::{CALLBACK, PATIENCE, SECRET, World};
 use crate::tls::{Files, trusting};
 
 /// The program in front of a sandbox.
-struct Program {
-    world: World,
-    config: PathBuf,
+pub(crate) struct Program {
+    pub(crate) world: World,
+    pub(crate) config: PathBuf,
 }
 
 impl Program {
-    fn new() -> Self {
-        let world = World::without_broker();
+    pub(crate) fn new() -> Self {
+        Self::with(|sandbox| sandbox)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let world = World::without_broker(change);
         fs::create_dir_all(&world.folder).unwrap();
         let config = world.folder.join("broker.toml");
         let text = format!(
@@ -48,7 +53,7 @@ impl Program {
         Self { world, config }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker"));
         // `devices --config FILE list`.
         let (first, rest) = arguments.split_at(arguments.len().min(1));
@@ -57,29 +62,48 @@ impl Program {
         command
     }
 
-    fn output(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn start(&self) -> Running {
-        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Running { child, ready }
+    pub(crate) fn start(&self) -> Running {
+        Running::start(self.command(&[])).expect("a line when it is ready")
     }
 }
 
-struct Running {
-    child: Child,
-    ready: Value,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) ready: Value,
 }
 
 impl Running {
-    /// Sends a signal and waits for the end. Returns the exit code and standard error.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    /// Starts the program, and waits until it is ready; `None` if it ends before.
+    pub(crate) fn start(mut command: Command) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_default();
+        let running = Self { child, ready };
+        (!running.ready.is_null()).then_some(running)
+    }
+
+    pub(crate) fn admin_url(&self) -> &str {
+        self.ready["admin_url"].as_str().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal and waits for the end. Returns the exit code and standard error.
+    pub(crate) fn end(self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits for the end. Returns the exit code and standard error.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut log).unwrap();
         let begun = Instant::now();

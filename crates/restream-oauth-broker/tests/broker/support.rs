@@ -63,8 +63,8 @@ impl World {
     }
 
     /// A sandbox alone. `address` is free for a broker.
-    pub(crate) fn without_broker() -> Self {
-        Self::prepare(|sandbox| sandbox, generous()).0
+    pub(crate) fn without_broker(change: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::prepare(change, generous()).0
     }
 
     pub(crate) fn with(change: impl FnOnce(Builder) -> Builder, rates: Rates) -> Self {
@@ -225,10 +225,19 @@ impl World {
         })
     }
 
-    /// What operators read.
+    /// Where operators read.
+    pub(crate) fn admin_url(&self) -> String {
+        self.running.as_ref().unwrap().admin_url.clone()
+    }
+
     pub(crate) fn metrics(&self) -> String {
-        let url = format!("{}/metrics", self.running.as_ref().unwrap().admin_url);
-        Answer::of(agent().get(url).call().unwrap()).body
+        self.browse(&format!("{}/metrics", self.admin_url()), None).body
+    }
+
+    /// Everything that the broker would print of itself.
+    pub(crate) fn debug(&self) -> String {
+        let broker = &self.running.as_ref().unwrap().broker;
+        format!("{broker:?}\n{broker:#?}")
     }
 
     /// What a supervisor reads: the status and the body.
