@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `FOLDER/broker.lock` | a running broker holds a lock on it, so that a second one is refused |
 //! | `FOLDER/devices/ID.json` | a device: one line of JSON, replaced whole (temporary file, sync, rename, sync of the folder) |
-//! | `FOLDER/devices/ID.json.new`, `….probe` | the next content of that file; a crash may leave it, and the next replacement removes it |
+//! | `FOLDER/devices/ID.json.new`, `….probe` | the next content of that file; a crash may leave it, and the next start removes it |
 //! | `FOLDER/devices.lock` | held while a device is changed, so that `devices end` works beside a running broker |
 //!
 //! A device is read from its file for each request, so what another process ended is not served again.
@@ -53,6 +53,7 @@ impl FileDevices {
     /// [`DevicesError::InUse`] if another broker has the folder, and [`DevicesError::Store`] if it cannot be used.
     pub fn open(folder: &Path) -> Result<Self, DevicesError> {
         let devices = Self::at(folder, true)?;
+        devices.inner.change(|| devices.inner.remove_leftovers())?;
         let mut after = None;
         while let DeviceOutcome::Listed { devices: listed, next, .. } = devices.inner.list(after, PAGE)? {
             let given = listed.iter().filter_map(|device| Some((device.given?.into_bytes(), device.id)));
@@ -164,6 +165,23 @@ impl Inner {
             self.forget_given(&before);
         }
         Ok(DeviceOutcome::Done)
+    }
+
+    /// Removes what a crash left of devices that may be gone. Nobody is writing now: changes are locked.
+    fn remove_leftovers(&self) -> Result<(), DevicesError> {
+        for entry in fs::read_dir(&self.folder).map_err(|error| cannot("list", &self.folder, &error))? {
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            let of_a_device = |name: &str| {
+                let name = name.strip_suffix(".new").or_else(|| name.strip_suffix(".probe"))?;
+                name.strip_suffix(".json")?.parse::<DeviceId>().ok()
+            };
+            if name.to_str().and_then(of_a_device).is_some() {
+                // What cannot be removed is in nobody's way.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     fn forget_given(&self, device: &Device) {

@@ -150,6 +150,26 @@ fn devices_are_listed_page_by_page_and_what_a_crash_left_is_not_one() {
 }
 
 #[test]
+fn what_a_crash_left_is_removed_at_the_next_start_and_nothing_else() {
+    let folder = Folder::new();
+    let devices = FileDevices::open(&folder.0).unwrap();
+    devices.run(DeviceOp::Insert(Box::new(device(1)))).unwrap();
+    drop(devices);
+    let place = folder.0.join("devices");
+    let kept = [format!("{}.json", device(1).id), "notes.json.new".into(), format!("{}.new", device(2).id)];
+    let leftovers = [format!("{}.json.new", device(1).id), format!("{}.json.probe", device(2).id)];
+    for name in kept[1..].iter().chain(&leftovers) {
+        std::fs::write(place.join(name), "x").unwrap();
+    }
+    FileDevices::beside(&folder.0).unwrap();
+    assert!(leftovers.iter().all(|name| place.join(name).exists()), "a process beside a broker removes nothing");
+    let devices = FileDevices::open(&folder.0).unwrap();
+    assert!(kept.iter().all(|name| place.join(name).exists()));
+    assert!(leftovers.iter().all(|name| !place.join(name).exists()));
+    assert!(read(&devices, device(1).id).is_some());
+}
+
+#[test]
 fn every_file_and_folder_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
 
