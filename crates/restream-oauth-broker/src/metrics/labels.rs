@@ -196,7 +196,7 @@ impl Label for LoginStep {
     }
 }
 
-/// Why a handle ended.
+/// Why a handle ended. `devices end` works in another process, which counts nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandleEnd {
@@ -206,8 +206,6 @@ pub enum HandleEnd {
     Idle,
     /// Its code came twice.
     CodeReused,
-    /// The operator ended it.
-    Operator,
     /// Its grant is dead at Restream.
     GrantDead,
 }
@@ -217,7 +215,6 @@ impl Label for HandleEnd {
         (Self::Revoked, "revoked"),
         (Self::Idle, "idle"),
         (Self::CodeReused, "code_reused"),
-        (Self::Operator, "operator"),
         (Self::GrantDead, "grant_dead"),
     ];
 

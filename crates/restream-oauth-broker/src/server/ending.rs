@@ -220,7 +220,10 @@ impl Broker {
                     if !device.has_ended() {
                         self.observer().metrics.login(LoginStep::Abandoned);
                     }
-                    handles.end(id).await && handles.log_out(id).await
+                    // What was cut off comes before the keeper hears of the grant, and takes in what is left of it.
+                    handles.end(id).await != Ended::Not
+                        && self.revoke_what_was_cut_off(handles, id).await
+                        && handles.log_out(id).await
                 }
                 Due::Forget => {
                     let forgotten = handles.forget(id).await;
@@ -239,6 +242,39 @@ impl Broker {
             handles.endings.expected().insert(id, now.checked_add(BETWEEN_TRIES));
         }
     }
+}
+
+impl Broker {
+    /// Revokes tokens of a login whose process died while it stored them. They lie beside a grant that is not there, so a
+    /// logout would not find them, and the keeper would take them in later. False if they could not be revoked.
+    async fn revoke_what_was_cut_off(&self, handles: &Handles, id: DeviceId) -> bool {
+        let Ok(name) = id.to_string().parse::<GrantName>() else { return false };
+        match handles.grants.execute(&name, StoreOp::Read).await {
+            StoreOutcome::Read { stored, left: true } if stored.record().is_none() => {}
+            StoreOutcome::Read { .. } => return true,
+            _ => return false,
+        }
+        let StoreOutcome::Claimed(claimed) = handles.grants.execute(&name, StoreOp::Claim).await else { return false };
+        // Another process may have stored them since. Then the logout finds them.
+        let logins = if claimed.stored.record().is_none() { &*claimed.logins } else { &[] };
+        let mut revoked = true;
+        for tokens in logins {
+            revoked &= self.revoke_at_once(tokens).await;
+        }
+        let leftovers = if revoked && !logins.is_empty() { Leftovers::Remove } else { Leftovers::Leave };
+        let settle = StoreOp::Settle { claim: claimed.claim, record: None, leftovers };
+        matches!(handles.grants.execute(&name, settle).await, StoreOutcome::Done) && revoked
+    }
+}
+
+/// Whether a device has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Now,
+    /// Somebody else ended it, perhaps in another process.
+    Before,
+    /// It could not be written.
+    Not,
 }
 
 impl Handles {
@@ -262,25 +298,26 @@ impl Handles {
         }
     }
 
-    /// Ends a device, durably: from now on nothing is given out. The grant is revoked in the background. False if the
-    /// device could not be written.
-    pub(super) async fn end(&self, id: DeviceId) -> bool {
+    /// Ends a device, durably: from now on nothing is given out. The grant is revoked in the background.
+    pub(super) async fn end(&self, id: DeviceId) -> Ended {
         loop {
-            let Ok(stored) = self.storage.read(id).await else { return false };
-            let Some(mut device) = stored else { return true };
+            let Ok(stored) = self.storage.read(id).await else { return Ended::Not };
+            let Some(mut device) = stored else { return Ended::Before };
             if device.has_ended() {
-                break;
+                self.end_soon(id);
+                return Ended::Before;
             }
             device.end();
             match self.storage.replace(device).await {
-                Ok(Ok(())) => break,
-                Ok(Err(None)) => return true,
+                Ok(Ok(())) => {
+                    self.end_soon(id);
+                    return Ended::Now;
+                }
+                Ok(Err(None)) => return Ended::Before,
                 Ok(Err(Some(_))) => {}
-                Err(_) => return false,
+                Err(_) => return Ended::Not,
             }
         }
-        self.end_soon(id);
-        true
     }
 
     /// Revokes the grant of a device that has ended, in the background.

@@ -169,14 +169,13 @@ impl Broker {
         Some((device, code))
     }
 
-    /// Revokes tokens that nobody will ever use.
-    pub(super) async fn revoke_at_once(&self, tokens: &Tokens) {
+    /// Revokes tokens that nobody will ever use. Returns whether that worked: if not, they end by themselves one day.
+    pub(super) async fn revoke_at_once(&self, tokens: &Tokens) -> bool {
         let call = match tokens.refresh_token() {
             Some(token) => self.client.revoke(token),
             None => self.client.revoke(tokens.access_token()),
         };
-        // Nobody has the tokens, so they end by themselves if this fails.
-        drop(self.send(UpstreamCall::Revoke, call).await);
+        self.send(UpstreamCall::Revoke, call).await.is_ok()
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::Response;
 use restream_oauth_core::error::{ErrorCode, ErrorKind};
-use restream_oauth_keeper::{Grant, InvalidGrantName, Problem, Token, TokenError};
+use restream_oauth_keeper::{Current, Gone, Grant, InvalidGrantName, Problem, Token, TokenError};
 
 use super::broker::{Broker, random, too_many};
+use super::ending::Ended;
 use super::kept::Handles;
 use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Owner, Redemption};
 use crate::log::{Entry, Level};
@@ -116,10 +117,26 @@ impl Broker {
         let device =
             self.device_with(handles, &refresh.handle, &refresh.owner).await.map_err(later)?.ok_or(Refusal::Handle)?;
         self.note_address(handles, device.id, address);
-        let token = self.token_of(handles, &device, refresh.door).await?;
+        let token = match self.token_of(handles, &device, refresh.door).await {
+            Ok(token) => token,
+            Err(refusal) => {
+                self.end_if_dead(handles, device.id).await;
+                return Err(refusal);
+            }
+        };
         let answer = self.answer_with(&token, &refresh.handle, device.scope.as_deref());
         self.note_use(handles, device, &token);
         Ok(answer)
+    }
+
+    /// Ends a device whose grant is dead at Restream: its handle will never get a token again.
+    async fn end_if_dead(&self, handles: &Handles, id: DeviceId) {
+        let current = handles.grant(id).map(|grant| grant.current());
+        // A grant that is not in the store may come back with its files.
+        let is_dead = matches!(current, Ok(Current::Gone(Gone::Dead(_))));
+        if is_dead && handles.end(id).await == Ended::Now {
+            self.observer().handle_ended(HandleEnd::GrantDead);
+        }
     }
 
     /// Says so if a handle is used from two addresses at once.
@@ -140,12 +157,11 @@ impl Broker {
         };
         match found {
             Ok(Some(device)) if device.owner == revoke.owner => {
-                if handles.end(device.id).await {
+                let ended = handles.end(device.id).await;
+                if ended == Ended::Now {
                     self.observer().handle_ended(HandleEnd::Revoked);
-                    Revoke::done()
-                } else {
-                    refused(Door::Plain, Refusal::Later(SOON))
                 }
+                if ended == Ended::Not { refused(Door::Plain, Refusal::Later(SOON)) } else { Revoke::done() }
             }
             Ok(_) => Revoke::done(),
             // RFC 7009 §2.2.1: the client must assume that the token still exists.

@@ -162,6 +162,28 @@ fn a_grant_that_the_user_ended_asks_for_a_login_and_trouble_does_not() {
 }
 
 #[test]
+fn a_handle_whose_grant_is_dead_at_restream_ends_and_is_counted_once() {
+    let world = World::new();
+    let (dead, revoked) = (world.log_in().refresh_token, world.log_in().refresh_token);
+    let counted = |why: &str| {
+        let name = format!("restream_oauth_broker_handles_ended_total{{why=\"{why}\"}} ");
+        world.metrics().lines().find_map(|line| line.strip_prefix(&name).map(str::to_owned)).unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(world.post("/revoke", &[("client_id", "overlay"), ("token", &revoked)]).status, 200);
+    }
+    assert!(world.metrics().contains("restream_oauth_broker_handles 1\n"));
+    world.sandbox.end_grants();
+    world.advance(HOUR);
+    for _ in 0..2 {
+        assert_eq!(world.refresh(&dead).refusal(), (400, "invalid_grant".into()));
+    }
+    assert_eq!((counted("grant_dead"), counted("revoked")), ("1".into(), "1".into()));
+    assert!(world.metrics().contains("restream_oauth_broker_handles 0\n"));
+    world.wait_for("the devices are forgotten", |world| world.devices().is_empty());
+}
+
+#[test]
 fn a_handle_that_nobody_uses_for_90_days_is_forgotten_without_a_revocation() {
     let world = World::new();
     let (idle, used) = (world.log_in(), world.log_in());
