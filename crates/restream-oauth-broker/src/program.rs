@@ -113,8 +113,10 @@ async fn serve_until_stopped(settings: Settings, log: &Log) -> Result<(), Failur
     }
     log.write(Entry::new(Level::Info, "stopping", "taking no new work; finishing what is under way"));
     let _ = stop.send(true);
+    let waits = |what: &str| log.write(Entry::new(Level::Info, "waiting", what));
+    broker.begin_to_stop(waits);
     let _ = served.await;
-    let left = broker.stop(|what| log.write(Entry::new(Level::Info, "waiting", what))).await;
+    let left = broker.stop(waits).await;
     if left.stranded.is_empty() {
         log.write(Entry::new(Level::Info, "stopped", "nothing is lost"));
         Ok(())

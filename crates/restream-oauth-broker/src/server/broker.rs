@@ -203,15 +203,23 @@ impl Broker {
         admitted.inspect_err(|refused| self.observer.metrics.turned_away(refused.limit))
     }
 
+    /// Says that the broker is about to stop: its health shows it from now on. `waits` is told what is waited for.
+    ///
+    /// Call it before the end of [`serve`](super::serve) is waited for, which comes only when all devices have their answers.
+    pub fn begin_to_stop(&self, waits: impl Fn(&str)) {
+        self.observer.stopping();
+        match self.work.count() {
+            0 => {}
+            1 => waits("1 request"),
+            count => waits(&format!("{count} requests")),
+        }
+    }
+
     /// Takes no new work, finishes what is under way, and lets the keeper finish. `waits` is told what is waited for.
     ///
     /// Returns what the keeper left.
     pub async fn stop(&self, waits: impl Fn(&str)) -> Left {
-        self.observer.stopping();
-        let count = self.work.count();
-        if count > 0 {
-            waits(&format!("{count} requests"));
-        }
+        self.begin_to_stop(waits);
         self.work.done().await;
         let left = match &self.kept {
             Kept::Handles(handles) => handles.keeper.shut_down().await,

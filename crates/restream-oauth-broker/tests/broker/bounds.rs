@@ -21,7 +21,7 @@ fn raw(world: &World, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn post(length: usize, body: &str) -> Vec<u8> {
+pub(crate) fn post(length: usize, body: &str) -> Vec<u8> {
     format!(
         "POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n\
          content-length: {length}\r\n\r\n{body}"

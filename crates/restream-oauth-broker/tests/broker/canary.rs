@@ -58,7 +58,7 @@ impl<'a> Watch<'a> {
 
     /// The tokens of Restream that are stored now. What no device was given is a refresh token.
     fn stored_tokens(&mut self) {
-        for token in words_in(&self.world.folder) {
+        for token in words_in(WORD, &self.world.folder) {
             if !self.secrets.values().any(|known| *known == token) {
                 let name = format!("refresh token {}", self.secrets.len());
                 self.secret(&name, &token);
@@ -134,16 +134,16 @@ fn after(url: &str, name: &str) -> String {
     url.split_once(name).unwrap().1.split('&').next().unwrap().to_owned()
 }
 
-/// Everything in the files of a folder that begins with the word.
-fn words_in(folder: &Path) -> BTreeSet<String> {
+/// Everything in the files of a folder that begins with a word.
+pub(crate) fn words_in(word: &str, folder: &Path) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            words.extend(words_in(&path));
+            words.extend(words_in(word, &path));
         } else if let Ok(bytes) = std::fs::read(&path) {
             let text = String::from_utf8_lossy(&bytes);
-            let begins = text.match_indices(WORD).map(|(at, _)| &text[at..]);
+            let begins = text.match_indices(word).map(|(at, _)| &text[at..]);
             let is_of_a_token = |character: char| character.is_ascii_alphanumeric() || "-_.~".contains(character);
             words.extend(begins.map(|rest| rest.chars().take_while(|it| is_of_a_token(*it)).collect::<String>()));
         }
@@ -275,7 +275,7 @@ fn no_output_holds_a_secret_that_it_is_not_for() {
     let (second, same) = watch.tokens("a refresh", &world.refresh(&handle), 4);
     assert!(first != second && handle == same);
     // Restream refuses the refresh token, and repeats it.
-    let refresh_tokens: Vec<_> = words_in(&world.folder).into_iter().collect();
+    let refresh_tokens: Vec<_> = words_in(WORD, &world.folder).into_iter().collect();
     let body = format!(r#"{{"error":"invalid_grant","error_description":"{}"}}"#, refresh_tokens.join(" "));
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     world.sandbox.inject(

@@ -3,6 +3,8 @@
 
 mod bounds;
 mod canary;
+mod cut_off;
+mod kills;
 mod logins;
 mod obs;
 mod program;

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use restream_oauth_keeper::Record;
 use restream_oauth_sandbox::Builder;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ impl Program {
         let config = world.folder.join("broker.toml");
         let text = format!(
             r#"
-            listen = "{address}"
+            listen = "127.0.0.1:0"
             issuer = "{base}"
             admin_listen = "127.0.0.1:0"
             [restream]
@@ -43,7 +44,6 @@ impl Program {
             id = "overlay"
             redirect_uris = ["{CALLBACK}"]
             "#,
-            address = world.address,
             base = world.base,
             id = world.sandbox.client_id(),
             sandbox = world.sandbox.base_url(),
@@ -66,8 +66,22 @@ impl Program {
         self.command(arguments).output().unwrap()
     }
 
+    /// Ends the promise of every access token, so that its next use rotates. The program must not run.
+    pub(crate) fn let_tokens_expire(&self) {
+        for entry in fs::read_dir(self.world.folder.join("store/grants")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "json") {
+                let mut record = Record::from_saved(fs::read(&path).unwrap()).unwrap();
+                record.usable_until = SystemTime::UNIX_EPOCH;
+                fs::write(&path, record.to_saved().as_bytes()).unwrap();
+            }
+        }
+    }
+
     pub(crate) fn start(&self) -> Running {
-        Running::start(self.command(&[])).expect("a line when it is ready")
+        let running = Running::start(self.command(&[])).expect("a line when it is ready");
+        self.world.reach_at(&running.ready);
+        running
     }
 }
 
@@ -89,6 +103,19 @@ impl Running {
 
     pub(crate) fn admin_url(&self) -> &str {
         self.ready["admin_url"].as_str().unwrap()
+    }
+
+    /// True if the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// As [`end`](Self::end), for a program that may have ended already.
+    pub(crate) fn end_unless_ended(mut self, signal: &str) -> (Option<i32>, String) {
+        if !self.has_ended() {
+            self.signal(signal);
+        }
+        self.wait()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -128,7 +155,7 @@ impl Drop for Running {
 fn a_device_is_listed_and_ended_beside_a_running_broker() {
     let program = Program::new();
     let running = program.start();
-    assert_eq!(running.ready["base_url"], program.world.base.as_str());
+    assert!(running.ready["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     assert!(running.ready["admin_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     let (one, other) = (program.world.log_in(), program.world.log_in());
 
@@ -167,13 +194,7 @@ fn kill_9_loses_no_grant_and_a_second_broker_on_the_same_folder_is_refused() {
     let program = Program::new();
     let running = program.start();
     let tokens = program.world.log_in();
-    let mut second = program.command(&[]);
-    // Another port: the folder is what it must not share.
-    let text = fs::read_to_string(&program.config).unwrap();
-    let listen = format!("listen = \"{}\"", program.world.address);
-    fs::write(&program.config, text.replace(&listen, "listen = \"127.0.0.1:0\"")).unwrap();
-    let refused = second.output().unwrap();
-    fs::write(&program.config, text).unwrap();
+    let refused = program.output(&[]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("another broker"), "{refused:?}");
 
@@ -219,13 +240,14 @@ fn the_program_serves_tls_of_its_own() {
     let text = text.replace("admin_listen =", &named).replace("issuer = \"http:", "issuer = \"https:");
     fs::write(&program.config, text).unwrap();
     let running = program.start();
-    let base = format!("https://{}", program.world.address);
-    assert_eq!(running.ready["base_url"], base.as_str());
+    let base = running.ready["base_url"].as_str().unwrap().to_owned();
+    assert!(base.starts_with("https://127.0.0.1:"), "{base}");
     assert!(running.ready["admin_url"].as_str().unwrap().starts_with("http://"), "it is for this machine alone");
     let mut answer =
         trusting(&certificate).get(format!("{base}/.well-known/oauth-authorization-server")).call().unwrap();
     let metadata: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
-    assert_eq!(metadata["token_endpoint"], format!("{base}/token"));
+    let issuer = program.world.base.replacen("http:", "https:", 1);
+    assert_eq!(metadata["token_endpoint"], format!("{issuer}/token"));
     let (code, log) = running.end("-TERM");
     assert_eq!(code, Some(0), "{log}");
 }

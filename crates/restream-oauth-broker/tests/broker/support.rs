@@ -39,6 +39,8 @@ pub(crate) struct World {
     issuer: String,
     mode: Mode,
     relay_memory: usize,
+    /// Where the broker of a program listens, if it is not at that address.
+    door: Mutex<Option<String>>,
     runtime: Runtime,
     running: Option<Running>,
     pub(crate) address: std::net::SocketAddr,
@@ -96,6 +98,7 @@ impl World {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let mut world = Self {
+            door: Mutex::default(),
             sandbox: Arc::clone(&self.sandbox),
             base: format!("http://{address}"),
             issuer: self.issuer.clone(),
@@ -129,6 +132,7 @@ impl World {
             base,
             mode: Mode::Handle(Store::File(folder.clone())),
             relay_memory: RELAY_MEMORY,
+            door: Mutex::default(),
             runtime,
             running: None,
             address,
@@ -249,9 +253,8 @@ impl World {
 
     /// The names of the devices that are stored.
     pub(crate) fn devices(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.join("devices")).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
+        let names = names(&self.folder.join("devices"));
+        names.into_iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
     }
 
     /// What is stored of the device with this handle.
@@ -263,21 +266,48 @@ impl World {
         self.browse(url, None)
     }
 
+    /// Sends what is for the issuer to a program that says that it is ready.
+    pub(crate) fn reach_at(&self, ready: &Value) {
+        *self.door.lock().unwrap() = Some(ready["base_url"].as_str().unwrap().to_owned());
+    }
+
+    /// The URL of a path of the broker, or a URL as it is reached.
+    fn reached(&self, url: &str) -> String {
+        let door = self.door.lock().unwrap().clone().unwrap_or_else(|| self.base.clone());
+        // What leads to the broker leads to whichever instance the test means.
+        let path = url.strip_prefix(&self.issuer).or_else(|| url.strip_prefix(&self.base)).unwrap_or(url);
+        if path.starts_with('/') { format!("{door}{path}") } else { url.to_owned() }
+    }
+
     /// A browser opens a URL, of the broker unless it is absolute.
     pub(crate) fn browse(&self, url: &str, cookie: Option<&str>) -> Answer {
-        // What leads to the broker leads to whichever instance the test means.
-        let path = url.strip_prefix(&self.issuer).unwrap_or(url);
-        let url = if path.starts_with('/') { format!("{}{path}", self.base) } else { url.to_owned() };
-        let mut request = agent().get(url);
+        self.try_browse(url, cookie).unwrap()
+    }
+
+    fn try_browse(&self, url: &str, cookie: Option<&str>) -> Result<Answer, ureq::Error> {
+        let mut request = agent().get(self.reached(url));
         if let Some(cookie) = cookie {
             request = request.header("cookie", cookie);
         }
-        Answer::of(request.call().unwrap())
+        request.call().map(Answer::of)
+    }
+
+    /// `None` if the connection breaks.
+    pub(crate) fn try_get(&self, url: &str, cookie: Option<&str>) -> Option<Answer> {
+        self.try_browse(url, cookie).ok()
     }
 
     pub(crate) fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = agent().post(format!("{}{path}", self.base));
-        Answer::of(request.send_form(form.iter().copied()).unwrap())
+        self.send(path, form).unwrap()
+    }
+
+    /// `None` if the connection breaks.
+    pub(crate) fn try_post(&self, path: &str, form: &[(&str, &str)]) -> Option<Answer> {
+        self.send(path, form).ok()
+    }
+
+    fn send(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
+        agent().post(self.reached(path)).send_form(form.iter().copied()).map(Answer::of)
     }
 
     /// A user opens the authorization URL of the overlay, and goes on to Restream. Returns the URL of the consent page
@@ -379,6 +409,20 @@ impl Drop for World {
     }
 }
 
+/// The names in a folder.
+pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Reports that a test proved nothing. Writes to standard error directly, because the test runner captures `eprintln!`.
+/// Fails in CI, which must have everything that the tests need.
+pub(crate) fn skipped(why: &str) {
+    let message = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(message.as_bytes()).unwrap();
+    assert!(std::env::var_os("CI").is_none(), "{message}");
+}
+
 /// Limits that no test runs into by accident.
 pub(crate) fn generous() -> Rates {
     let many = std::num::NonZeroU32::new(100_000).unwrap();
@@ -405,7 +449,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn of(mut response: http::Response<ureq::Body>) -> Self {
-        let body = response.body_mut().read_to_string().unwrap();
+        let body = response.body_mut().read_to_string().unwrap_or_else(|error| format!("cut off: {error}"));
         Self { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
