@@ -1,6 +1,7 @@
 //! What the program does: runs the broker, checks its configuration, and looks after its devices.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use restream_oauth_broker::server::{
 use restream_oauth_broker::settings::{Mode, Settings, Store};
 use restream_oauth_hyper::Transport;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 const PAGE: usize = 1024;
 /// How long a renewed certificate may wait to be served.
 const REREAD: Duration = Duration::from_secs(10);
+/// How many connections wait until the program takes them. The kernel may allow fewer.
+const LONGEST_QUEUE: u32 = 4096;
 /// How long the last lines of the log may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -71,9 +74,9 @@ pub(crate) fn run(config: &Path) -> Result<(), Failure> {
 }
 
 async fn serve_until_stopped(settings: Settings, log: &Log) -> Result<(), Failure> {
-    let listener = listen(settings.listen).await?;
+    let listener = listen(settings.listen)?;
     let admin = match settings.admin_listen {
-        Some(address) => Some(listen(address).await?),
+        Some(address) => Some(listen(address)?),
         None => None,
     };
     let tls = settings.tls.as_ref().map(|files| Tls::open(files.clone(), REREAD)).transpose();
@@ -200,8 +203,16 @@ fn store(settings: &Settings) -> Result<Store, Failure> {
     }
 }
 
-async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::other(format!("cannot listen on {address}: {error}")))
+/// With a longer queue than tokio's 128. A connection that finds the queue full is tried again a second later.
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As tokio does: the program can be started again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LONGEST_QUEUE)
+    };
+    listen().map_err(|error: std::io::Error| Failure::other(format!("cannot listen on {address}: {error}")))
 }
 
 fn url_of(listener: &TcpListener, scheme: &str) -> Result<String, Failure> {

@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::broker::Broker;
-use super::connection::{Purpose, serve_connection};
+use super::connection::{HEAD_LIMIT, Purpose, serve_connection};
 use super::tls::{Tls, handshake};
 use super::work::Work;
 use crate::metrics::{Bound, Gauge};
@@ -80,11 +80,13 @@ async fn serve_for(
         tokio::spawn(async move {
             let observer = Arc::clone(broker.observer());
             observer.metrics.up(Gauge::Connections);
-            match tls {
-                None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
-                Some(acceptor) => {
-                    if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
-                        serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+            if says_something(&stream, stopped.clone()).await {
+                match tls {
+                    None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
+                    Some(acceptor) => {
+                        if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
+                            serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+                        }
                     }
                 }
             }
@@ -95,6 +97,19 @@ async fn serve_for(
     drop(listener);
     let _ = stopping.send(true);
     let _ = tokio::time::timeout(STOP_LIMIT, open.done()).await;
+}
+
+/// Waits for the first byte, or for the end. A connection gets its buffers then: ten thousand that are silent cost little.
+/// False if nothing came in time, or the broker stops before.
+async fn says_something(stream: &TcpStream, mut stopping: watch::Receiver<bool>) -> bool {
+    let mut byte = [0];
+    tokio::select! {
+        biased;
+        // What a stream says of its readiness may be wrong, so a byte is looked at.
+        peeked = stream.peek(&mut byte) => peeked.is_ok_and(|bytes| bytes > 0),
+        _ = stopping.wait_for(|stopping| *stopping) => false,
+        () = tokio::time::sleep(HEAD_LIMIT) => false,
+    }
 }
 
 /// The other end hung up before the connection was taken.

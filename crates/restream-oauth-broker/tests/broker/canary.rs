@@ -299,9 +299,7 @@ fn no_output_holds_a_secret_that_it_is_not_for() {
 #[test]
 fn no_output_of_the_program_holds_a_secret() {
     let program = Program::with(|sandbox| sandbox.token_prefix(WORD));
-    // The limits for one address are those that operators have.
-    let text = std::fs::read_to_string(&program.config).unwrap();
-    std::fs::write(&program.config, format!("{text}\n[limits]\nper_device = 100000\nper_address = 100000\n")).unwrap();
+    program.without_limits();
     let running = program.start();
     let mut watch = story(&program.world);
     for path in ["metrics", "healthz"] {

@@ -4,6 +4,7 @@
 mod bounds;
 mod canary;
 mod cut_off;
+mod idle;
 mod kills;
 mod logins;
 mod obs;

@@ -66,6 +66,13 @@ impl Program {
         self.command(arguments).output().unwrap()
     }
 
+    /// Lifts the limits of one device and one address.
+    pub(crate) fn without_limits(&self) {
+        let text = fs::read_to_string(&self.config).unwrap();
+        let limits = "[limits]\nper_device = 100000\nper_address = 100000\n";
+        fs::write(&self.config, format!("{text}\n{limits}")).unwrap();
+    }
+
     /// Ends the promise of every access token, so that its next use rotates. The program must not run.
     pub(crate) fn let_tokens_expire(&self) {
         for entry in fs::read_dir(self.world.folder.join("store/grants")).unwrap() {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use restream_oauth_core::{Client, Endpoints};
 use restream_oauth_hyper::Transport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
@@ -128,6 +128,32 @@ async fn a_connection_that_is_silent_ends_after_30_seconds() {
     let (answer, ended) = served.send(vec![(20, request)]).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(ended, 50);
+}
+
+/// Over TCP, where the buffers of a connection wait for its first byte.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_says_anything_ends_after_30_seconds_or_when_the_broker_stops() {
+    let served = Served::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving =
+        tokio::spawn(crate::server::serve(listener, Arc::clone(&served.broker), async move { drop(stopped.await) }));
+    let begun = Instant::now();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+    // The clock runs ahead while a socket is on its way.
+    assert!((30..60).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    let mut speaking = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {METADATA} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    speaking.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    speaking.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    stop.send(()).unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap_or_default(), 0);
+    serving.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
