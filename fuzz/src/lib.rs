@@ -1,7 +1,7 @@
 //! What must hold for every input, as functions of bytes.
 //!
-//! Each function here is the oracle of one fuzz target. It takes any bytes and panics if the core, the sandbox or
-//! the keeper's sealing breaks a promise. The targets in `fuzz_targets/` call the oracles with libFuzzer's inputs, on a nightly compiler.
+//! Each function here is the oracle of one fuzz target. It takes any bytes and panics if the core, the sandbox,
+//! the keeper's sealing or the broker's protocol breaks a promise. The targets in `fuzz_targets/` call the oracles with libFuzzer's inputs, on a nightly compiler.
 //! `tests/corpus.rs` replays every file of `corpus/` through the oracles, on stable. `README.md` says how to run a
 //! target and how to add one.
 //!
@@ -13,6 +13,7 @@
 
 mod allocation;
 mod basic;
+mod broker_request;
 mod callback;
 mod canary;
 mod challenge;
@@ -31,6 +32,7 @@ mod token_answer;
 mod written;
 
 pub use basic::basic;
+pub use broker_request::broker_request;
 pub use callback::callback;
 pub use challenge::challenge;
 pub use chunked_reader::chunked_reader;
@@ -46,8 +48,9 @@ pub use token_answer::token_answer;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also the name of its corpus, its dictionary and its binary.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("basic", basic),
+    ("broker_request", broker_request),
     ("callback", callback),
     ("challenge", challenge),
     ("chunked_reader", chunked_reader),
