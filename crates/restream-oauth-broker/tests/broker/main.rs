@@ -14,3 +14,4 @@ mod relay;
 mod support;
 mod tls;
 mod tokens;
+mod upstream;

@@ -301,6 +301,13 @@ impl World {
         self.send(path, form).unwrap()
     }
 
+    /// A form with header fields.
+    pub(crate) fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+        let request = agent().post(self.reached(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send_form(form.iter().copied()).map(Answer::of).unwrap()
+    }
+
     /// `None` if the connection breaks.
     pub(crate) fn try_post(&self, path: &str, form: &[(&str, &str)]) -> Option<Answer> {
         self.send(path, form).ok()
