@@ -24,33 +24,35 @@ const STOP_LIMIT: Duration = Duration::from_secs(65);
 /// Serves the connections of a listener until `stop` ends. Then it takes no more, and waits until those that are open have
 /// had their answers.
 pub async fn serve(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
-    serve_for(Purpose::Devices, None, listener, broker, stop).await;
+    serve_for(Purpose::Devices, None, listener, broker, MOST_CONNECTIONS, stop).await;
 }
 
 /// As [`serve`], but over TLS. The certificate is read again when it changed, until `stop` ends.
 pub async fn serve_tls(listener: TcpListener, broker: Arc<Broker>, tls: Arc<Tls>, stop: impl Future<Output = ()>) {
     let (acceptor, log) = (tls.acceptor(), broker.observer().log.clone());
     tokio::select! {
-        () = serve_for(Purpose::Devices, Some(acceptor), listener, broker, stop) => {}
+        () = serve_for(Purpose::Devices, Some(acceptor), listener, broker, MOST_CONNECTIONS, stop) => {}
         () = tls.keep_reading(log) => {}
     }
 }
 
 /// Serves `/healthz` and `/metrics` until `stop` ends. Whoever reaches the listener may read them.
 pub async fn serve_admin(listener: TcpListener, broker: Arc<Broker>, stop: impl Future<Output = ()>) {
-    serve_for(Purpose::Admin, None, listener, broker, stop).await;
+    serve_for(Purpose::Admin, None, listener, broker, MOST_CONNECTIONS, stop).await;
 }
 
-async fn serve_for(
+/// `most` is how many connections are open at once.
+pub(super) async fn serve_for(
     purpose: Purpose,
     tls: Option<TlsAcceptor>,
     listener: TcpListener,
     broker: Arc<Broker>,
+    most: usize,
     stop: impl Future<Output = ()>,
 ) {
     let (stopping, stopped) = watch::channel(false);
     let open = Work::default();
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let room = Arc::new(Semaphore::new(most));
     let mut stop = std::pin::pin!(stop);
     loop {
         if room.available_permits() == 0 {
