@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use restream_oauth_keeper::{DeathCause, Event, EventKind};
 use serde_json::Map;
 
-use super::Level;
+use super::level::Level;
 use crate::keeper_event;
 
 /// The longest text of a member, in characters.

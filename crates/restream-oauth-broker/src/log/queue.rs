@@ -5,8 +5,8 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::Level;
 use super::entry::Entry;
+use super::level::Level;
 
 pub(super) struct Queue {
     longest: usize,
