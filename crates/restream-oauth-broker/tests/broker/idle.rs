@@ -23,7 +23,7 @@ fn child() {
     let address: SocketAddr = address.into_string().unwrap().parse().unwrap();
     let open = move |number: usize| -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(address)?;
-        if number % WITH_A_REQUEST == 0 {
+        if number.is_multiple_of(WITH_A_REQUEST) {
             stream.write_all(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n")?;
         }
         stream.set_nonblocking(true)?;

@@ -1,6 +1,7 @@
 //! The broker as devices and browsers see it: a running one in front of a sandbox, both on one clock that tests set
 //! forward.
 
+mod answer;
 mod bounds;
 mod canary;
 mod cut_off;

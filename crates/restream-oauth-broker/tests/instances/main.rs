@@ -1,5 +1,8 @@
 //! Several instances of the broker on one database, which `.ci/postgres` starts.
 
+#[allow(dead_code)] // What only other tests use.
+#[path = "../broker/answer.rs"]
+mod answer;
 #[path = "../database/mod.rs"]
 mod database;
 mod killed;

@@ -1,6 +1,9 @@
 //! The database stops and comes back. In one test of a binary of its own, because there is one server: no other test may
 //! need it meanwhile.
 
+#[allow(dead_code)] // What only other tests use.
+#[path = "../broker/answer.rs"]
+mod answer;
 #[path = "../database/mod.rs"]
 mod database;
 #[allow(dead_code)] // What only other tests use.

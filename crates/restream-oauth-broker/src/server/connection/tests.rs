@@ -245,11 +245,8 @@ async fn a_body_of_64_kib_is_read_and_one_of_a_byte_more_is_refused_however_it_c
         let head = "POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
         let body = "a".repeat(length);
         let whole = format!("{head}content-length: {length}\r\n\r\n{body}");
-        let chunks: String = body
-            .as_bytes()
-            .chunks(4096)
-            .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), "a".repeat(chunk.len())))
-            .collect();
+        let chunk = |bytes: &[u8]| format!("{:x}\r\n{}\r\n", bytes.len(), "a".repeat(bytes.len()));
+        let chunks = body.as_bytes().chunks(4096).map(chunk).collect::<Vec<_>>().concat();
         let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
         for request in [whole, chunked] {
             let (answer, _) = served.send(vec![(0, request.into_bytes())]).await;
