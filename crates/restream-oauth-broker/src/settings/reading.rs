@@ -11,10 +11,10 @@ use restream_oauth_keeper_postgres::Config;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use super::checked::{Checked, Environment, LONGEST, Mode, ObsDoor, RegisteredClient, Settings, Store};
 use super::fault::{Faults, Problem, Warning};
 use super::table::{Notes, Table, number, path, shown, text, unusable};
 use super::tls::tls;
-use super::{Checked, Environment, LONGEST, Mode, ObsDoor, RegisteredClient, Settings, Store};
 use crate::limits::Rates;
 use crate::origin::Origin;
 use crate::redirect_uri::RedirectUri;

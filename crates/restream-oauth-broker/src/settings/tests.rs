@@ -61,6 +61,7 @@ fn the_secret_comes_from_exactly_one_place() {
     assert_eq!(problems(WHOLE, &both), [], "an empty variable is unset");
     #[cfg(unix)]
     {
+        use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt as _;
         let broken = Environment::with_secret(OsString::from_vec(vec![0xFF]));
         assert_eq!(problems(&no_file, &broken), [Problem::SecretNotUtf8]);

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::checked::{Environment, TlsFiles};
 use super::fault::{Problem, Warning};
 use super::secret_file::SecretFile;
 use super::table::{Table, path};
-use super::{Environment, TlsFiles};
 use crate::origin::Origin;
 use crate::tls::{Chain, Key};
 
