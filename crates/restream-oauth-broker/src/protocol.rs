@@ -18,64 +18,38 @@ mod authorize;
 mod callback;
 mod confirmation;
 mod cookie;
+mod decision;
 mod metadata;
+mod methods;
 pub mod obs;
 mod origin;
 mod page;
 mod parameters;
+mod paths;
 mod request;
 mod respond;
 mod revoke;
 mod rules;
-#[cfg(test)]
-mod testing;
 mod token;
 mod token_answer;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 
+use self::methods::{get, navigation, post};
+use self::paths::{AUTHORIZE, CALLBACK, CONTINUE, METADATA, REVOKE, TOKEN};
 use crate::metrics;
 
 pub use self::authorize::{Ask, Begin, Target};
 pub use self::callback::{CallBack, denials, denied, failed_login, returned, strange_callback};
 pub use self::cookie::Browser;
+pub use self::decision::Decision;
 pub use self::request::Request;
 pub use self::respond::{busy, incomplete, too_large, unavailable};
 pub use self::revoke::Revoke;
 pub use self::rules::{Client, Rules};
 pub use self::token::{Redeem, Refresh, Relayed};
 pub use self::token_answer::{Door, Granted, Refusal, granted, granted_again, refused};
-
-/// What is to be done about a request.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Decision {
-    /// Send this answer.
-    Answer(Response<Bytes>),
-    /// Show the page that names the client. It needs the cookie of the browser, or a new one.
-    Ask(Ask),
-    /// Begin a login, and lead the browser to Restream.
-    Begin(Begin),
-    /// The browser comes back from Restream.
-    CallBack(CallBack),
-    /// Redeem a code for a handle and an access token.
-    Redeem(Redeem),
-    /// Give the access token that is alive to the device with this handle.
-    Refresh(Refresh),
-    /// Send a refresh on to Restream: this is a relay.
-    Relay(Relayed),
-    /// End the device that has this handle or this access token.
-    Revoke(Revoke),
-}
-
-/// The paths of the plain door and of Restream's way back.
-const METADATA: &str = "/.well-known/oauth-authorization-server";
-const AUTHORIZE: &str = "/authorize";
-const CONTINUE: &str = "/authorize/continue";
-const CALLBACK: &str = "/callback";
-const TOKEN: &str = "/token";
-const REVOKE: &str = "/revoke";
 
 /// The protocol with the rules of one broker.
 ///
@@ -137,46 +111,23 @@ impl Protocol {
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         let rules = &self.rules;
         match request.path {
-            METADATA | TOKEN | REVOKE => origin::guard(rules, request, |client_may_use| match request.path {
-                METADATA => get(request, || Decision::Answer(respond::json(StatusCode::OK, self.metadata.clone()))),
-                TOKEN => post(request, || token::decide(rules, request, client_may_use)),
-                _ => post(request, || revoke::decide(rules, request, client_may_use)),
-            }),
-            AUTHORIZE => get(request, || authorize::ask(rules, request)),
-            CONTINUE => navigation(request, || authorize::begin(rules, request)),
-            CALLBACK => navigation(request, || callback::decide(rules, request)),
+            METADATA | TOKEN | REVOKE => match origin::guard(rules, request) {
+                Err(answer) => Decision::Answer(*answer),
+                Ok(page) => match request.path {
+                    METADATA => get(request, || Decision::Answer(respond::json(StatusCode::OK, self.metadata.clone()))),
+                    TOKEN => post(request, || token::read(rules, request, &page).into()),
+                    _ => post(request, || revoke::read(rules, request, &page).into()),
+                },
+            },
+            AUTHORIZE => get(request, || authorize::ask(rules, request).into()),
+            CONTINUE => navigation(request, || authorize::begin(rules, request).into()),
+            CALLBACK => navigation(request, || callback::read(rules, request).into()),
             path => match rules.obs_prefix.as_deref().and_then(|prefix| path.strip_prefix(prefix)) {
                 Some(path) => obs::decide(rules, request, path),
                 None => Decision::Answer(page::not_found()),
             },
         }
     }
-}
-
-/// A page or a document, which uses nothing up.
-fn get(request: &Request<'_>, decide: impl FnOnce() -> Decision) -> Decision {
-    if *request.method == Method::GET || *request.method == Method::HEAD {
-        decide()
-    } else {
-        Decision::Answer(respond::wrong_method("GET, HEAD"))
-    }
-}
-
-/// A link that a person follows, and that uses something up. A browser that prefetches it, and a program that asks for
-/// its head, must not do that in the place of the person.
-fn navigation(request: &Request<'_>, decide: impl FnOnce() -> Decision) -> Decision {
-    get(request, || {
-        if *request.method == Method::HEAD || request.is_prefetch() {
-            Decision::Answer(respond::not_in_advance())
-        } else {
-            decide()
-        }
-    })
-}
-
-/// A form that a program sends (RFC 6749 §3.2).
-fn post(request: &Request<'_>, decide: impl FnOnce() -> Decision) -> Decision {
-    if *request.method == Method::POST { decide() } else { Decision::Answer(respond::wrong_method("POST")) }
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use super::confirmation;
 use super::cookie::Browser;
 use super::page::{self, escape};
 use super::parameters::{self, Malformed, Value};
+use super::paths::CONTINUE;
 use super::request::Request;
 use super::respond;
 use super::rules::Rules;
-use super::{CONTINUE, Decision};
 use crate::devices::{CodeBinding, Owner};
 
 /// The longest `state` of a device, in bytes: it has to fit into the URL of its callback.
@@ -73,26 +73,20 @@ struct Parameters {
     client_secret: Value,
 }
 
-pub(super) fn ask(rules: &Rules, request: &Request<'_>) -> Decision {
-    match Target::read(rules, request.query) {
-        Ok(target) => Decision::Ask(Ask { target, known: Browser::of(rules, request.headers) }),
-        Err(refusal) => Decision::Answer(*refusal),
-    }
+pub(super) fn ask(rules: &Rules, request: &Request<'_>) -> Result<Ask, Box<Response<Bytes>>> {
+    let target = Target::read(rules, request.query)?;
+    Ok(Ask { target, known: Browser::of(rules, request.headers) })
 }
 
 /// The link on the page was followed.
-pub(super) fn begin(rules: &Rules, request: &Request<'_>) -> Decision {
+pub(super) fn begin(rules: &Rules, request: &Request<'_>) -> Result<Begin, Box<Response<Bytes>>> {
     let known = Browser::of(rules, request.headers);
     let query = known.as_ref().and_then(|browser| confirmation::confirmed(browser, request.query));
     let Some(query) = query else {
-        return Decision::Answer(page::refused(
-            "This link works only in the browser in which it was shown, with cookies. Begin the login again in the program.",
-        ));
+        let reason = "This link works only in the browser in which it was shown, with cookies. Begin the login again in the program.";
+        return Err(page::refused(reason).into());
     };
-    match Target::read(rules, query) {
-        Ok(target) => Decision::Begin(Begin { target, known }),
-        Err(refusal) => Decision::Answer(*refusal),
-    }
+    Ok(Begin { target: Target::read(rules, query)?, known })
 }
 
 impl Ask {
@@ -119,9 +113,8 @@ impl Ask {
 }
 
 impl Begin {
-    /// A login through OBS's door.
-    pub(super) fn of_obs(rules: &Rules, request: &Request<'_>) -> Self {
-        let scopes = super::obs::SCOPES.map(Scope::new).into_iter().flatten().collect();
+    /// A login through OBS's door, for these scopes.
+    pub(super) fn of_obs(rules: &Rules, request: &Request<'_>, scopes: Vec<Scope>) -> Self {
         let target = Target { owner: Owner::Obs, binding: None, device_state: None, scopes };
         Self { target, known: Browser::of(rules, request.headers) }
     }

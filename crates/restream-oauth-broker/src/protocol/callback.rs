@@ -13,7 +13,6 @@ use super::page::{self, escape};
 use super::request::Request;
 use super::respond;
 use super::rules::Rules;
-use super::{Decision, obs};
 use crate::devices::{Hash, Key, Login};
 use crate::metrics::Outcome;
 
@@ -42,14 +41,14 @@ impl fmt::Debug for CallBack {
     }
 }
 
-pub(super) fn decide(rules: &Rules, request: &Request<'_>) -> Decision {
-    let Some(browser) = Browser::of(rules, request.headers) else { return Decision::Answer(strange_callback()) };
+pub(super) fn read(rules: &Rules, request: &Request<'_>) -> Result<CallBack, Box<Response<Bytes>>> {
+    let browser = Browser::of(rules, request.headers).ok_or_else(strange_callback)?;
     let state = match state_of(&format!("?{}", request.query)) {
         Ok(state) => Some(Hash::of(state.expose_secret())),
         Err(CallbackError::NoParameters) => None,
-        Err(_) => return Decision::Answer(strange_callback()),
+        Err(_) => return Err(strange_callback().into()),
     };
-    Decision::CallBack(CallBack { browser, state, query: request.query.to_owned() })
+    Ok(CallBack { browser, state, query: request.query.to_owned() })
 }
 
 /// A callback that belongs to no login of this browser: forged, used before, or too late.
@@ -63,12 +62,18 @@ pub fn strange_callback() -> Response<Bytes> {
 /// The login worked: the device gets a code of the broker's own.
 pub fn returned(rules: &Rules, login: &Login, code: &Key) -> Response<Bytes> {
     match &login.binding {
-        None => respond::see_other(&obs::finalise_url(rules, code)),
+        None => respond::see_other(&finalise_url(rules, code)),
         Some(binding) => {
             let answer = [("code", code.expose_secret())];
             respond::see_other(&callback_url(rules, &binding.redirect_uri, login.device_state.as_deref(), &answer))
         }
     }
+}
+
+/// The URL at which OBS takes the code and closes its browser.
+fn finalise_url(rules: &Rules, code: &Key) -> String {
+    let prefix = rules.obs_prefix.as_deref().unwrap_or("/");
+    format!("{}{prefix}v1/restream/finalise?code={}", rules.issuer, code.expose_secret())
 }
 
 /// Restream, or the way to it, refused the login. `code` is one of RFC 6749 §4.1.2.1.

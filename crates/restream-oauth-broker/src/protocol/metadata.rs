@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::paths::{AUTHORIZE, REVOKE, TOKEN};
 use super::respond::to_json;
 use super::rules::Rules;
-use super::{AUTHORIZE, REVOKE, TOKEN};
 
 #[derive(Serialize)]
 struct Metadata<'a> {

@@ -8,31 +8,35 @@
 //! It reads no answer with a status of 400 or more; an `invalid_grant` with the status 200 makes it ask the user to log in.
 //! It keeps the first refresh token that it gets for ever.
 
-use http::StatusCode;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, ORIGIN};
+use http::{Response, StatusCode};
+use restream_oauth_core::Scope;
 use serde::Deserialize;
 
 use super::authorize::Begin;
+use super::decision::Decision;
+use super::methods::{get, navigation, post};
+use super::origin;
 use super::page;
 use super::parameters::{self, Malformed, Value};
 use super::request::Request;
-use super::respond;
 use super::rules::Rules;
-use super::token::{Redeem, Refresh, malformed};
+use super::token::{Redeem, Refresh, TokenRequest, malformed, unsupported_grant_type};
 use super::token_answer::{Door, Refusal, refused};
-use super::{Decision, get, navigation, origin, post};
 use crate::devices::{Key, Owner};
 
 /// The scopes that OBS is built for.
-pub(super) const SCOPES: [&str; 2] = ["stream.default.read", "chat.default.read"];
+const SCOPES: [&str; 2] = ["stream.default.read", "chat.default.read"];
 
 /// Decides about a path behind the base.
 pub(super) fn decide(rules: &Rules, request: &Request<'_>, path: &str) -> Decision {
-    let begin = || navigation(request, || Decision::Begin(Begin::of_obs(rules, request)));
+    let scopes = || SCOPES.map(Scope::new).into_iter().flatten().collect();
+    let begin = || navigation(request, || Begin::of_obs(rules, request, scopes()).into());
     match path {
         "v1/restream/redirect" => begin(),
         "v1/restream/finalise" => get(request, finalised),
-        "v1/restream/token" | "app-auth/restream-token" => post(request, || token(request)),
+        "v1/restream/token" | "app-auth/restream-token" => post(request, || token(request).into()),
         "app-auth/restream" | "app-auth/restream-auth.php" => match asks_for_redirect(request) {
             Ok(true) => begin(),
             Ok(false) => get(request, finalised),
@@ -53,12 +57,6 @@ pub(super) fn route(path: &str) -> &'static str {
     }
 }
 
-/// The URL at which OBS takes the code and closes its browser.
-pub(super) fn finalise_url(rules: &Rules, code: &Key) -> String {
-    let prefix = rules.obs_prefix.as_deref().unwrap_or("/");
-    format!("{}{prefix}v1/restream/finalise?code={}", rules.issuer, code.expose_secret())
-}
-
 /// OBS has closed its browser by now. Another one shows this.
 fn finalised() -> Decision {
     let body = "<p>You are logged in. You can close this window.</p>";
@@ -75,7 +73,7 @@ fn asks_for_redirect(request: &Request<'_>) -> Result<bool, Malformed> {
     Ok(query.action.get() == Some("redirect"))
 }
 
-fn token(request: &Request<'_>) -> Decision {
+fn token(request: &Request<'_>) -> Result<TokenRequest, Box<Response<Bytes>>> {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Form {
@@ -86,31 +84,24 @@ fn token(request: &Request<'_>) -> Decision {
     }
     // OBS is no page.
     if request.headers.contains_key(ORIGIN) {
-        return Decision::Answer(origin::foreign());
+        return Err(origin::foreign().into());
     }
-    let form: Form = match parameters::read(request.body) {
-        Ok(form) => form,
-        Err(Malformed(reason)) => return malformed(reason),
-    };
+    let form: Form = parameters::read(request.body).map_err(|Malformed(reason)| malformed(reason))?;
     if form.client_secret.get().is_some() || request.headers.contains_key(AUTHORIZATION) {
-        return malformed("a device has no secret");
+        return Err(malformed("a device has no secret"));
     }
-    let unknown = |refusal| Decision::Answer(refused(Door::Obs, refusal));
+    let (door, owner) = (Door::Obs, Owner::Obs);
     match (form.grant_type.get(), form.code.get(), form.refresh_token.get()) {
-        (Some("authorization_code"), Some(code), _) => Key::parse(code).map_or_else(
-            || unknown(Refusal::Code),
-            |code| Decision::Redeem(Redeem { door: Door::Obs, owner: Owner::Obs, code, shown: None }),
-        ),
-        (Some("refresh_token"), _, Some(handle)) => Key::parse(handle).map_or_else(
-            || unknown(Refusal::Handle),
-            |handle| Decision::Refresh(Refresh { door: Door::Obs, owner: Owner::Obs, handle }),
-        ),
-        (Some("authorization_code" | "refresh_token"), _, _) => malformed("expected a code or a refresh token"),
-        (Some(_), ..) => Decision::Answer(respond::error(
-            StatusCode::BAD_REQUEST,
-            "unsupported_grant_type",
-            "expected grant_type authorization_code or refresh_token",
-        )),
-        (None, ..) => malformed("expected grant_type"),
+        (Some("authorization_code"), Some(code), _) => {
+            let code = Key::parse(code).ok_or_else(|| refused(door, Refusal::Code))?;
+            Ok(TokenRequest::Redeem(Redeem { door, owner, code, shown: None }))
+        }
+        (Some("refresh_token"), _, Some(handle)) => {
+            let handle = Key::parse(handle).ok_or_else(|| refused(door, Refusal::Handle))?;
+            Ok(TokenRequest::Refresh(Refresh { door, owner, handle }))
+        }
+        (Some("authorization_code" | "refresh_token"), _, _) => Err(malformed("expected a code or a refresh token")),
+        (Some(_), ..) => Err(unsupported_grant_type()),
+        (None, ..) => Err(malformed("expected grant_type")),
     }
 }

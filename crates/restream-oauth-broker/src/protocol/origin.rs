@@ -7,23 +7,28 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 
+use super::paths::{METADATA, REVOKE, TOKEN};
 use super::request::Request;
 use super::respond;
 use super::rules::{Client, Rules};
-use super::{Decision, METADATA, REVOKE, TOKEN};
 
-/// Decides about a request to an endpoint that pages may use. `decide` is told whether the origin of the request may act
-/// for a client.
-pub(super) fn guard(
-    rules: &Rules,
-    request: &Request<'_>,
-    decide: impl FnOnce(&dyn Fn(&Client) -> bool) -> Decision,
-) -> Decision {
+/// Lets a request to an endpoint that pages may use go on, if its origin may. Otherwise the answer is the error.
+pub(super) fn guard<'a>(rules: &Rules, request: &Request<'a>) -> Result<Page<'a>, Box<Response<Bytes>>> {
     match Origin::of(rules, request.headers) {
-        Origin::Absent => decide(&|_| true),
-        Origin::Foreign => Decision::Answer(foreign()),
-        Origin::Listed(_) if *request.method == Method::OPTIONS => Decision::Answer(preflight()),
-        Origin::Listed(origin) => decide(&|client| is_of(client, origin)),
+        Origin::Absent => Ok(Page(None)),
+        Origin::Foreign => Err(foreign().into()),
+        Origin::Listed(_) if *request.method == Method::OPTIONS => Err(preflight().into()),
+        Origin::Listed(origin) => Ok(Page(Some(origin))),
+    }
+}
+
+/// The page that sent a request, by its origin; `None` for what is no page.
+pub(super) struct Page<'a>(Option<&'a str>);
+
+impl Page<'_> {
+    /// True if the page may act for a client.
+    pub(super) fn may_act_for(&self, client: &Client) -> bool {
+        self.0.is_none_or(|origin| is_of(client, origin))
     }
 }
 

@@ -7,11 +7,11 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::Decision;
+use super::origin::Page;
 use super::parameters::Value;
 use super::request::Request;
 use super::respond;
-use super::rules::{Client, Rules};
+use super::rules::Rules;
 use super::token::{malformed, owner, read_form};
 use crate::devices::Owner;
 
@@ -57,18 +57,11 @@ struct Form {
     client_assertion: Value,
 }
 
-pub(super) fn decide(rules: &Rules, request: &Request<'_>, client_may_use: &dyn Fn(&Client) -> bool) -> Decision {
-    let form: Form = match read_form(request) {
-        Ok(form) => form,
-        Err(answer) => return Decision::Answer(*answer),
-    };
+pub(super) fn read(rules: &Rules, request: &Request<'_>, page: &Page<'_>) -> Result<Revoke, Box<Response<Bytes>>> {
+    let form: Form = read_form(request)?;
     let has_secret = form.client_secret.get().is_some() || form.client_assertion.get().is_some();
-    match (owner(rules, request, form.client_id.get(), has_secret, client_may_use), form.token.take()) {
-        (Err(answer), _) => Decision::Answer(*answer),
-        (Ok(owner), Some(token)) => {
-            let is_access_token = form.token_type_hint.get() == Some("access_token");
-            Decision::Revoke(Revoke { owner, token: Zeroizing::new(token), is_access_token })
-        }
-        (Ok(_), None) => malformed("expected token"),
-    }
+    let owner = owner(rules, request, form.client_id.get(), has_secret, page)?;
+    let is_access_token = form.token_type_hint.get() == Some("access_token");
+    let token = form.token.take().ok_or_else(|| malformed("expected token"))?;
+    Ok(Revoke { owner, token: Zeroizing::new(token), is_access_token })
 }

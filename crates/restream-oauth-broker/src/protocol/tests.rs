@@ -1,9 +1,11 @@
+mod requests;
+
 use std::time::{Duration, SystemTime};
 
 use http::Method;
 use zeroize::Zeroizing;
 
-use super::testing::{CALLBACK, CHALLENGE, VERIFIER, field, get, post, protocol, query_of, raw_post, text};
+use self::requests::{CALLBACK, CHALLENGE, VERIFIER, field, get, post, protocol, query_of, raw_post, text};
 use super::*;
 use crate::devices::{CodeBinding, DeviceId, Hash, Key, Login, Owner};
 

@@ -8,12 +8,11 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::Decision;
-use super::origin;
+use super::origin::{self, Page};
 use super::parameters::{self, Malformed, Value};
 use super::request::Request;
 use super::respond;
-use super::rules::{Client, Rules};
+use super::rules::Rules;
 use super::token_answer::{Door, Refusal, refused};
 use crate::devices::{Key, Owner, Shown};
 
@@ -75,6 +74,13 @@ impl fmt::Debug for Relayed {
     }
 }
 
+/// What a device asks of the token endpoint.
+pub(super) enum TokenRequest {
+    Redeem(Redeem),
+    Refresh(Refresh),
+    Relay(Relayed),
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Form {
@@ -88,56 +94,52 @@ struct Form {
     client_assertion: Value,
 }
 
-pub(super) fn decide(rules: &Rules, request: &Request<'_>, client_may_use: &dyn Fn(&Client) -> bool) -> Decision {
-    let form: Form = match read_form(request) {
-        Ok(form) => form,
-        Err(answer) => return Decision::Answer(*answer),
-    };
+pub(super) fn read(
+    rules: &Rules,
+    request: &Request<'_>,
+    page: &Page<'_>,
+) -> Result<TokenRequest, Box<Response<Bytes>>> {
+    let form: Form = read_form(request)?;
     let has_secret = form.client_secret.get().is_some() || form.client_assertion.get().is_some();
-    let owner = match owner(rules, request, form.client_id.get(), has_secret, client_may_use) {
-        Ok(owner) => owner,
-        Err(answer) => return Decision::Answer(*answer),
-    };
+    let owner = owner(rules, request, form.client_id.get(), has_secret, page)?;
+    let door = Door::Plain;
     match form.grant_type.get() {
         Some("authorization_code") => {
             let (Some(code), Some(redirect_uri), Some(verifier)) =
                 (form.code.get(), form.redirect_uri.get(), form.code_verifier.get())
             else {
-                return malformed("expected code, redirect_uri and code_verifier");
+                return Err(malformed("expected code, redirect_uri and code_verifier"));
             };
-            match Key::parse(code) {
-                Some(code) => {
-                    let shown = Some((redirect_uri.to_owned(), Zeroizing::new(verifier.to_owned())));
-                    Decision::Redeem(Redeem { door: Door::Plain, owner, code, shown })
-                }
-                None => Decision::Answer(refused(Door::Plain, Refusal::Code)),
-            }
+            let code = Key::parse(code).ok_or_else(|| refused(door, Refusal::Code))?;
+            let shown = Some((redirect_uri.to_owned(), Zeroizing::new(verifier.to_owned())));
+            Ok(TokenRequest::Redeem(Redeem { door, owner, code, shown }))
         }
-        Some("refresh_token") if rules.is_relay => match form.refresh_token.take().map(Zeroizing::new) {
-            Some(refresh_token) => Decision::Relay(Relayed { owner, refresh_token }),
-            None => malformed("expected refresh_token"),
-        },
-        Some("refresh_token") => match form.refresh_token.get().map(Key::parse) {
-            Some(Some(handle)) => Decision::Refresh(Refresh { door: Door::Plain, owner, handle }),
-            Some(None) => Decision::Answer(refused(Door::Plain, Refusal::Handle)),
-            None => malformed("expected refresh_token"),
-        },
-        Some(_) => Decision::Answer(respond::error(
-            StatusCode::BAD_REQUEST,
-            "unsupported_grant_type",
-            "expected grant_type authorization_code or refresh_token",
-        )),
-        None => malformed("expected grant_type"),
+        Some("refresh_token") if rules.is_relay => {
+            let refresh_token = form.refresh_token.take().ok_or_else(|| malformed("expected refresh_token"))?;
+            Ok(TokenRequest::Relay(Relayed { owner, refresh_token: Zeroizing::new(refresh_token) }))
+        }
+        Some("refresh_token") => {
+            let handle = form.refresh_token.get().ok_or_else(|| malformed("expected refresh_token"))?;
+            let handle = Key::parse(handle).ok_or_else(|| refused(door, Refusal::Handle))?;
+            Ok(TokenRequest::Refresh(Refresh { door, owner, handle }))
+        }
+        Some(_) => Err(unsupported_grant_type()),
+        None => Err(malformed("expected grant_type")),
     }
+}
+
+pub(super) fn unsupported_grant_type() -> Box<Response<Bytes>> {
+    let reason = "expected grant_type authorization_code or refresh_token";
+    respond::error(StatusCode::BAD_REQUEST, "unsupported_grant_type", reason).into()
 }
 
 /// Reads the form of a request to an endpoint for programs.
 pub(super) fn read_form<T: serde::de::DeserializeOwned>(request: &Request<'_>) -> Result<T, Box<Response<Bytes>>> {
     if !request.has_form() {
         let reason = "expected a body of the type application/x-www-form-urlencoded";
-        return Err(respond::invalid_request(reason).into());
+        return Err(malformed(reason));
     }
-    parameters::read(request.body).map_err(|Malformed(reason)| respond::invalid_request(reason).into())
+    parameters::read(request.body).map_err(|Malformed(reason)| malformed(reason))
 }
 
 /// Who sends a form. The clients are public ones: whoever sends a secret has the wrong server, or the wrong idea of who may
@@ -147,7 +149,7 @@ pub(super) fn owner(
     request: &Request<'_>,
     client_id: Option<&str>,
     has_secret: bool,
-    client_may_use: &dyn Fn(&Client) -> bool,
+    page: &Page<'_>,
 ) -> Result<Owner, Box<Response<Bytes>>> {
     if request.headers.contains_key(AUTHORIZATION) {
         let reason = "this is a public client: it must send client_id in the form, and no Authorization header";
@@ -161,12 +163,12 @@ pub(super) fn owner(
     }
     let client_id = client_id.ok_or_else(|| respond::invalid_request("expected client_id"))?;
     let client = rules.client(client_id).ok_or_else(|| invalid("the client is not known here"))?;
-    if !client_may_use(client) {
+    if !page.may_act_for(client) {
         return Err(origin::foreign().into());
     }
     Ok(Owner::Client(client.id.clone()))
 }
 
-pub(super) fn malformed(reason: &str) -> Decision {
-    Decision::Answer(respond::invalid_request(reason))
+pub(super) fn malformed(reason: &str) -> Box<Response<Bytes>> {
+    respond::invalid_request(reason).into()
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use crate::settings::RedirectUri;
 
-use super::{Client, Decision, Protocol, Request, Rules};
+use crate::protocol::{Client, Decision, Protocol, Request, Rules};
 
 pub(super) const CALLBACK: &str = "https://overlay.example/callback";
 /// RFC 7636 appendix B.
