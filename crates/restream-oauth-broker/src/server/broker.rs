@@ -1,6 +1,5 @@
 //! A running broker: what carries out the decisions of the protocol.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +11,16 @@ use ipnet::IpNet;
 use restream_oauth_core::transport::Unread;
 use restream_oauth_core::{Call, Client, Endpoints, Error};
 use restream_oauth_hyper::Transport;
-use restream_oauth_keeper::store::StoreError;
-use restream_oauth_keeper::{BuildError, Left};
-use restream_oauth_keeper_postgres::ConnectError;
+use restream_oauth_keeper::Left;
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::kept::{Handles, Kept};
 use super::observe::Observer;
 use super::relay::Relay;
+use super::start_error::StartError;
 use super::work::Work;
 use crate::addresses::asker;
-use crate::devices::DevicesError;
 use crate::limits::{Limits, Rates, Refused};
 use crate::log::Log;
 use crate::metrics::UpstreamCall;
@@ -332,59 +329,5 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Box<Response<Bytes>>> 
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),
         Err(_) => Err(Box::new(unavailable(Duration::from_secs(60), "the operating system gives no random bytes"))),
-    }
-}
-
-/// Why a broker did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The devices cannot be used.
-    Devices(DevicesError),
-    /// The grants cannot be used.
-    Grants(StoreError),
-    /// The keeper cannot be built.
-    Keeper(BuildError),
-    /// The database cannot be used.
-    Database(ConnectError),
-}
-
-impl From<DevicesError> for StartError {
-    fn from(error: DevicesError) -> Self {
-        Self::Devices(error)
-    }
-}
-
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        Self::Grants(error)
-    }
-}
-
-impl From<ConnectError> for StartError {
-    fn from(error: ConnectError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Devices(error) => error.fmt(f),
-            Self::Grants(error) => error.fmt(f),
-            Self::Keeper(error) => error.fmt(f),
-            Self::Database(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Devices(error) => Some(error),
-            Self::Grants(error) => Some(error),
-            Self::Keeper(error) => Some(error),
-            Self::Database(error) => Some(error),
-        }
     }
 }

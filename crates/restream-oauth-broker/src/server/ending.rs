@@ -1,27 +1,24 @@
 //! The end of devices: revoked, not redeemed in time, or not used for 90 days.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use restream_oauth_core::Client;
 use restream_oauth_hyper::Transport;
 use restream_oauth_keeper::store::{Leftovers, StoreOp, StoreOutcome};
 use restream_oauth_keeper::{GrantName, Keeper, TokenError};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::broker::{Broker, StartError};
+use super::broker::Broker;
+use super::endings::{Ended, LOGOUT_LIMIT};
 use super::kept::Handles;
+use super::start_error::StartError;
 use super::storage::{self, Grants};
-use super::tokens::LOGOUT_LIMIT;
 use crate::devices::{DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, Due};
 use crate::metrics::{Gauge, HandleEnd, LoginStep};
 use crate::settings::Store;
 
-/// How often the devices are looked at whose end is expected.
-const TICK: Duration = Duration::from_secs(1);
 /// How often all devices are looked at.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(3600);
 /// How often the store is asked for devices of other instances whose end is due.
@@ -34,46 +31,6 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(30);
 const PAGE: usize = 1024;
 /// How many devices are ended at the same time.
 const AT_ONCE: usize = 32;
-
-/// The devices that may have to be ended soon, and when to look at each.
-#[derive(Debug, Default)]
-pub(super) struct Endings {
-    expected: Mutex<BTreeMap<DeviceId, Option<SystemTime>>>,
-    next_round: Mutex<Option<SystemTime>>,
-    next_look: Mutex<Option<SystemTime>>,
-    wanted: Notify,
-}
-
-impl Endings {
-    /// Looks at a device at each tick until it is redeemed or ended.
-    pub(super) fn expect(&self, id: DeviceId) {
-        self.expected().insert(id, None);
-    }
-
-    /// Like [`expect`](Self::expect). A device whose end failed keeps waiting for its next try.
-    fn expect_also(&self, id: DeviceId) {
-        self.expected().entry(id).or_default();
-    }
-
-    /// Ends the wait for a tick.
-    pub(super) fn hurry(&self) {
-        self.wanted.notify_one();
-    }
-
-    /// Waits until there is something to end at once, or for a tick.
-    pub(super) async fn tick(&self) {
-        let _ = tokio::time::timeout(TICK, self.wanted.notified()).await;
-    }
-
-    fn expected(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Option<SystemTime>>> {
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn due(&self, now: SystemTime) -> Vec<DeviceId> {
-        let is_due = |at: &Option<SystemTime>| at.is_none_or(|at| at <= now);
-        self.expected().iter().filter(|(_, at)| is_due(at)).map(|(id, _)| *id).collect()
-    }
-}
 
 /// Opens the devices of a store beside brokers that may run: to list them.
 ///
@@ -265,16 +222,6 @@ impl Broker {
         let settle = StoreOp::Settle { claim: claimed.claim, record: None, leftovers };
         matches!(handles.grants.execute(&name, settle).await, StoreOutcome::Done) && revoked
     }
-}
-
-/// Whether a device has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    Now,
-    /// Somebody else ended it, perhaps in another process.
-    Before,
-    /// It could not be written.
-    Not,
 }
 
 impl Handles {

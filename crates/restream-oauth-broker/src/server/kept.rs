@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use restream_oauth_core::Client;
 use restream_oauth_keeper::{BuildError, Keeper, Mode};
 
-use super::broker::StartError;
 use super::clock::Clock;
-use super::ending::Endings;
+use super::endings::Endings;
 use super::observe::Observer;
 use super::relay::Relay;
 use super::sightings::Sightings;
+use super::start_error::StartError;
 use super::storage::{self, Grants, Storage};
 use super::witness::Witnesses;
 use crate::devices::{DevicesError, Hash, Login};

@@ -8,10 +8,10 @@ use restream_oauth_keeper::store::file::OnThreads;
 use restream_oauth_keeper::store::{FileStore, Store as _, StoreOp, StoreOutcome};
 use restream_oauth_keeper_postgres::{Config, PostgresStore};
 
-use super::broker::StartError;
 use super::clock::Clock;
 use super::observe::Observer;
 use super::open_logins::OpenLogins;
+use super::start_error::StartError;
 use crate::devices::{
     Device, DeviceId, DeviceOp, DeviceOutcome, Devices, DevicesError, FileDevices, Hash, Login, PostgresDevices,
 };

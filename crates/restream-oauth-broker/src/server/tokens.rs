@@ -10,7 +10,7 @@ use restream_oauth_core::error::{ErrorCode, ErrorKind};
 use restream_oauth_keeper::{Current, Gone, Grant, InvalidGrantName, Problem, Token, TokenError};
 
 use super::broker::{Broker, random, too_many};
-use super::ending::Ended;
+use super::endings::Ended;
 use super::kept::Handles;
 use crate::devices::{Device, DeviceId, DevicesError, Hash, Key, Owner, Redemption};
 use crate::log::{Entry, Level};
@@ -19,8 +19,6 @@ use crate::protocol::{Door, Granted, Redeem, Refresh, Refusal, Revoke, granted, 
 
 /// How long the witness is waited for. A token whose witness is silent is given out.
 const WITNESS_LIMIT: Duration = Duration::from_millis(1_500);
-/// How long a logout at Restream is waited for. It goes on without the one who asked.
-pub(super) const LOGOUT_LIMIT: Duration = Duration::from_secs(20);
 /// When a device is to come again if nothing says more.
 const SOON: Duration = Duration::from_secs(5);
 /// When it is to come again if a person has to mend something, or a refresh has to wait for its turn.

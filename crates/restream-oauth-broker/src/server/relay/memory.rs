@@ -15,7 +15,7 @@ const LIFE: Duration = Duration::from_secs(120);
 
 /// The places. Bounded by the permits of `room`: a place holds one.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::server) struct Memory {
     room: Arc<Semaphore>,
     places: Mutex<Places>,
 }
@@ -32,19 +32,19 @@ struct Remembered {
 
 /// The place of one refresh token. Nobody else uses it until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(in crate::server) struct Place<'a> {
     memory: &'a Memory,
     key: Hash,
     remembered: Option<OwnedMutexGuard<Remembered>>,
 }
 
 impl Memory {
-    pub(super) fn new(room: Arc<Semaphore>) -> Self {
+    pub(in crate::server) fn new(room: Arc<Semaphore>) -> Self {
         Self { room, places: Mutex::default() }
     }
 
     /// Waits for the place of a token. `None` if it has none, and there is no room for one more.
-    pub(super) async fn place(&self, key: Hash) -> Option<Place<'_>> {
+    pub(in crate::server) async fn place(&self, key: Hash) -> Option<Place<'_>> {
         let remembered = {
             let mut places = self.places();
             let known = places.get(&key.into_bytes()).map(Arc::clone);
@@ -61,7 +61,7 @@ impl Memory {
     }
 
     /// Forgets the answers that are two minutes old.
-    pub(super) fn forget(&self, now: SystemTime) {
+    pub(in crate::server) fn forget(&self, now: SystemTime) {
         self.places().retain(|_, place| {
             // Somebody uses it, or waits for it.
             Arc::strong_count(place) > 1
@@ -76,7 +76,7 @@ impl Memory {
 
 impl Place<'_> {
     /// The answer that this token got within two minutes.
-    pub(super) fn answer(&self, token: &str, now: SystemTime) -> Option<Bytes> {
+    pub(in crate::server) fn answer(&self, token: &str, now: SystemTime) -> Option<Bytes> {
         let (sealed, at) = self.remembered.as_ref()?.answer.as_ref()?;
         if !is_young(*at, now) {
             return None;
@@ -86,7 +86,7 @@ impl Place<'_> {
     }
 
     /// Remembers an answer. Without random bytes of the operating system it is not remembered.
-    pub(super) fn remember(&mut self, token: &str, body: &[u8], now: SystemTime) {
+    pub(in crate::server) fn remember(&mut self, token: &str, body: &[u8], now: SystemTime) {
         if let Some(remembered) = &mut self.remembered {
             let sealed = seal(token.as_bytes(), Purpose::Answer, &self.key.into_bytes(), body);
             remembered.answer = sealed.map(|sealed| (sealed, now));
@@ -94,7 +94,7 @@ impl Place<'_> {
     }
 
     /// Forgets the answer.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::server) fn forget(&mut self) {
         if let Some(remembered) = &mut self.remembered {
             remembered.answer = None;
         }
