@@ -85,6 +85,27 @@ const ORDERS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "broker",
+        &[
+            "main",
+            "demo",
+            "program",
+            "server",
+            "protocol",
+            "settings",
+            "redirect_uri",
+            "origin",
+            "tls",
+            "addresses",
+            "log",
+            "metrics",
+            "keeper_event",
+            "limits",
+            "devices",
+            "seal",
+        ],
+    ),
+    (
         "sandbox",
         &[
             "sandbox",
