@@ -12,6 +12,7 @@ mod clock;
 mod connection;
 mod ending;
 mod endings;
+mod idle;
 mod kept;
 mod login;
 mod observe;

@@ -85,10 +85,14 @@ pub(super) async fn serve_for(
             if says_something(&stream, stopped.clone()).await {
                 match tls {
                     None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
+                    // In a box, so that connections without TLS do not take its place.
                     Some(acceptor) => {
-                        if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
-                            serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
-                        }
+                        let served = async {
+                            if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
+                                serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+                            }
+                        };
+                        Box::pin(served).await;
                     }
                 }
             }

@@ -255,3 +255,20 @@ async fn a_body_of_64_kib_is_read_and_one_of_a_byte_more_is_refused_however_it_c
     }
     assert_eq!(served.turned_away("size"), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_waited_for_as_long_as_a_head() {
+    let (mut ours, mut theirs) = duplex(64);
+    let (stop, mut stopping) = watch::channel(false);
+    let begun = Instant::now();
+    assert_eq!(first_byte(&mut ours, &mut stopping).await, None);
+    assert_eq!(begun.elapsed().as_secs(), HEAD_LIMIT.as_secs());
+    theirs.write_all(b"GET").await.unwrap();
+    assert_eq!(first_byte(&mut ours, &mut stopping).await, Some(Bytes::from_static(b"G")));
+    assert_eq!(ours.read_u8().await.unwrap(), b'E', "it takes one byte");
+    let (mut silent, _open) = duplex(64);
+    let begun = Instant::now();
+    stop.send(true).unwrap();
+    assert_eq!(first_byte(&mut silent, &mut stopping).await, None);
+    assert!(begun.elapsed().is_zero());
+}
