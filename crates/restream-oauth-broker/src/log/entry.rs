@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 use restream_oauth_keeper::{DeathCause, Event, EventKind};
-use serde_json::Map;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::level::Level;
 use crate::keeper_event;
@@ -174,19 +174,36 @@ impl Entry {
 
     /// The entry as one line of JSON, without the line break.
     pub fn into_line(self, time: SystemTime) -> String {
-        let mut line = Map::new();
-        line.insert("time".to_owned(), rfc_3339(time).into());
-        line.insert("level".to_owned(), self.level.as_str().into());
-        line.insert("event".to_owned(), self.event.into());
-        line.insert("message".to_owned(), self.message.into());
-        for (name, value) in self.members {
-            line.entry(name).or_insert(match value {
-                Value::Number(number) => number.into(),
-                Value::Flag(flag) => flag.into(),
-                Value::Text(text) => text.into(),
-            });
+        // Numbers, flags and text alone: nothing that could fail.
+        serde_json::to_string(&Line { entry: &self, time: &rfc_3339(time) }).unwrap_or_default()
+    }
+}
+
+/// An entry with its time, as the members of an object.
+struct Line<'a> {
+    entry: &'a Entry,
+    time: &'a str,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Entry { level, event, message, members } = self.entry;
+        let first = [("time", self.time), ("level", level.as_str()), ("event", event), ("message", message)];
+        let mut line = serializer.serialize_map(None)?;
+        for (name, text) in first {
+            line.serialize_entry(name, text)?;
         }
-        serde_json::Value::Object(line).to_string()
+        for (place, (name, value)) in members.iter().enumerate() {
+            let is_there = first.iter().any(|(known, _)| known == name)
+                || members.iter().take(place).any(|(known, _)| known == name);
+            match value {
+                _ if is_there => {}
+                Value::Number(number) => line.serialize_entry(name, number)?,
+                Value::Flag(flag) => line.serialize_entry(name, flag)?,
+                Value::Text(text) => line.serialize_entry(name, text)?,
+            }
+        }
+        line.end()
     }
 }
 
@@ -207,6 +224,10 @@ fn known(method: &Method) -> &'static str {
 }
 
 fn truncated(text: &str) -> String {
+    // A character has a byte at least.
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
     let mut characters = text.chars();
     let mut truncated: String = characters.by_ref().take(LONGEST_TEXT).collect();
     if characters.next().is_some() {

@@ -184,3 +184,17 @@ fn a_place_that_cannot_be_written_to_stops_nobody() {
     assert!(log.flush(LIMIT));
     assert_eq!(log.dropped(), 1);
 }
+
+#[test]
+fn a_line_that_comes_while_the_thread_rests_is_written_and_so_is_one_after_a_silence() {
+    let (written, lines) = mpsc::channel();
+    let log = Log::to(Place { written, gate: None }, Level::Info);
+    for pause in [0, 1, 4, 6, 50] {
+        // Whatever the thread does then: the line must come.
+        std::thread::sleep(Duration::from_millis(pause));
+        log.write(Entry::new(Level::Info, "e", "m"));
+        lines.recv_timeout(LIMIT).unwrap();
+        log.write(Entry::new(Level::Info, "e", "m"));
+        lines.recv_timeout(LIMIT).unwrap();
+    }
+}
