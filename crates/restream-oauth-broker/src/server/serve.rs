@@ -82,19 +82,18 @@ pub(super) async fn serve_for(
         tokio::spawn(async move {
             let observer = Arc::clone(broker.observer());
             observer.metrics.up(Gauge::Connections);
-            if says_something(&stream, stopped.clone()).await {
-                match tls {
-                    None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
-                    // In a box, so that connections without TLS do not take its place.
-                    Some(acceptor) => {
-                        let served = async {
-                            if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
-                                serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
-                            }
-                        };
-                        Box::pin(served).await;
-                    }
+            match tls {
+                None => serve_connection(stream, peer.ip(), broker, purpose, stopped).await,
+                // In a box, so that connections without TLS do not take its place.
+                Some(acceptor) if says_something(&stream, stopped.clone()).await => {
+                    let served = async {
+                        if let Some(stream) = handshake(&acceptor, stream, &observer, stopped.clone()).await {
+                            serve_connection(stream, peer.ip(), broker, purpose, stopped).await;
+                        }
+                    };
+                    Box::pin(served).await;
                 }
+                Some(_) => {}
             }
             observer.metrics.down(Gauge::Connections);
             drop((permit, begun));
@@ -105,7 +104,8 @@ pub(super) async fn serve_for(
     let _ = tokio::time::timeout(STOP_LIMIT, open.done()).await;
 }
 
-/// Waits for the first byte, or for the end. A connection gets its buffers then: ten thousand that are silent cost little.
+/// Waits for the first byte of a handshake, or for the end. TLS gets its buffers then: ten thousand connections that are
+/// silent cost little.
 /// False if nothing came in time, or the broker stops before.
 async fn says_something(stream: &TcpStream, mut stopping: watch::Receiver<bool>) -> bool {
     let mut byte = [0];
