@@ -1,8 +1,5 @@
 //! The program, several of it, on one database. One is killed.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use restream_oauth_sandbox::{Endpoint, Fault, Point, What};
@@ -10,85 +7,19 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::database::Database;
-use crate::support::{CALLBACK, SECRET, World, generous};
+use crate::program::Program;
+use crate::support::{World, generous};
 
 /// Longer than any pause between two tries.
 const LONG: Duration = Duration::from_secs(300);
-
-/// One instance of the program.
-struct Program {
-    child: Child,
-    base: String,
-    config: PathBuf,
-}
-
-impl Program {
-    /// Starts an instance that listens on this address.
-    fn start(world: &World, database: &Database, name: &str, listen: &str) -> Self {
-        std::fs::create_dir_all(&world.folder).unwrap();
-        let config = world.folder.join(format!("{name}.toml"));
-        let text = format!(
-            r#"
-            listen = "{listen}"
-            issuer = "{base}"
-            [restream]
-            client_id = "{id}"
-            base_url = "{sandbox}"
-            [store]
-            kind = "postgres"
-            url = "{url}"
-            [[clients]]
-            id = "overlay"
-            redirect_uris = ["{CALLBACK}"]
-            "#,
-            base = world.base,
-            id = world.sandbox.client_id(),
-            sandbox = world.sandbox.base_url(),
-            url = database.url(),
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut command = Self::command(&config, &[]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let mut log = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-            panic!("{error}: {line:?} {log}")
-        });
-        Self { child, base: ready["base_url"].as_str().unwrap().to_owned(), config }
-    }
-
-    fn command(config: &PathBuf, devices: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_restream-oauth-broker"));
-        if !devices.is_empty() {
-            command.arg("devices");
-        }
-        command.arg("--config").arg(config).args(devices).env("RESTREAM_CLIENT_SECRET", SECRET).stdin(Stdio::null());
-        command
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A sandbox whose access tokens live for two seconds, and two programs in front of it. The world speaks to the first.
 fn two_programs(database: &Database) -> (World, Program, Program) {
     let brief = |sandbox: restream_oauth_sandbox::Builder| sandbox.access_token_lifetime(Duration::from_secs(2));
     let (world, listener) = World::prepare(brief, generous());
     drop(listener);
-    let one = Program::start(&world, database, "one", &world.address.to_string());
-    let other = Program::start(&world, database, "other", "127.0.0.1:0");
+    let one = Program::start(&world, database.url(), "one", &world.address.to_string());
+    let other = Program::start(&world, database.url(), "other", "127.0.0.1:0");
     (world, one, other)
 }
 

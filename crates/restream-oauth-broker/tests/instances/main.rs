@@ -6,7 +6,10 @@ mod answer;
 #[path = "../database/mod.rs"]
 mod database;
 mod killed;
+mod program;
+mod proxy;
 mod shared;
+mod statements;
 #[allow(dead_code)] // What only the tests of one instance use.
 #[path = "../broker/support.rs"]
 mod support;
