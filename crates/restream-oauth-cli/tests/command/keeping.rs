@@ -40,7 +40,8 @@ pub(crate) fn record(setup: &Setup, account: &str) -> Record {
     Record::from_saved(std::fs::read(file(setup, account)).unwrap()).unwrap()
 }
 
-/// The access token in the file of an account.
+/// The access token in the file of an account. A running `keep` gives a new one out as soon as its answer is safe beside
+/// the file, so the file may hold the old one for a while: compare after its end.
 pub(crate) fn token(setup: &Setup, account: &str) -> String {
     record(setup, account).tokens.access_token().expose_secret().to_owned()
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use restream_oauth_core::{Client, RefreshToken, Tokens};
@@ -345,13 +345,16 @@ pub(crate) fn come_back(callback: &str) -> String {
 }
 
 /// Returns an address whose port stays free until the command listens on it. The port is below those that the system
-/// hands out by itself (32768 and above), and differs from the ports of other tests. It is tried by connecting, not by
-/// listening: a process that another thread starts at that moment would inherit the socket and keep the port in use.
+/// hands out by itself (32768 and above), and no test of this process gets it again before thousands of others had one.
+/// Processes begin at different ports. It is tried by connecting, not by listening: a process that another thread starts
+/// at that moment would inherit the socket and keep the port in use.
 fn free_address() -> SocketAddr {
-    static COUNT: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() % 200).unwrap();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let (lowest, end) = (10_000, 32_768);
+    let first = std::process::id().wrapping_mul(7919);
     loop {
-        let port = 10_000 + process * 100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100;
+        let number = first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(lowest + number % (end - lowest)).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         if TcpStream::connect(address).is_err() {
             return address;
