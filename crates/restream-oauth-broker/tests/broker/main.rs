@@ -10,6 +10,7 @@ mod idle;
 mod kills;
 mod logins;
 mod obs;
+mod obs_studio;
 mod program;
 mod relay;
 #[allow(dead_code)] // What only the tests of several instances use.

@@ -287,11 +287,7 @@ impl World {
     }
 
     fn try_browse(&self, url: &str, cookie: Option<&str>) -> Result<Answer, ureq::Error> {
-        let mut request = agent().get(self.reached(url));
-        if let Some(cookie) = cookie {
-            request = request.header("cookie", cookie);
-        }
-        request.call().map(Answer::of)
+        open(&self.reached(url), cookie)
     }
 
     /// `None` if the connection breaks.
@@ -385,9 +381,7 @@ impl World {
 
     /// True if the API accepts an access token.
     pub(crate) fn accepts(&self, access_token: &str) -> bool {
-        let url = format!("{}/v2/user/profile", self.sandbox.base_url());
-        let request = agent().get(url).header("authorization", format!("Bearer {access_token}"));
-        Answer::of(request.call().unwrap()).status == 200
+        accepts(&self.sandbox, access_token)
     }
 
     /// Waits until the ledger of the sandbox is as wanted.
@@ -418,6 +412,22 @@ impl Drop for World {
     }
 }
 
+/// A browser opens a URL, and follows no redirect.
+pub(crate) fn open(url: &str, cookie: Option<&str>) -> Result<Answer, ureq::Error> {
+    let mut request = agent().get(url);
+    if let Some(cookie) = cookie {
+        request = request.header("cookie", cookie);
+    }
+    request.call().map(Answer::of)
+}
+
+/// True if the API accepts an access token.
+pub(crate) fn accepts(sandbox: &Sandbox, access_token: &str) -> bool {
+    let url = format!("{}/v2/user/profile", sandbox.base_url());
+    let request = agent().get(url).header("authorization", format!("Bearer {access_token}"));
+    Answer::of(request.call().unwrap()).status == 200
+}
+
 /// The names in a folder.
 pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -438,7 +448,7 @@ pub(crate) fn generous() -> Rates {
     Rates { per_device: many, per_address: many }
 }
 
-fn agent() -> ureq::Agent {
+pub(crate) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
