@@ -4,6 +4,7 @@
 mod answer;
 mod bounds;
 mod canary;
+mod comparison;
 mod connections;
 mod cut_off;
 mod idle;
