@@ -20,6 +20,7 @@ const ROUNDS: usize = 200;
 /// Tells a process what to do: the server, the client, the secret, the file, and how often to refresh.
 const ORDER: &str = "RESTREAM_OAUTH_KEEPER_TEST";
 
+/// mcp-remote #351.
 #[test]
 fn two_hundred_tasks_in_eight_processes_make_one_refresh_at_expiry() {
     let world = World::new();
@@ -32,6 +33,7 @@ fn two_hundred_tasks_in_eight_processes_make_one_refresh_at_expiry() {
     assert_eq!((ledger.dead_refresh_tokens_used, ledger.dead_access_tokens_used), (0, 0));
 }
 
+/// mcp-remote #351.
 #[test]
 fn eight_processes_that_each_refresh_two_hundred_times_use_no_dead_token() {
     let world = World::new();

@@ -16,6 +16,7 @@ fn asked(peer: &str, lines: &[&str]) -> String {
     asker(peer.parse().unwrap(), &headers, &trusted).to_string()
 }
 
+/// RFC 9700 §4.13, CVE-2026-40575.
 #[test]
 fn only_named_proxies_are_believed() {
     for line in ["X-Forwarded-For: 203.0.113.7", "Forwarded: for=203.0.113.7"] {

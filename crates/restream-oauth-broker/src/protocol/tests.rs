@@ -63,6 +63,7 @@ fn the_metadata_names_every_endpoint_under_the_issuer() {
 }
 
 /// RFC 9700 §4.4: the user sees who asks, and goes on by a link of his own.
+/// The cookie: Browser-based apps draft §6.1.
 #[test]
 fn the_page_names_the_client_and_leads_on_in_its_own_browser_alone() {
     let Decision::Ask(ask) = get(&authorize(&[("scope", Some("chat.read profile.read"))])).decide() else { panic!() };
@@ -200,6 +201,7 @@ fn the_way_back_has_the_code_the_state_as_it_came_and_the_issuer() {
     assert_eq!(location, format!("https://broker.example/obs/v1/restream/finalise?code={}", key.expose_secret()));
 }
 
+/// RFC 9207 §2.
 #[test]
 fn a_denial_reaches_the_device_as_access_denied_with_its_state_and_the_issuer() {
     let rules = protocol();

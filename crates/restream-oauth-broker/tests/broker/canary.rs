@@ -264,6 +264,7 @@ fn faulty_exchanges(watch: &mut Watch<'_>) {
     }
 }
 
+/// No cookie holds a token, for example: RFC 6750 §5.3.
 #[test]
 fn no_output_holds_a_secret_that_it_is_not_for() {
     let world = World::with(|sandbox| sandbox.token_prefix(WORD), generous());

@@ -2,6 +2,7 @@
 
 use crate::support::{CALLBACK, World};
 
+/// Browser-based apps draft §6.1, Browser-based apps draft §6.3: the secret stays with the broker.
 #[test]
 fn a_user_logs_in_and_the_device_gets_a_handle_and_never_the_refresh_token() {
     let world = World::new();
@@ -24,6 +25,7 @@ fn a_user_logs_in_and_the_device_gets_a_handle_and_never_the_refresh_token() {
 }
 
 /// RFC 6749 §10.12.
+/// Browser-based apps draft §6.1.
 #[test]
 fn a_forged_login_is_refused_in_every_browser_but_its_own() {
     let world = World::new();

@@ -10,6 +10,7 @@ use crate::support::{CALLBACK, VERIFIER, World, generous};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Browser-based apps draft §6.1.
 #[test]
 fn unknown_parameters_and_header_fields_of_a_device_never_reach_restream() {
     let world = World::new();
@@ -114,6 +115,7 @@ fn metrics_and_health_are_on_their_own_listener_alone() {
 }
 
 /// An address behind a proxy that nobody named counts as the proxy's own.
+/// CVE-2026-40575.
 #[test]
 fn a_flood_from_one_address_is_turned_away_whatever_it_says_of_itself() {
     let one = std::num::NonZeroU32::MIN;

@@ -17,6 +17,7 @@ use stand_in::StandIn;
 /// What no log may show.
 const CANARY: &str = "c4n4ry5ecret";
 
+/// RFC 9700 §4.13.
 #[test]
 fn nginx_does_what_its_page_promises() {
     let stand_in = StandIn::start();

@@ -4,7 +4,6 @@ use crate::Proof::{NotYet, Tests};
 use crate::Row;
 
 const NO_KEYRING: &str = "no keyring: the stores are files and memory";
-const NO_BROKER: &str = "no broker yet: nothing here holds a secret for others";
 const NO_DISCOVERY: &str = "no discovery yet: nothing names another server";
 
 /// Where the failure was seen, what went wrong, and which tests would catch it here.
@@ -347,7 +346,16 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&["core::state_is_compared_in_constant_time"]),
     ),
     Row("pup #352", "", "keyring", "The keyring loses tokens, or stores only a part of them.", NotYet(NO_KEYRING)),
-    Row("CVE-2026-40575", "", "proxy", "The proxy trusts a spoofed header.", NotYet(NO_BROKER)),
+    Row(
+        "CVE-2026-40575",
+        "",
+        "proxy",
+        "The proxy trusts a spoofed header.",
+        Tests(&[
+            "broker::only_named_proxies_are_believed",
+            "broker::a_flood_from_one_address_is_turned_away_whatever_it_says_of_itself",
+        ]),
+    ),
     Row(
         "xagent #1988",
         "",
@@ -421,6 +429,17 @@ pub(crate) const ROWS: &[Row] = &[
         ]),
     ),
     Row(
+        "mcp-remote #351",
+        "",
+        "rotation",
+        "Several processes that start with the same expired token all send the same refresh token, and those that are \
+        refused go on with the token that is spent.",
+        Tests(&[
+            "keeper::two_hundred_tasks_in_eight_processes_make_one_refresh_at_expiry",
+            "keeper::eight_processes_that_each_refresh_two_hundred_times_use_no_dead_token",
+        ]),
+    ),
+    Row(
         "codex #41133",
         "",
         "rotation",
@@ -476,9 +495,12 @@ pub(crate) const ROWS: &[Row] = &[
         "Chromium's ShouldResendRequest",
         "",
         "transport",
-        "A browser resends a request if a reused connection fails. No page can prevent that; the adapter's \
-        documentation says so.",
-        NotYet("only a broker that gives the same response twice can help"),
+        "A browser resends a request if a reused connection fails. No page can prevent that, and the adapter's \
+        documentation says so. A broker gives the same response twice.",
+        Tests(&[
+            "broker::a_device_that_asks_five_times_at_once_gets_one_token_by_one_refresh",
+            "broker::the_same_refresh_token_again_gives_the_same_bytes_for_two_minutes_and_nothing_goes_upstream",
+        ]),
     ),
     Row(
         "crates of 2025 and 2026 that stole keys",

@@ -3,7 +3,6 @@
 use crate::Proof::{NotYet, Tests};
 use crate::Row;
 
-const NO_BROKER: &str = "no broker yet: nothing here holds a secret for others";
 const NO_DISCOVERY: &str = "no discovery yet: the endpoints are Restream's constants, or configured";
 
 /// The rows, grouped by specification.
@@ -375,7 +374,13 @@ pub(crate) const ROWS: &[Row] = &[
             "conformance::every_stack_has_the_documented_outcome_in_every_scenario",
         ]),
     ),
-    Row("RFC 6750", "5.3", "MUST NOT", "Sending access tokens in cookies without encryption.", NotYet(NO_BROKER)),
+    Row(
+        "RFC 6750",
+        "5.3",
+        "MUST NOT",
+        "Sending access tokens in cookies without encryption.",
+        Tests(&["broker::no_output_holds_a_secret_that_it_is_not_for"]),
+    ),
     Row(
         "RFC 6750",
         "5.3",
@@ -675,7 +680,13 @@ pub(crate) const ROWS: &[Row] = &[
             "wasm::a_redirected_refresh_is_not_followed",
         ]),
     ),
-    Row("RFC 9700", "4.13", "MUST", "A reverse proxy sanitizes incoming headers.", NotYet(NO_BROKER)),
+    Row(
+        "RFC 9700",
+        "4.13",
+        "MUST",
+        "A reverse proxy sanitizes incoming headers.",
+        Tests(&["broker::only_named_proxies_are_believed", "broker::nginx_does_what_its_page_promises"]),
+    ),
     Row(
         "RFC 9700",
         "4.14.2",
@@ -794,6 +805,16 @@ pub(crate) const ROWS: &[Row] = &[
         "Characters that an error description must not have are escaped, and a long description is truncated.",
         Tests(&["core::rfc_6749_5_2_the_message_of_the_server_is_escaped_and_truncated"]),
     ),
+    Row(
+        "RFC 9207",
+        "2",
+        "MUST",
+        "An authorization server that announces `iss` sends it back with each response, also with an error.",
+        Tests(&[
+            "broker::the_way_back_has_the_code_the_state_as_it_came_and_the_issuer",
+            "broker::a_denial_reaches_the_device_as_access_denied_with_its_state_and_the_issuer",
+        ]),
+    ),
     Row("RFC 9207", "2.4", "MUST", "`iss` is compared with the expected issuer, byte by byte.", NotYet(NO_DISCOVERY)),
     Row(
         "RFC 9207",
@@ -801,6 +822,13 @@ pub(crate) const ROWS: &[Row] = &[
         "MUST",
         "A response without `iss` is refused if the metadata announces `iss`, also for error responses.",
         NotYet(NO_DISCOVERY),
+    ),
+    Row(
+        "RFC 8414",
+        "3.2",
+        "MUST",
+        "Metadata is a JSON object with status 200, and names its issuer.",
+        Tests(&["broker::the_metadata_names_every_endpoint_under_the_issuer"]),
     ),
     Row("RFC 8414", "3.3", "MUST", "The metadata names the issuer that it was requested from.", NotYet(NO_DISCOVERY)),
     Row("RFC 8414", "3.1", "note", "The well-known path is inserted between host and path.", NotYet(NO_DISCOVERY)),
@@ -826,29 +854,35 @@ pub(crate) const ROWS: &[Row] = &[
         "6.1",
         "MUST",
         "A backend is a confidential client, and uses the code grant.",
-        NotYet(NO_BROKER),
+        Tests(&["broker::a_user_logs_in_and_the_device_gets_a_handle_and_never_the_refresh_token"]),
     ),
     Row(
         "Browser-based apps draft",
         "6.1",
         "MUST",
         "A proxy reaches only listed hosts, paths and methods.",
-        NotYet(NO_BROKER),
+        Tests(&["broker::unknown_parameters_and_header_fields_of_a_device_never_reach_restream"]),
     ),
-    Row("Browser-based apps draft", "6.1", "MUST", "Cookies are Secure and HttpOnly.", NotYet(NO_BROKER)),
+    Row(
+        "Browser-based apps draft",
+        "6.1",
+        "MUST",
+        "Cookies are Secure and HttpOnly.",
+        Tests(&["broker::the_page_names_the_client_and_leads_on_in_its_own_browser_alone"]),
+    ),
     Row(
         "Browser-based apps draft",
         "6.1",
         "MUST",
         "A backend protects itself against cross-site request forgery.",
-        NotYet(NO_BROKER),
+        Tests(&["broker::a_forged_login_is_refused_in_every_browser_but_its_own"]),
     ),
     Row(
         "Browser-based apps draft",
         "6.2",
         "SHOULD NOT",
         "Returning a cached access token with a wider scope than requested.",
-        NotYet(NO_BROKER),
+        NotYet("a device of the broker gets the token of its own login alone, with the scopes of that login"),
     ),
     Row(
         "Browser-based apps draft",
@@ -869,7 +903,7 @@ pub(crate) const ROWS: &[Row] = &[
         "6.3",
         "note",
         "With Restream, a page needs a server of the application, which holds the client secret.",
-        NotYet(NO_BROKER),
+        Tests(&["broker::a_user_logs_in_and_the_device_gets_a_handle_and_never_the_refresh_token"]),
     ),
     Row(
         "Browser-based apps draft",
