@@ -54,6 +54,7 @@ fn last_page(setup: &Setup) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || get(address, "/restream-oauth/done", ""))
 }
 
+/// openclaw #127268.
 #[test]
 fn the_page_says_that_the_login_worked_only_when_the_tokens_are_stored() {
     let setup = Setup::new();
@@ -71,6 +72,7 @@ fn the_page_says_that_the_login_worked_only_when_the_tokens_are_stored() {
     login.finish().expect(0);
 }
 
+/// openclaw #127268.
 #[test]
 fn the_page_says_that_the_login_failed_but_not_why() {
     for refused in [true, false] {

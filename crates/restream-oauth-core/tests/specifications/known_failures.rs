@@ -419,6 +419,16 @@ pub(crate) const ROWS: &[Row] = &[
         Tests(&["cli::a_callback_that_a_browser_prefetches_does_not_use_up_the_code"]),
     ),
     Row(
+        "openclaw #127268",
+        "",
+        "browser",
+        "The page in the browser says that the login worked before the code is exchanged, which may fail.",
+        Tests(&[
+            "cli::the_page_says_that_the_login_worked_only_when_the_tokens_are_stored",
+            "cli::the_page_says_that_the_login_failed_but_not_why",
+        ]),
+    ),
+    Row(
         "openclaw #42176",
         "",
         "transport",
