@@ -379,7 +379,7 @@ mod tests {
         assert_eq!((device.given, device.last_used_at), (Some(other), at(62)));
     }
 
-    /// Whoever looks at the devices that are due by then finds each that is due, and not much later.
+    /// `due_at` is never later than the moment at which something is to be done, and not much earlier.
     #[test]
     fn a_device_is_due_at_the_latest_when_it_says() {
         let mut device = with_code();

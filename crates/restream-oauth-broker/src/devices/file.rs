@@ -198,7 +198,7 @@ impl Inner {
         Ok(DeviceOutcome::Device(device.filter(|device| device.given == Some(access_token)).map(Box::new)))
     }
 
-    /// Reads all devices: what is due stands in no index.
+    /// Reads all devices, because there is no index of what is due.
     fn due(&self, now: SystemTime, most: usize) -> Result<DeviceOutcome, DevicesError> {
         let (mut due, mut broken, mut after) = (Vec::new(), Vec::new(), None);
         while let DeviceOutcome::Listed { devices, damaged, next } = self.list(after, PAGE)? {
