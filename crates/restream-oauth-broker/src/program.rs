@@ -60,14 +60,14 @@ pub(crate) fn report(failure: &Failure) {
 
 /// Checks the configuration. What is wrong with it is the failure.
 pub(crate) fn check(config: &Path) -> Result<(), Failure> {
-    load(config).map(drop)
+    load(config, say).map(drop)
 }
 
 /// Runs the broker until SIGTERM or SIGINT.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
-    let settings = load(config)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let log = Log::to_standard_error(Level::Info);
+    let settings = load(config, |warning| log.write(Entry::new(Level::Warn, "configuration", warning)))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let result = runtime.block_on(serve_until_stopped(settings, &log));
     log.flush(FLUSH_LIMIT);
     result
@@ -134,7 +134,7 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 
 /// Prints a line of JSON for each handle.
 pub(crate) fn list(config: &Path) -> Result<(), Failure> {
-    let store = store(&load(config)?)?;
+    let store = store(&load(config, say)?)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     runtime.block_on(print_devices(&store))
 }
@@ -176,18 +176,21 @@ async fn print_devices(store: &Store) -> Result<(), Failure> {
 
 /// Ends a device, and revokes its grant.
 pub(crate) fn end(config: &Path, id: DeviceId) -> Result<(), Failure> {
-    let settings = load(config)?;
+    let settings = load(config, say)?;
     let store = store(&settings)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let transport = Transport::new().map_err(Failure::other)?;
     runtime.block_on(end_device(&store, settings.restream, transport, id)).map_err(Failure::other)
 }
 
-fn load(config: &Path) -> Result<Settings, Failure> {
+/// Says a warning to the person who started the program.
+fn say(warning: &str) {
+    drop(writeln!(std::io::stderr(), "warning: {warning}"));
+}
+
+fn load(config: &Path, warn: impl Fn(&str)) -> Result<Settings, Failure> {
     let checked = Settings::load(config).map_err(|error| Failure::usage(error.to_string()))?;
-    for warning in &checked.warnings {
-        drop(writeln!(std::io::stderr(), "warning: {warning}"));
-    }
+    checked.warnings.iter().for_each(|warning| warn(&warning.to_string()));
     // The password and TLS depend on more than the text.
     if let Mode::Handle(Store::Postgres(database)) = &checked.settings.mode {
         database.check().map_err(|error| Failure::usage(format!("store.url: {error}")))?;

@@ -21,6 +21,11 @@ fn two_years_of_obs_ask_for_no_login_and_print_no_secret() {
     for trouble in ["OBS dies", "OBS crashes", "Two copies", "503", "connection to Restream breaks", "5.5 s"] {
         assert!(text.contains(trouble), "{trouble}: {text}");
     }
+    for sent in
+        ["GET  /obs/v1/restream/redirect", "POST /obs/v1/restream/token action=redirect", "200 {\"access_token\""]
+    {
+        assert!(text.contains(sent), "{sent}: {text}");
+    }
     // Tokens have 40 digits, handles 96.
     let longest = text.split(|letter: char| !letter.is_ascii_hexdigit()).map(str::len).max();
     assert!(longest < Some(12), "{text}");

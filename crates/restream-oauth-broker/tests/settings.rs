@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use restream_oauth_broker::limits::Rates;
 use restream_oauth_broker::settings::{
     Checked, Environment, FileProblem, Mode, Problem, SecretFile, Settings, Store, Warning,
 };
@@ -96,7 +95,8 @@ fn what_may_be_left_out_has_a_default() {
     assert!(matches!(settings.mode, Mode::Handle(_)));
     assert_eq!(settings.restream.endpoints(), &restream_oauth_core::Endpoints::restream());
     assert_eq!(settings.obs.unwrap().prefix(), "/obs/");
-    assert_eq!(settings.rates, Rates::default());
+    let (per_device, per_address) = (settings.rates.per_device.get(), settings.rates.per_address.get());
+    assert_eq!((per_device, per_address), (10, 50));
 }
 
 /// A part of [`WHOLE`], what stands there instead, and every fault.

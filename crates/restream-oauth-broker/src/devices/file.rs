@@ -131,7 +131,11 @@ impl Inner {
         let mut bytes = Vec::new();
         match File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
             Ok(_) => document::read(id, &bytes).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Without its folder, as when a disk is not mounted, every device would seem to have ended.
+                fs::metadata(&self.folder).map_err(|error| cannot("use", &self.folder, &error))?;
+                Ok(None)
+            }
             Err(error) => Err(cannot("read", &path, &error)),
         }
     }

@@ -1,16 +1,19 @@
 //! Logins: the way to Restream, and the way back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use restream_oauth_core::login::CallbackError;
 use restream_oauth_core::{Advice, AuthorizationCode, Error, Tokens};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::broker::{Broker, random};
 use super::kept::{Handles, Kept};
 use crate::devices::{Device, DeviceId, Hash, Key, Login};
+use crate::log::{Entry, Level};
 use crate::metrics::{Bound, LoginStep, UpstreamCall};
 use crate::protocol::{Begin, CallBack, denials, denied, failed_login, returned, strange_callback, unavailable};
 
@@ -20,6 +23,8 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A person waits in front of the page. A longer wait is told to the device.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long the way back may take. It is less than the time that a whole request has: until then its device can be told.
+const LONGEST_LOGIN: Duration = Duration::from_secs(50);
 /// When a person may try again while the store fails.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -58,7 +63,7 @@ impl Broker {
 
     /// A browser comes back from Restream. The exchange is made here and now: OBS's embedded browser is closed before it
     /// asks for the next page.
-    pub(super) async fn call_back(&self, back: CallBack) -> Response<Bytes> {
+    pub(super) async fn call_back(self: &Arc<Self>, back: CallBack) -> Response<Bytes> {
         let (rules, now) = (self.protocol.rules(), self.clock.now());
         let Some(state) = back.state else {
             let Ok(logins) = self.kept.declined(&back.browser, now).await else { return lost() };
@@ -79,20 +84,40 @@ impl Broker {
             }
             Err(_) => return strange_callback(),
         };
+        // What takes longer than a person waits goes on, and its code, which nobody gets, is revoked after a minute.
+        let (broker, begun, begins) = (Arc::clone(self), self.work.begin(), login.clone());
+        let finished = tokio::spawn(async move {
+            let answer = broker.finish_login(&begins, &code).await;
+            drop((broker, begun));
+            answer
+        });
+        match timeout(LONGEST_LOGIN, finished).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => failed_login(rules, &login, "server_error", "the broker failed: begin again"),
+            Err(_) => {
+                self.step(LoginStep::Failed);
+                failed_login(rules, &login, "temporarily_unavailable", "Restream takes too long: begin again")
+            }
+        }
+    }
+
+    /// Makes the exchange, and keeps what comes.
+    async fn finish_login(&self, login: &Login, code: &AuthorizationCode) -> Response<Bytes> {
         match &self.kept {
-            Kept::Handles(handles) => match self.exchange(&code).await {
-                Ok(tokens) => self.welcome(handles, &login, &tokens).await,
-                Err(error) => self.failed_exchange(&login, &error),
+            Kept::Handles(handles) => match self.exchange(code).await {
+                Ok(tokens) => self.welcome(handles, login, &tokens).await,
+                Err(error) => self.failed_exchange(login, &error),
             },
             Kept::Relay(relay) => {
                 // A pair that there is no room for must not be asked for.
                 let Some(room) = relay.room() else {
                     self.observer().metrics.turned_away(Bound::RelayMemory);
-                    return failed_login(rules, &login, "temporarily_unavailable", "the broker has no room now");
+                    let reason = "the broker has no room now";
+                    return failed_login(self.protocol.rules(), login, "temporarily_unavailable", reason);
                 };
-                match self.exchange(&code).await {
-                    Ok(tokens) => self.welcome_to_relay(relay, &login, tokens, room).await,
-                    Err(error) => self.failed_exchange(&login, &error),
+                match self.exchange(code).await {
+                    Ok(tokens) => self.welcome_to_relay(relay, login, tokens, room).await,
+                    Err(error) => self.failed_exchange(login, &error),
                 }
             }
         }
@@ -100,6 +125,7 @@ impl Broker {
 
     fn failed_exchange(&self, login: &Login, error: &Error) -> Response<Bytes> {
         self.step(LoginStep::Failed);
+        self.observer().log.write(Entry::new(Level::Warn, "login_failed", &error.to_string()));
         let (code, reason) = match error.advice() {
             Advice::Retry { .. } => ("temporarily_unavailable", "Restream does not answer now"),
             _ => ("server_error", "Restream did not accept the login, or its answer was lost: begin again"),

@@ -1,20 +1,23 @@
 //! What the broker counts and logs. Nothing that came with a request is in it but its method, and the name of its route.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Method, Response};
 use restream_oauth_core::transport::Unread;
 use restream_oauth_core::{Answer, Error};
-use restream_oauth_keeper::{Event, EventKind, GrantName};
+use restream_oauth_keeper::{Event, EventKind, GrantName, Problem};
 
 use crate::devices::DeviceId;
-use crate::log::{Entry, Log, RequestLine};
+use crate::log::{Entry, Level, Log, RequestLine};
 use crate::metrics::{Door, Gauge, HandleEnd, Health, Metrics, Outcome, UpstreamCall, UpstreamOutcome};
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Counters and log of a broker.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Observer {
     /// The grants whose newest pair is in memory alone.
     stranded: Mutex<BTreeSet<GrantName>>,
     store_fails: AtomicBool,
+    /// When the log was last told why the store fails.
+    store_failure_told: Mutex<Option<Instant>>,
     is_stopping: AtomicBool,
 }
 
@@ -34,6 +39,7 @@ impl Observer {
             log,
             stranded: Mutex::default(),
             store_fails: AtomicBool::default(),
+            store_failure_told: Mutex::default(),
             is_stopping: AtomicBool::default(),
         }
     }
@@ -62,9 +68,15 @@ impl Observer {
         self.metrics.down(Gauge::Handles);
     }
 
-    /// Notes whether the store worked when it was last asked.
-    pub(super) fn store<T, E>(&self, result: &Result<T, E>) {
+    /// Notes whether the store worked when it was last asked. Why it did not is logged once a minute at most.
+    pub(super) fn store<T, E: fmt::Display>(&self, result: &Result<T, E>) {
         self.store_fails.store(result.is_err(), Ordering::Relaxed);
+        let Err(error) = result else { return };
+        let mut told = self.store_failure_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= A_MINUTE) {
+            *told = Some(Instant::now());
+            self.log.write(Entry::new(Level::Error, "store_fails", &error.to_string()));
+        }
     }
 
     pub(super) fn stopping(&self) {
@@ -82,6 +94,7 @@ impl Observer {
             EventKind::Rotated { .. } | EventKind::LoggedIn { .. } | EventKind::LoggedOut => {
                 stranded.remove(&event.grant);
             }
+            EventKind::Failed(Problem::Store(_)) => self.store_fails.store(true, Ordering::Relaxed),
             _ => {}
         }
         self.metrics.set(Gauge::Stranded, u64::try_from(stranded.len()).unwrap_or(u64::MAX));

@@ -40,6 +40,10 @@ impl Grants {
 pub(super) async fn open(store: Store, clock: &Clock, observer: &Observer) -> Result<(Devices, Grants), StartError> {
     match store {
         Store::File(folder) => {
+            if !folder.join("devices").exists() {
+                let message = format!("made a new store in {}: it knows no devices", folder.display());
+                observer.log.write(Entry::new(Level::Warn, "new_store", &message));
+            }
             let opened = tokio::task::spawn_blocking(move || -> Result<_, StartError> {
                 let devices = FileDevices::open(&folder)?;
                 Ok((Devices::File(devices), Grants::File(FileStore::at(folder.join("grants"))?.on_threads())))

@@ -18,4 +18,5 @@ mod relay;
 mod support;
 mod tls;
 mod tokens;
+mod trouble;
 mod upstream;

@@ -89,7 +89,7 @@ fn a_pair_whose_code_nobody_redeems_is_revoked_after_a_minute_and_when_the_relay
 }
 
 /// The device that lost the answer sends the old token again.
-/// Or a browser resent it: Chromium's ShouldResendRequest.
+// Or a browser resent it: Chromium's ShouldResendRequest.
 #[test]
 fn the_same_refresh_token_again_gives_the_same_bytes_for_two_minutes_and_nothing_goes_upstream() {
     let world = relay();

@@ -25,7 +25,7 @@ fn a_handle_stays_the_same_over_200_refreshes() {
     assert_eq!((ledger.exchanges, ledger.refreshes, ledger.dead_refresh_tokens_used), (1, 200, 0));
 }
 
-/// Also when a browser resends a request by itself: Chromium's ShouldResendRequest.
+// Also when a browser resends a request by itself: Chromium's ShouldResendRequest.
 #[test]
 fn a_device_that_asks_five_times_at_once_gets_one_token_by_one_refresh() {
     let world = World::new();
