@@ -22,7 +22,7 @@ use restream_oauth_core::transport::{Failure, FailureKind, Stage};
 use restream_oauth_core::{Answer, Call, Error};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::body::{FlaggedBody, SentFlag};
 use crate::build_error::BuildError;
@@ -34,6 +34,15 @@ use crate::tls::{self, Roots};
 
 /// The most informational answers (1xx) that one call accepts: more than servers send before the final answer.
 const MOST_INFORMATIONAL: usize = 16;
+
+/// A timer is that much late if the process did not run when it should have fired.
+const LATE: Duration = Duration::from_millis(100);
+/// How long a call that was late is looked at once more.
+const LAST_LOOK: Duration = Duration::from_millis(250);
+/// A timer is that much late if the process was stopped, or the machine slept.
+const SLEPT: Duration = Duration::from_secs(3);
+/// How long a call gets after that: what the server sent in the meantime may have to be sent again.
+const AFTER_SLEEP: Duration = Duration::from_secs(15);
 
 /// Sends calls. A transport is cheap to clone; share it.
 #[derive(Clone, Debug)]
@@ -84,6 +93,26 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         self
     }
 
+    /// Shortens the limit for the whole call, if it is longer than `total`. A clone keeps its own limit, so one call can be
+    /// given less time than the others.
+    ///
+    /// ```no_run
+    /// # async fn run(transport: restream_oauth_hyper::Transport, client: restream_oauth_core::Client)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use restream_oauth_core::AccessToken;
+    ///
+    /// let hasty = transport.clone().at_most(Duration::from_secs(5));
+    /// let profile = hasty.send(client.profile(&AccessToken::new("9ca0e1e9"))?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn at_most(mut self, total: Duration) -> Self {
+        self.limits.total = self.limits.total.min(total);
+        self
+    }
+
     /// Sends a call and interprets its answer.
     ///
     /// # Errors
@@ -124,17 +153,23 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         if reader.head(head.status, &head.headers).is_break() {
             return reader.finish();
         }
+        let mut total_limit = pin!(passed(deadline));
         loop {
-            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-            match timeout_at(deadline, frame).await {
-                Ok(Some(Ok(frame))) => {
+            let frame = poll_fn(|context| {
+                if let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(context) {
+                    return Poll::Ready(Some(frame));
+                }
+                total_limit.as_mut().poll(context).map(|()| None)
+            });
+            match frame.await {
+                Some(Some(Ok(frame))) => {
                     if frame.data_ref().is_some_and(|bytes| reader.chunk(bytes).is_break()) {
                         return reader.finish();
                     }
                 }
-                Ok(Some(Err(error))) => return reader.fail(Stage::ReadingBody, failure::of_body(error)),
-                Ok(None) => return reader.finish(),
-                Err(_elapsed) => return reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout)),
+                Some(Some(Err(error))) => return reader.fail(Stage::ReadingBody, failure::of_body(error)),
+                Some(None) => return reader.finish(),
+                None => return reader.fail(Stage::ReadingBody, Failure::new(FailureKind::Timeout)),
             }
         }
     }
@@ -172,7 +207,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Transport<C> {
         let mut response = pin!(self.client.request(request));
         let mut too_many_informational = pin!(too_many_informational.notified());
         let mut connect_limit = pin!(sleep_until(connect_deadline));
-        let mut total_limit = pin!(sleep_until(deadline));
+        let mut total_limit = pin!(passed(deadline));
         poll_fn(|context| {
             if let Poll::Ready(response) = response.as_mut().poll(context) {
                 return Poll::Ready(response.map_err(failure::of_client));
@@ -206,7 +241,8 @@ pub struct Limits {
     /// applies.
     pub connect: Duration,
     /// The limit for the whole call, with connecting. The default is long: to give up after a refresh was sent may cost
-    /// the user a login.
+    /// the user a login. If the process is stopped when the limit passes, or the machine sleeps, the call gets up to 15
+    /// seconds more, because its answer may be waiting to be read.
     pub total: Duration,
 }
 
@@ -320,6 +356,17 @@ fn limit_informational<B>(request: &mut Request<B>) -> Arc<Notify> {
         }
     });
     too_many
+}
+
+/// Waits until the deadline of a call has passed. If the process did not run at that time, because it was stopped or the
+/// machine slept, the call gets some more: the answer may be here already, and passes through the task of the connection
+/// before the call can see it.
+async fn passed(deadline: Instant) {
+    sleep_until(deadline).await;
+    let late = deadline.elapsed();
+    if late > LATE {
+        sleep(if late > SLEPT { AFTER_SLEEP } else { LAST_LOOK }).await;
+    }
 }
 
 /// Returns the time at which a limit passes. A limit beyond what the clock can express counts as thirty years.

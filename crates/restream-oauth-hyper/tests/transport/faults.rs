@@ -7,6 +7,7 @@ use restream_oauth_core::error::ErrorKind;
 use restream_oauth_core::token::Oddity;
 use restream_oauth_core::transport::FailureKind;
 use restream_oauth_core::{Advice, Delivery, Error, Tokens};
+use restream_oauth_hyper::Transport;
 use restream_oauth_sandbox::{BodyFraming, Ending, Endpoint, Fault, Point, What};
 
 /// Sends a refresh to a server with a fault.
@@ -155,6 +156,53 @@ async fn the_connect_limit_covers_the_tls_handshake() {
     assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
     assert_eq!(error.delivery(), Delivery::NotSent);
     assert!(begun.elapsed() < support::limits().total, "the connect limit is the shorter one");
+}
+
+/// Stops the whole program, as Ctrl-Z does, once the server has the request. Its answer comes while nobody looks, and the
+/// time limit passes.
+async fn refresh_while_stopped(what: What, stop: Duration) -> Result<Tokens, Error> {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    setup.sandbox.inject(Fault::new(what).on(Endpoint::Token));
+    let stopped = async {
+        let requests = || setup.sandbox.ledger().requests_to("/oauth/token").count();
+        while requests() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // The test has one thread for everything but the sandbox.
+        std::thread::sleep(stop);
+    };
+    let call = setup.client.refresh(tokens.refresh_token().unwrap());
+    tokio::join!(setup.transport.send(call), stopped).0
+}
+
+#[tokio::test]
+async fn an_answer_that_came_while_the_program_was_stopped_is_read_after_the_time_limit() {
+    // The limit is a second.
+    for stop in [Duration::from_millis(1500), Duration::from_millis(4500)] {
+        let late = What::Delay(Duration::from_millis(300));
+        let outcome = refresh_while_stopped(late, stop).await;
+        assert!(outcome.is_ok(), "{stop:?}: {outcome:?}");
+    }
+    // Nothing comes, so the call ends.
+    let begun = Instant::now();
+    let error = refresh_while_stopped(What::Hang(Point::BeforeHead), Duration::from_millis(1500)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_can_be_given_less_time_than_the_others() {
+    let setup = Setup::new();
+    let tokens = setup.tokens().await;
+    let call = || setup.client.profile(tokens.access_token()).unwrap();
+    let hasty = Transport::builder().build().unwrap().at_most(Duration::from_millis(500));
+    setup.sandbox.inject(Fault::new(What::Hang(Point::BeforeHead)).on(Endpoint::Profile));
+    let begun = Instant::now();
+    let error = hasty.clone().at_most(Duration::from_secs(60)).send(call()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Transport(FailureKind::Timeout));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(hasty.send(call()).await.is_ok());
 }
 
 #[tokio::test]
