@@ -29,6 +29,11 @@ impl Transport {
         Self(adapter)
     }
 
+    /// Returns a transport whose calls take no longer than this. What has arrived by then is read.
+    pub(crate) fn at_most(&self, total: Duration) -> Self {
+        Self(self.0.clone().at_most(total))
+    }
+
     /// Sends a call and interprets its answer.
     pub(crate) async fn send<T>(&self, call: Call<T>) -> Result<T, Error> {
         self.receive(call).await.interpret()

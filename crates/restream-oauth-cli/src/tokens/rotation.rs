@@ -2,8 +2,10 @@
 //!
 //! The file says that a refresh is on its way before it is sent, and the response is on the disk before it is read. So a
 //! refresh whose response is lost, or whose process dies, is known to the next run, which sends the same refresh token
-//! again, or reads the response. Within a run, a refresh in doubt is sent again by the keeper's schedule for 20 seconds.
+//! again, or reads the response. Within a run, a refresh in doubt is sent again by the keeper's schedule for 20 seconds,
+//! and a replay that hangs does not make that longer.
 
+mod replay_time;
 mod run;
 mod told;
 pub(crate) mod words;
@@ -13,8 +15,9 @@ use std::time::{Duration, SystemTime};
 use restream_oauth_core::{AccessToken, Client};
 use restream_oauth_keeper::Record;
 
+pub(crate) use self::replay_time::ReplayTime;
 use self::run::{Done, Means, Run};
-pub(crate) use self::run::{How, REPLAYS, Want};
+pub(crate) use self::run::{How, Want};
 use crate::failure::{Exit, Failure};
 use crate::signals::Interruptions;
 use crate::terminal::say;
@@ -44,7 +47,7 @@ impl<'a> Rotation<'a> {
                 client: client.clone(),
                 transport: transport.clone(),
                 patience,
-                until: None,
+                replay_time: ReplayTime::default(),
                 interruptions: None,
             },
         }

@@ -23,6 +23,7 @@ mod proxy;
 #[allow(dead_code, reason = "these tests need only tunnels")]
 mod proxy_server;
 mod regressions;
+mod replay_time;
 mod sandbox;
 mod shells;
 mod start;

@@ -17,7 +17,7 @@ use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
 use crate::tokens::elsewhere::keep_answer_elsewhere;
 use crate::tokens::kept_answer::can_hold_a_token;
-use crate::tokens::rotation::{REPLAYS, words};
+use crate::tokens::rotation::{ReplayTime, words};
 use crate::tokens::source::{STANDARD_INPUT, print_tokens};
 use crate::transport::Transport;
 
@@ -35,7 +35,13 @@ pub(super) async fn refresh(
     refresh_token: &RefreshToken,
     in_doubt: bool,
 ) -> Result<(), Failure> {
-    let mut run = Run { client, transport, interruptions: Interruptions::watch(), until: None, kept: Vec::new() };
+    let mut run = Run {
+        client,
+        transport,
+        interruptions: Interruptions::watch(),
+        replay_time: ReplayTime::default(),
+        kept: Vec::new(),
+    };
     let first = match run.until_an_answer(refresh_token, in_doubt).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(no_pair)) => no_pair,
@@ -63,8 +69,7 @@ struct Run {
     transport: Transport,
     /// From the first request on, signals do not end the program by themselves.
     interruptions: Interruptions,
-    /// The end of [`REPLAYS`], once it counts.
-    until: Option<Instant>,
+    replay_time: ReplayTime,
     /// Where responses are kept.
     kept: Vec<PathBuf>,
 }
@@ -89,8 +94,9 @@ impl Run {
         let mut ended = None;
         let mut schedule = Policy::REPLAYS.into_iter();
         loop {
-            let Err(no_pair) = self.send(refresh_token).await? else { return Ok(Ok(())) };
-            let no_pair = NoPair { lost: in_doubt || ended.is_some(), ..no_pair };
+            let is_replay = in_doubt || ended.is_some();
+            let Err(no_pair) = self.send(refresh_token, is_replay).await? else { return Ok(Ok(())) };
+            let no_pair = NoPair { lost: is_replay, ..no_pair };
             if !is_in_doubt(&no_pair.error) {
                 return Ok(Err(no_pair));
             }
@@ -98,17 +104,18 @@ impl Run {
             let since = now.saturating_duration_since(*ended.get_or_insert(now));
             let asked = no_pair.error.retry_after().unwrap_or_default();
             let wait = schedule.next().map(|at| at.saturating_sub(since).max(AFTER_A_LATE_ONE).max(asked));
-            let until = *self.until.get_or_insert_with(|| now.checked_add(REPLAYS).unwrap_or(now));
-            match wait.filter(|wait| *wait <= until.saturating_duration_since(now)) {
+            match wait.filter(|wait| self.replay_time.has_room_after(*wait)) {
                 Some(wait) => self.wait(wait, &no_pair.error).await?,
                 None => return Ok(Err(no_pair)),
             }
         }
     }
 
-    /// Sends one request, and prints the pair that arrives.
-    async fn send(&mut self, refresh_token: &RefreshToken) -> Result<Result<(), NoPair>, Failure> {
-        let answer = self.interruptions.put_off(self.transport.receive(self.client.refresh(refresh_token))).await;
+    /// Sends one request, and prints the pair that arrives. A replay takes no longer than the time for replays.
+    async fn send(&mut self, refresh_token: &RefreshToken, is_replay: bool) -> Result<Result<(), NoPair>, Failure> {
+        let limit = if is_replay { self.replay_time.limit() } else { Duration::MAX };
+        let transport = self.transport.at_most(limit);
+        let answer = self.interruptions.put_off(transport.receive(self.client.refresh(refresh_token))).await;
         let answer = answer.map_err(|GivenUp| given_up("before the answer came"))?;
         let body = Zeroizing::new(answer.expose_body().to_vec());
         match answer.interpret() {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Method;
 use restream_oauth_core::transport::Unread;
@@ -12,6 +12,7 @@ use restream_oauth_core::{Answer, Call, Client};
 use restream_oauth_keeper::machine::Ticket;
 use restream_oauth_keeper::{Record, Token};
 
+use super::replay_time::ReplayTime;
 use super::words;
 use crate::failure::{Exit, Failure};
 use crate::signals::{GivenUp, Interruptions};
@@ -20,8 +21,6 @@ use crate::tokens::asking::WITNESS_LIMIT;
 use crate::tokens::keeping::{Keeping, Request};
 use crate::transport::Transport;
 
-/// Replays, and refreshes that a server asked to wait for, begin within this time, counted from the first wait.
-pub(crate) const REPLAYS: Duration = Duration::from_secs(20);
 /// A wait for the next attempt that is shorter than this is not worth a word.
 const SHORT: Duration = Duration::from_secs(2);
 /// The only status that says that an access token is dead.
@@ -61,8 +60,7 @@ pub(super) struct Means {
     pub(super) transport: Transport,
     /// How long a run waits for the lock.
     pub(super) patience: Duration,
-    /// The end of [`REPLAYS`], once it counts.
-    pub(super) until: Option<Instant>,
+    pub(super) replay_time: ReplayTime,
     /// Watched from the first request on. Before that, a signal may end the program.
     pub(super) interruptions: Option<Interruptions>,
 }
@@ -147,6 +145,7 @@ impl<'a> Run<'a> {
     pub(super) async fn until_the_end(mut self) -> Result<Done, Failure> {
         self.wish();
         loop {
+            self.check_time()?;
             self.advance().await;
             if let Some(end) = self.verdict() {
                 return end;
@@ -200,25 +199,29 @@ impl<'a> Run<'a> {
     async fn send(&mut self, Request { ticket, call, limit }: Request) {
         self.requests = self.requests.saturating_add(1);
         (self.end, self.trouble, self.doubtful, self.served) = (None, None, None, None);
+        // The first request of a refresh has all the time that the machine gives it.
+        let limit = if self.in_doubt { limit.min(self.means.replay_time.limit()) } else { limit };
         let interruptions = self.means.interruptions.get_or_insert_with(Interruptions::watch);
-        let answer = tokio::time::timeout(limit, self.means.transport.receive(call));
-        match interruptions.put_off(answer).await {
-            Ok(Ok(answer)) => self.keeping.answered(ticket, answer),
-            Ok(Err(_)) => self.keeping.hung_up(ticket),
-            Err(GivenUp) => {
-                // The connection is dead from here on, and the file is to say so.
-                self.keeping.hung_up(ticket);
-                while let Some(request) = self.keeping.advance() {
-                    self.keeping.hung_up(request.ticket);
-                }
-                while self.keeping.told().is_some() {}
-                let message = format!(
-                    "given up before the answer came: the server may have spent the refresh token. {}",
-                    words::of_a_doubt(self.path)
-                );
-                self.end = Some(Err(Failure::new(Exit::Interrupted, message)));
-            }
+        // The transport keeps the limit, so that what has arrived by then is still read: it may hold the pair.
+        let transport = self.means.transport.at_most(limit);
+        match interruptions.put_off(transport.receive(call)).await {
+            Ok(answer) => self.keeping.answered(ticket, answer),
+            Err(GivenUp) => self.give_up(ticket),
         }
+    }
+
+    /// Nobody waits for the answer any more. The connection is dead from here on, and the file is to say so.
+    fn give_up(&mut self, ticket: Ticket) {
+        self.keeping.hung_up(ticket);
+        while let Some(request) = self.keeping.advance() {
+            self.keeping.hung_up(request.ticket);
+        }
+        while self.keeping.told().is_some() {}
+        let message = format!(
+            "given up before the answer came: the server may have spent the refresh token. {}",
+            words::of_a_doubt(self.path)
+        );
+        self.end = Some(Err(Failure::new(Exit::Interrupted, message)));
     }
 
     /// How the run ends, if it ends now.
@@ -266,20 +269,26 @@ impl<'a> Run<'a> {
         Some(Ok(Done { how: How::Kept, token: Some(token) }))
     }
 
+    /// Fails if the outcome of a refresh is unknown and the time for replays is over, whoever has the file.
+    fn check_time(&mut self) -> Result<(), Failure> {
+        let is_over = self.means.replay_time.left_if_begun() == Some(Duration::ZERO);
+        if !self.in_doubt || !is_over || self.waits_for_the_witness() {
+            return Ok(());
+        }
+        Err(self.doubtful.take().unwrap_or_else(|| words::still_in_doubt(self.path)))
+    }
+
     /// True if the run has to sleep. Fails if the next attempt comes too late for this run.
     fn is_held_up(&mut self) -> Result<bool, Failure> {
+        self.check_time()?;
         if self.busy || self.waits_for_the_witness() {
             return Ok(true);
         }
-        let now = Instant::now();
-        let is_late = self.means.until.is_some_and(|until| until <= now);
-        if let Some(failure) = self.doubtful.take_if(|_| is_late) {
-            return Err(failure);
-        }
         let Some(at) = self.keeping.next_request_at() else { return Ok(true) };
         let wait = at.saturating_sub(self.keeping.elapsed());
-        let until = *self.means.until.get_or_insert_with(|| now.checked_add(REPLAYS).unwrap_or(now));
-        if wait > until.saturating_duration_since(now) {
+        let time = &mut self.means.replay_time;
+        let has_room = if self.in_doubt { time.has_room_after(wait) } else { wait <= time.left() };
+        if !has_room {
             if let Some(failure) = self.doubtful.take() {
                 return Err(failure);
             }
@@ -299,7 +308,12 @@ impl<'a> Run<'a> {
 
     /// Sleeps until something happens.
     async fn sleep(&mut self) -> Result<(), Failure> {
-        let nap = if self.waits_for_the_witness() { WITNESS_LIMIT } else { self.keeping.nap() };
+        let nap = if self.waits_for_the_witness() {
+            WITNESS_LIMIT
+        } else {
+            let left = self.means.replay_time.left_if_begun().filter(|_| self.in_doubt);
+            self.keeping.nap().min(left.unwrap_or(Duration::MAX))
+        };
         let nap = tokio::time::sleep(nap);
         let interruptions = &mut self.means.interruptions;
         let interrupted = async {

@@ -22,7 +22,11 @@ impl Run<'_> {
                 Told::Event(event) => self.happened(event),
                 Told::Resolved(result) => self.resolved(result),
                 Told::Busy => self.is_busy(),
-                Told::Claimed(_) => self.busy = false,
+                Told::Claimed(stored) => {
+                    self.busy = false;
+                    // The claim comes before each request, and says more than what was read before it.
+                    self.in_doubt = stored.record().is_some_and(|record| record.doubt.is_some());
+                }
                 Told::Stashed(_) | Told::NotStored(_) => {}
             }
         }

@@ -21,6 +21,12 @@ pub(super) fn not_yet(path: &Path, in_doubt: bool, wait: Duration) -> Failure {
     Failure::new(Exit::TryAgain, format!("{}: run the command again then", of_a_wait(path, in_doubt, wait)))
 }
 
+/// The time for replays is over, and another process has the file or nothing was sent.
+pub(super) fn still_in_doubt(path: &Path) -> Failure {
+    let message = format!("the answer to a refresh of {} is still not known. {}", path.display(), of_a_doubt(path));
+    Failure::new(Exit::TryAgain, message)
+}
+
 /// Why the next attempt does not come at once, and when it comes.
 pub(super) fn of_a_wait(path: &Path, in_doubt: bool, wait: Duration) -> String {
     let (path, seconds) = (path.display(), wait.as_secs().saturating_add(1));
