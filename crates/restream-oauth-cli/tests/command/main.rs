@@ -10,6 +10,7 @@ mod demo;
 mod doubt;
 mod input;
 mod keep;
+mod keep_refused;
 mod keep_socket;
 mod keeping;
 mod leftovers;

@@ -64,7 +64,7 @@ async fn rejected(uri: &Uri, body: Incoming, kept: &Kept) -> Result<Found, Refus
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "no_token", "the body must be the token that was refused"));
     }
     let stored = kept.stored(&grant.name());
-    // In doubt, a refusal is what was to be expected, however young the token is.
+    // In doubt, a refusal is what was to be expected, however young the token is. While a refresh is under way, too.
     if let Some(record) = stored.as_ref().and_then(Stored::record).filter(|record| record.doubt.is_none())
         && record.tokens.access_token().expose_secret().as_bytes() == refused
         && let Some(wait) = young_for(record, SystemTime::now())
@@ -98,7 +98,7 @@ async fn newest(grant: &Grant, stored: Option<&Stored>, refused: Option<&[u8]>) 
     let replaced = known(&grant).filter(|token| is_refused(token));
     let wants_another = replaced.is_some() || stored.is_some_and(|stored| is_behind(&grant, stored));
     if let (Some(token), Some(record)) = (replaced, stored.and_then(Stored::record))
-        && (record.doubt.is_some() || is_old(record, SystemTime::now()))
+        && (is_in_doubt(record) || is_old(record, SystemTime::now()))
     {
         grant.rejected(&token);
     }
@@ -113,6 +113,13 @@ async fn newest(grant: &Grant, stored: Option<&Stored>, refused: Option<&[u8]>) 
         },
         Err(error) => Err(error.into()),
     }
+}
+
+/// True if the answer to a refresh was lost. The mark of one that is under way means no such thing: its pair is waited for.
+/// If the keeper were told of another refusal just before it sends that refresh, it would take an API that refuses so young
+/// a token for broken, and give out the old one.
+fn is_in_doubt(record: &Record) -> bool {
+    record.doubt.is_some_and(|doubt| !doubt.in_flight)
 }
 
 fn is_old(record: &Record, now: SystemTime) -> bool {
