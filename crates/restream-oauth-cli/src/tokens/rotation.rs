@@ -16,6 +16,7 @@ use restream_oauth_core::{AccessToken, Client};
 use restream_oauth_keeper::Record;
 
 pub(crate) use self::replay_time::ReplayTime;
+use self::replay_time::has_lost_an_answer;
 use self::run::{Done, Means, Run};
 pub(crate) use self::run::{How, Want};
 use crate::failure::{Exit, Failure};
@@ -76,7 +77,11 @@ impl<'a> Rotation<'a> {
         let mut record = self.newest().await?;
         if record.doubt.is_some_and(|doubt| doubt.in_flight) {
             // Another process refreshes, or has died. Its claim ends in both cases, and only then the token is known.
-            self.wait_for_others()?;
+            let mut patience = self.means.patience;
+            if has_lost_an_answer(&record) {
+                patience = patience.min(self.means.replay_time.left());
+            }
+            self.wait_for_others(patience)?;
             record = self.newest().await?;
         }
         if let Some(living) = Living::of_record(&record, valid_for, SystemTime::now()) {
@@ -153,9 +158,9 @@ impl<'a> Rotation<'a> {
 
     /// Waits until no other process has the file. Fails if that takes too long. What else keeps the file from being locked
     /// is reported by the refresh, if one is needed.
-    fn wait_for_others(&self) -> Result<(), Failure> {
+    fn wait_for_others(&self, patience: Duration) -> Result<(), Failure> {
         let claim = |mut file: TokenFile| file.claim_existing().map(|claimed| file.release(&claimed));
-        let claimed = TokenFile::at(self.place, self.means.patience).and_then(claim);
+        let claimed = TokenFile::at(self.place, patience).and_then(claim);
         claimed.or_else(|failure| if failure.exit() == Exit::TryAgain { Err(failure) } else { Ok(()) })
     }
 

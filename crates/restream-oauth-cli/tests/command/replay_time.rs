@@ -102,6 +102,21 @@ fn every_command_that_replays_ends_in_time_and_the_next_run_recovers() {
     });
 }
 
+/// Without the lock, a process cannot send a replay, and one after the other would have it.
+#[test]
+fn processes_that_wait_for_the_replay_of_another_one_end_in_time_too() {
+    let setup = in_doubt();
+    std::thread::scope(|threads| {
+        let token = &["token"][..];
+        for command in [token, token, token, token, &["refresh"], &["api", "/v2/user/profile"]] {
+            let setup = &setup;
+            threads.spawn(move || timed(|| setup.run(&[command, &["--tokens", "tokens.json"]].concat())).expect(4));
+        }
+    });
+    setup.sandbox.clear_faults();
+    setup.run(&["refresh", "--tokens", "tokens.json"]).expect(0);
+}
+
 #[test]
 fn a_shorter_time_limit_leaves_room_for_more_replays() {
     let setup = in_doubt();

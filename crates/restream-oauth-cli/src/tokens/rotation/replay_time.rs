@@ -4,9 +4,12 @@
 //! closed then, after what has arrived was read. The grant stays in doubt as it was: the file counts the replay, and the
 //! next run sends the same refresh token again. What can be lost is an answer that the server gives later: if it acts on
 //! that replay and forgives nothing, the next replay is refused. Waiting longer would keep a caller, and everyone who waits
-//! for the lock, for a minute behind a server that has lost an answer before.
+//! for the lock, for a minute behind a server that has lost an answer before. To wait while another process sends a replay
+//! counts as well; or else of many that wait for one lock, each would send a replay of its own, one after the other.
 
 use std::time::{Duration, Instant};
+
+use restream_oauth_keeper::Record;
 
 /// Replays, and waits that a server asked for, end within this time, counted from the first of them.
 const REPLAYS: Duration = Duration::from_secs(20);
@@ -21,6 +24,11 @@ pub(crate) struct ReplayTime {
 }
 
 impl ReplayTime {
+    /// Lets the time count.
+    pub(crate) fn begin(&mut self) {
+        self.left();
+    }
+
     /// How much is left. The time counts from the first call on.
     pub(crate) fn left(&mut self) -> Duration {
         self.left_at(Instant::now())
@@ -45,6 +53,11 @@ impl ReplayTime {
         let until = *self.until.get_or_insert_with(|| now.checked_add(REPLAYS).unwrap_or(now));
         until.saturating_duration_since(now)
     }
+}
+
+/// True if a refresh is in doubt. The mark of a first request may be that of one whose answer is still to come.
+pub(super) fn has_lost_an_answer(record: &Record) -> bool {
+    record.doubt.is_some_and(|doubt| !doubt.in_flight || doubt.sends > 1)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use restream_oauth_core::Error;
 use restream_oauth_keeper::{EventKind, Gone, Problem, Record, Token, TokenError};
 
+use super::replay_time::has_lost_an_answer;
 use super::run::{Done, How, Run, Want};
 use super::words;
 use crate::failure::{Exit, Failure};
@@ -35,6 +36,10 @@ impl Run<'_> {
     fn is_busy(&mut self) {
         self.busy = true;
         self.keeping.say_busy();
+        if has_lost_an_answer(self.record) {
+            // The other process sends a replay. To wait for that is part of the time that this run has.
+            self.means.replay_time.begin();
+        }
     }
 
     fn happened(&mut self, event: EventKind) {
