@@ -191,11 +191,28 @@ fn say(warning: &str) {
 fn load(config: &Path, warn: impl Fn(&str)) -> Result<Settings, Failure> {
     let checked = Settings::load(config).map_err(|error| Failure::usage(error.to_string()))?;
     checked.warnings.iter().for_each(|warning| warn(&warning.to_string()));
-    // The password and TLS depend on more than the text.
-    if let Mode::Handle(Store::Postgres(database)) = &checked.settings.mode {
-        database.check().map_err(|error| Failure::usage(format!("store.url: {error}")))?;
+    // Some faults depend on more than the text.
+    match &checked.settings.mode {
+        Mode::Handle(Store::Postgres(database)) => {
+            database.check().map_err(|error| Failure::usage(format!("store.url: {error}")))?;
+        }
+        Mode::Handle(Store::File(folder)) => can_hold_a_store(folder)?,
+        _ => {}
     }
     Ok(checked.settings)
+}
+
+/// Fails if a folder is not there and cannot be made.
+fn can_hold_a_store(folder: &Path) -> Result<(), Failure> {
+    let there = folder.ancestors().find_map(|above| above.metadata().ok().map(|metadata| (above, metadata)));
+    match there {
+        Some((above, metadata)) if !metadata.is_dir() || metadata.permissions().readonly() => {
+            let (folder, above) = (folder.display(), above.display());
+            let advice = "give another path, or make the folder for the user of the broker";
+            Err(Failure::usage(format!("store.path: no folder {folder} can be made in {above}: {advice}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The store, if there is one.

@@ -83,6 +83,7 @@ fn what_may_be_left_out_has_a_default() {
         "tls_cert",
         "tls_key",
         "base_url",
+        "kind",
         "prefix",
         "[limits]",
         "per_device",
@@ -92,7 +93,7 @@ fn what_may_be_left_out_has_a_default() {
     let Checked { settings, warnings, .. } = Settings::parse(&text, &files()).unwrap();
     assert_eq!(warnings, [Warning::UnnamedProxy]);
     assert_eq!((settings.admin_listen, settings.tls, settings.trusted_proxies.len()), (None, None, 0));
-    assert!(matches!(settings.mode, Mode::Handle(_)));
+    assert!(matches!(settings.mode, Mode::Handle(Store::File(_))));
     assert_eq!(settings.restream.endpoints(), &restream_oauth_core::Endpoints::restream());
     assert_eq!(settings.obs.unwrap().prefix(), "/obs/");
     let (per_device, per_address) = (settings.rates.per_device.get(), settings.rates.per_address.get());
@@ -235,7 +236,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
             "line 11: restream.base_url: \"http://restream.example\" cannot be used: plain http is only for loopback: write https, or a literal 127.0.0.1 or [::1]",
         ],
     ),
-    ("kind = \"file\"\n", "", &["line 12: store.kind: expected \"file\" or \"postgres\", got nothing: add it"]),
     ("\"file\"", "\"files\"", &["line 13: store.kind: expected \"file\" or \"postgres\", got \"files\""]),
     (
         "\"file\"",
@@ -340,7 +340,7 @@ fn an_empty_file_names_everything_that_is_needed() {
             "line 1: listen: expected an address to listen on, such as \"127.0.0.1:8080\", got nothing: add it",
             "line 1: issuer: expected the broker's URL as devices see it, such as https://broker.example, got nothing: add it",
             "line 1: expected [obs] or [[clients]], because nobody could use the broker, got nothing: add it",
-            "line 1: store: expected [store] with kind = \"file\" and path, or \"postgres\" and url, got nothing: add it",
+            "line 1: store: expected [store] with path, or kind = \"postgres\" and url, got nothing: add it",
             "line 1: restream: expected [restream] with the client_id of the application, got nothing: add it",
         ]
     );

@@ -81,7 +81,7 @@ pub enum Odd {
     RefusedWhileYoung,
 }
 
-/// Why a refresh failed, or waits.
+/// Why a refresh or a revocation failed, or waits.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Problem {
@@ -128,7 +128,7 @@ impl fmt::Display for EventKind {
                 write!(f, "the new tokens are in memory alone, because the store fails (attempt {attempt}): {error}")
             }
             Self::Throttled => f.write_str("the pace is near its limit"),
-            Self::Failed(problem) => write!(f, "a refresh failed: {problem}"),
+            Self::Failed(problem) => problem.fmt(f),
             Self::LoggedOut => f.write_str("logged out"),
             Self::Odd(odd) => match odd {
                 Odd::Answer(oddity) => write!(f, "strange answer: {oddity:?}"),

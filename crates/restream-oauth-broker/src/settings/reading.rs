@@ -150,7 +150,7 @@ fn mode(root: &Table<'_>, warnings: &mut Vec<Warning>) -> Option<Mode> {
         return Some(Mode::Relay);
     }
     if table.is_none() {
-        let expected = "[store] with kind = \"file\" and path, or \"postgres\" and url";
+        let expected = "[store] with path, or kind = \"postgres\" and url";
         root.note("store", Problem::Missing { expected });
     }
     store.map(Mode::Handle)
@@ -162,7 +162,7 @@ fn store(table: &Table<'_>) -> Option<Store> {
         "postgres" => Ok(false),
         other => Err(unusable("\"file\" or \"postgres\"", other)),
     };
-    let is_file = table.required("kind", "\"file\" or \"postgres\"", known)?;
+    let is_file = if table.has("kind") { table.optional("kind", known)? } else { true };
     let (kind, foreign) = if is_file { ("kind \"file\"", "url") } else { ("kind \"postgres\"", "path") };
     if table.has(foreign) {
         table.note(foreign, Problem::Conflict { with: kind, advice: "remove one of the two" });

@@ -220,6 +220,8 @@ fn the_configuration_is_checked() {
     let text = fs::read_to_string(&program.config).unwrap();
     for (change, to, named) in [
         ("issuer =", "isuer =", "isuer"),
+        ("path = \"", "path = \"/proc/none", "store.path: no folder /proc/none"),
+        ("path = \"", "path = \"/dev/null", "store.path: no folder /dev/null"),
         ("[store]", "mode_x = 1\n[store]", "mode_x"),
         ("admin_listen =", "mode = \"relay\"\nadmin_listen =", "OBS keeps the first refresh token"),
         ("admin_listen =", "tls_cert = \"/c\"\ntls_key = \"/k\"\nadmin_listen =", "tls_key: the file cannot be used"),
