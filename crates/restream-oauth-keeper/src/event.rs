@@ -59,7 +59,8 @@ pub enum EventKind {
         /// Why the store failed.
         error: StoreError,
     },
-    /// The keeper has more grants than its pace allows with a margin of two, or the server asked for fewer requests.
+    /// The keeper has more grants than its pace allows with a margin of two, the server asked for fewer requests, or so
+    /// many requests failed that the next retries wait.
     Throttled,
     /// A refresh failed. While the access token lives, nobody else is told.
     Failed(Problem),
@@ -91,7 +92,8 @@ pub enum Problem {
     Store(StoreError),
     /// Another process has had the claim for a long time.
     Busy,
-    /// The keeper waits before it asks the server again: its pace or its breaker holds the request back.
+    /// The keeper waits before it asks the server again: its pace, its quota of retries or its breaker holds the
+    /// request back.
     Paced {
         /// How long.
         wait: Duration,

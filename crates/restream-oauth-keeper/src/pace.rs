@@ -1,11 +1,18 @@
-//! How many requests a process sends: a token bucket that shrinks when the server is busy, and a breaker that stops
-//! background work when requests end in doubt or stay silent.
+//! How many requests a process sends: a token bucket that shrinks when the server is busy, a quota of retries, and a
+//! breaker that stops background work when requests end in doubt or stay silent.
 //!
-//! Retries need no quota of their own. The replays of one grant come by a schedule: seven in the first quarter of an hour,
-//! then one a token life. While many grants are in doubt, the breaker lets one replay at a time test the server.
+//! The schedule of one grant says when it is tried again; the quota says how often a process with many of them does so.
+//! It holds 100 retries. Each success gives one back, and time a tenth of the full rate. So a process never retries more
+//! often than it succeeded, plus 100, plus a tenth of its rate. The AWS SDKs have such a quota (500 tokens, and five for a
+//! retry), and so has gRPC (retry throttling). Theirs drops a retry for which there is no token. Here no retry is dropped,
+//! since that could lose a grant: it waits. That is why time refills the quota, too.
+
+mod bucket;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+use bucket::{Bucket, wait_for};
 
 /// Why a request is sent. Background work waits while the breaker is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +27,20 @@ pub(crate) enum Urgency {
     Replay,
 }
 
+/// Whether the last request for the same pair failed, or has no known outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    First,
+    Retry,
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The server answered.
+    /// The server answered, and nothing is left to be tried again: a new pair, or the end of the grant.
     Good,
+    /// The server answered that it did not act. The request is tried again later.
+    Refused,
     /// No trustworthy answer came.
     Doubt,
     /// Nothing was sent.
@@ -41,8 +57,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The share of the rate that expiring tokens have while the breaker is open.
 const TRICKLE: f64 = 0.1;
-/// The longest wait before asking again.
-const LONGEST_QUEUE: Duration = Duration::from_secs(30);
+/// How many retries may be sent at once. At the usual rate 30 grants, whose requests all fail from the same second on, are
+/// tried again as if there were no quota.
+const RETRIES: f64 = 100.0;
+/// How many retries come back by time alone, as a share of the full rate. So the first requests have the rest of the rate.
+const RETRY_SHARE: f64 = 0.1;
 /// How much is left of the rate after a 429 or 503, and how much of the full rate comes back each second.
 const SHRINK: f64 = 0.7;
 const GROWTH: f64 = 0.01;
@@ -54,11 +73,14 @@ const LOWEST: f64 = 0.05;
 pub(crate) struct Pace {
     full_rate: f64,
     rate: f64,
-    tokens: f64,
+    requests: Bucket,
+    retries: Bucket,
+    /// True from the moment when a retry had to wait for the quota, until half of the quota is there again.
+    short: bool,
+    /// True if nobody was told of that yet.
+    short_is_news: bool,
     trickle: f64,
     counted: Duration,
-    /// When the last of those who wait may ask again: each gets a place of its own in the queue.
-    last_place: Duration,
     /// How the last request of each grant ended, if that was within the last [`WINDOW`]. A grant counts once, however
     /// often it is sent again.
     ended: BTreeMap<u32, (Duration, bool)>,
@@ -84,10 +106,13 @@ impl Pace {
         Self {
             full_rate: rate,
             rate,
-            tokens: burst(rate),
+            // After a quiet time, what a second brings may be sent at once.
+            requests: Bucket::new(rate.max(1.0)),
+            retries: Bucket::new(RETRIES),
+            short: false,
+            short_is_news: false,
             trickle: 1.0,
             counted: Duration::ZERO,
-            last_place: Duration::ZERO,
             ended: BTreeMap::new(),
             order: VecDeque::new(),
             flying: BTreeMap::new(),
@@ -97,10 +122,15 @@ impl Pace {
     }
 
     /// Takes the right to send one request, or says how long to wait before asking again.
-    pub(crate) fn take(&mut self, urgency: Urgency, now: Duration) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, urgency: Urgency, attempt: Attempt, now: Duration) -> Result<(), Duration> {
         self.count(now);
-        if self.tokens < 1.0 {
-            return Err(self.place(now));
+        if !self.requests.has_one() {
+            return Err(self.requests.place(self.rate, now));
+        }
+        if attempt == Attempt::Retry && !self.retries.has_one() {
+            self.short_is_news |= !self.short;
+            self.short = true;
+            return Err(self.retries.place(self.full_rate * RETRY_SHARE, now));
         }
         if self.is_open(now) {
             match urgency {
@@ -112,18 +142,16 @@ impl Pace {
                 Urgency::Expiring => return Err(wait_for(1.0 - self.trickle, self.rate * TRICKLE)),
             }
         }
-        self.tokens -= 1.0;
+        self.requests.take();
+        if attempt == Attempt::Retry {
+            self.retries.take();
+        }
         Ok(())
     }
 
-    /// The next place in the queue. The queue is a ring: those who give up do not leave it, so nobody waits longer than
-    /// [`LONGEST_QUEUE`] before asking again, however many asked before.
-    fn place(&mut self, now: Duration) -> Duration {
-        let earliest = now.saturating_add(wait_for(1.0 - self.tokens, self.rate));
-        let next = self.last_place.saturating_add(wait_for(1.0, self.rate)).max(earliest);
-        let place = if next > earliest.saturating_add(LONGEST_QUEUE) { earliest } else { next };
-        self.last_place = place;
-        place.saturating_sub(now)
+    /// True once after each time when the quota of retries ran out.
+    pub(crate) fn ran_out_of_retries(&mut self) -> bool {
+        std::mem::take(&mut self.short_is_news)
     }
 
     /// While the breaker is open, one replay at a time tests the server.
@@ -151,7 +179,10 @@ impl Pace {
         }
         self.ended.insert(grant, (now, ending == Ending::Doubt));
         self.order.push_back((now, grant));
-        ending == Ending::Good && self.close()
+        if ending == Ending::Good {
+            self.retries.fill(1.0);
+        }
+        ending != Ending::Doubt && self.close()
     }
 
     /// Slows down, because the server asked for fewer requests (429, 503).
@@ -160,9 +191,20 @@ impl Pace {
         self.rate = (self.rate * SHRINK).max(self.full_rate * LOWEST);
     }
 
+    /// A first request proves to be a retry: another process sent the one before it. It has the right to be sent, but the
+    /// quota counts it. Nothing is owed, or such requests could hold up retries for long.
+    pub(crate) fn is_a_retry(&mut self) {
+        if self.retries.has_one() {
+            self.retries.take();
+        }
+    }
+
     /// Gives back the right to send a request that was not sent.
-    pub(crate) fn give_back(&mut self) {
-        self.tokens = (self.tokens + 1.0).min(burst(self.full_rate));
+    pub(crate) fn give_back(&mut self, attempt: Attempt) {
+        self.requests.fill(1.0);
+        if attempt == Attempt::Retry {
+            self.retries.fill(1.0);
+        }
     }
 
     fn close(&mut self) -> bool {
@@ -206,184 +248,12 @@ impl Pace {
         let passed = now.saturating_sub(self.counted).as_secs_f64();
         self.counted = self.counted.max(now);
         self.rate = (self.rate + self.full_rate * GROWTH * passed).min(self.full_rate);
-        self.tokens = (self.tokens + self.rate * passed).min(burst(self.full_rate));
+        self.requests.fill(self.rate * passed);
+        self.retries.fill(self.full_rate * RETRY_SHARE * passed);
+        self.short &= !self.retries.is_half_full();
         self.trickle = (self.trickle + self.rate * TRICKLE * passed).min(1.0);
     }
 }
 
-/// How many requests may be sent at once after a quiet time.
-fn burst(rate: f64) -> f64 {
-    rate.max(1.0)
-}
-
-fn wait_for(missing: f64, rate: f64) -> Duration {
-    // A millisecond more than exact, so that rounding cannot make the next look come too early.
-    Duration::try_from_secs_f64(missing / rate).unwrap_or(LONGEST_PAUSE).saturating_add(Duration::from_millis(1))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn the_rate_holds_on_average() {
-        let mut pace = Pace::new(20.0, s(10));
-        let mut sent = 0;
-        let mut now = s(0);
-        while now < s(60) {
-            match pace.take(Urgency::Background, now) {
-                Ok(()) => sent += 1,
-                Err(wait) => now += wait,
-            }
-        }
-        assert!((1200..=1221).contains(&sent), "{sent}");
-    }
-
-    /// Lets this many grants ask for one request each, from the same moment on. Returns when each was sent.
-    fn served(pace: &mut Pace, grants: u64, until: Duration) -> Vec<Duration> {
-        let mut waiting: std::collections::BinaryHeap<_> =
-            (0..grants).map(|grant| std::cmp::Reverse((s(0), grant))).collect();
-        let mut served = Vec::new();
-        while let Some(std::cmp::Reverse((now, grant))) = waiting.pop().filter(|next| next.0.0 < until) {
-            match pace.take(Urgency::Wanted, now) {
-                Ok(()) => served.push(now),
-                Err(wait) => waiting.push(std::cmp::Reverse((now + wait, grant))),
-            }
-        }
-        served
-    }
-
-    #[test]
-    fn everybody_in_a_long_queue_is_served_as_fast_as_the_rate_allows() {
-        let served = served(&mut Pace::new(20.0, s(10)), 3000, s(1000));
-        assert_eq!(served.len(), 3000);
-        assert!(*served.last().unwrap() < s(165), "{:?}", served.last());
-    }
-
-    #[test]
-    fn a_long_queue_that_gave_up_holds_up_nobody() {
-        let mut pace = Pace::new(20.0, s(10));
-        served(&mut pace, 20_000, s(100));
-        // Nobody of them waits any more. The next ones find a full bucket, and a little later an empty one.
-        let mut longest = s(0);
-        for _ in 0..30 {
-            longest = longest.max(pace.take(Urgency::Wanted, s(103)).err().unwrap_or_default());
-        }
-        assert!(longest <= s(31), "{longest:?}");
-    }
-
-    #[test]
-    fn an_empty_bucket_uses_up_no_test_of_the_breaker() {
-        let mut pace = Pace::new(1.0, s(10));
-        for number in 0..3 {
-            pace.ended(number, Ending::Doubt, s(1));
-        }
-        assert!(pace.is_open(s(1)));
-        assert_eq!(pace.take(Urgency::Wanted, s(6)), Ok(()));
-        let wait = pace.take(Urgency::Replay, s(6)).unwrap_err();
-        assert!(wait < s(2), "{wait:?}: the test is still to come");
-        assert_eq!(pace.take(Urgency::Replay, s(6) + wait), Ok(()));
-    }
-
-    #[test]
-    fn a_busy_server_is_asked_less_often_and_the_rate_grows_back() {
-        let mut pace = Pace::new(20.0, s(10));
-        for _ in 0..20 {
-            pace.slow_down(s(0));
-        }
-        assert!((pace.rate - 1.0).abs() < 1e-9, "{}", pace.rate);
-        pace.count(s(200));
-        assert!((pace.rate - 20.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn three_doubts_open_the_breaker_for_background_work_alone() {
-        let mut pace = Pace::new(20.0, s(10));
-        for number in 0..3 {
-            pace.ended(number, Ending::Doubt, s(1));
-        }
-        assert!(pace.is_open(s(1)));
-        assert_eq!(pace.take(Urgency::Wanted, s(1)), Ok(()));
-        assert!(pace.take(Urgency::Replay, s(1)).is_err());
-        assert!(pace.take(Urgency::Background, s(1)).is_err());
-        assert_eq!(pace.take(Urgency::Expiring, s(1)), Ok(()), "the trickle");
-        assert!(pace.take(Urgency::Expiring, s(1)).is_err());
-    }
-
-    #[test]
-    fn two_doubts_or_three_among_many_do_not_open_it() {
-        let mut pace = Pace::new(20.0, s(10));
-        for number in 0..2 {
-            pace.ended(number, Ending::Doubt, s(1));
-        }
-        assert!(!pace.is_open(s(1)));
-        for number in 10..26 {
-            pace.ended(number, Ending::Good, s(1));
-        }
-        pace.ended(99, Ending::Doubt, s(1));
-        assert!(!pace.is_open(s(1)), "3 of 19");
-        for number in 100..102 {
-            pace.ended(number, Ending::Doubt, s(1));
-        }
-        assert!(pace.is_open(s(1)), "5 of 21");
-    }
-
-    #[test]
-    fn one_grant_in_doubt_does_not_open_it_however_often_it_is_sent() {
-        let mut pace = Pace::new(20.0, s(10));
-        for second in 0..20 {
-            pace.ended(7, Ending::Doubt, s(second));
-        }
-        assert!(!pace.is_open(s(20)));
-        assert_eq!(pace.order.len(), 20);
-        assert!(!pace.is_open(s(60)) && pace.order.is_empty() && pace.ended.is_empty());
-    }
-
-    #[test]
-    fn silence_counts_before_it_ends() {
-        let mut pace = Pace::new(20.0, s(10));
-        for number in 0..3 {
-            pace.sent(number, s(0));
-        }
-        assert!(!pace.is_open(s(9)));
-        assert!(pace.is_open(s(10)));
-    }
-
-    #[test]
-    fn tests_come_after_growing_pauses_and_one_success_closes_it() {
-        let mut pace = Pace::new(20.0, s(10));
-        for number in 0..3 {
-            pace.ended(number, Ending::Doubt, s(0));
-        }
-        assert!(pace.is_open(s(0)));
-        let mut tests = Vec::new();
-        for second in 0..200 {
-            if pace.take(Urgency::Replay, s(second)).is_ok() {
-                tests.push(second);
-            }
-        }
-        assert_eq!(tests, [5, 10, 20, 35, 55, 80, 110, 145, 185]);
-        assert!(pace.ended(9, Ending::Good, s(200)));
-        assert!(!pace.is_open(s(200)));
-        assert!(!pace.ended(9, Ending::Good, s(200)), "it was closed already");
-    }
-
-    #[test]
-    fn a_rate_that_makes_no_sense_is_bounded() {
-        for rate in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e300] {
-            let mut pace = Pace::new(rate, s(10));
-            assert_eq!(pace.take(Urgency::Wanted, s(0)), Ok(()));
-        }
-    }
-
-    #[test]
-    fn fifty_thousand_warm_grants_are_the_half_of_twenty_a_second() {
-        let pace = Pace::new(20.0, s(10));
-        assert!(!pace.is_tight(25_000, s(3600)));
-        assert!(pace.is_tight(26_000, s(3600)));
-    }
-}
+mod tests;

@@ -106,6 +106,15 @@ const ROWS: &[Row] = &[
         ],
     ),
     Row(
+        "All requests of many grants fail",
+        "Retries share a quota: 100 at once, a tenth of the pace from then on, and one more for each success. First \
+        requests do not wait for it, and few grants do not notice it.",
+        &[
+            "machine/many::retries_of_many_grants_share_a_quota_and_all_are_fresh_soon_after_the_outage",
+            "machine/many::few_grants_are_tried_again_as_if_there_were_no_quota",
+        ],
+    ),
+    Row(
         "Two tasks want a token",
         "One refresh, and both get its token. A caller that gives up changes nothing for the other.",
         &[

@@ -6,9 +6,9 @@ use super::context::Context;
 use super::grant::{Grant, LOOK_AGAIN_WANTED};
 use super::known::Known;
 use super::work::step::Work;
-use crate::event::Problem;
+use crate::event::{EventKind, Problem};
 use crate::operation::StoreOp;
-use crate::pace::Urgency;
+use crate::pace::{Attempt, Urgency};
 
 /// A dead or absent grant is read again after this long: somebody may have logged in.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -48,20 +48,29 @@ impl Grant {
             }
             Due::Claim => self.work = Some(Box::new(Work::claim(None, cx))),
             Due::Refresh(urgency) if self.is_in_queue(urgency, now) => {}
-            Due::Refresh(urgency) => match cx.shared.pace.take(urgency, now) {
+            Due::Refresh(urgency) => match cx.shared.pace.take(urgency, self.next_attempt(), now) {
                 Ok(()) => {
                     if let Some(more) = &mut self.more {
                         more.place = None;
                     }
-                    self.work = Some(Box::new(Work::claim(Some(urgency), cx)));
+                    self.work = Some(Box::new(Work::claim(Some(self.next_attempt()), cx)));
                 }
                 Err(wait) => {
+                    if cx.shared.pace.ran_out_of_retries() {
+                        cx.tell(EventKind::Throttled);
+                    }
                     let more = self.more();
                     more.place = Some((urgency, now.saturating_add(wait)));
                     more.last.get_or_insert(Problem::Paced { wait });
                 }
             },
         }
+    }
+
+    /// Whether the next request repeats one that failed or has no known outcome.
+    fn next_attempt(&self) -> Attempt {
+        let failed = self.more.as_ref().is_some_and(|more| more.failures > 0);
+        if failed || self.is_in_doubt() { Attempt::Retry } else { Attempt::First }
     }
 
     /// True while the place in the queue of the pace is still to come. Somebody who waits does not wait for a place that

@@ -5,12 +5,20 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use restream_oauth_core::Call;
-use restream_oauth_core::transport::Unread;
+use restream_oauth_core::transport::{Failure, FailureKind, Stage, Unread};
 use restream_oauth_keeper::machine::{Input, Machine, Ticket, Todo};
 use restream_oauth_keeper::store::{MemoryStore, Store};
 use restream_oauth_keeper::{EventKind, GrantName, Mode, Now, Policy};
 
 use crate::scenario::{START, client, now_or_never, pair, record_of, tokens_of};
+
+#[derive(Clone, Copy)]
+enum Server {
+    Answers(u16),
+    Silent,
+    /// No connection is made.
+    Unreachable,
+}
 
 struct Many {
     machine: Machine,
@@ -79,6 +87,10 @@ impl Many {
 
     /// Lets time pass, in steps of 100 ms. The server answers every request with this status, or not at all.
     fn pass(&mut self, seconds: u64, status: Option<u16>) {
+        self.pass_with(seconds, status.map_or(Server::Silent, Server::Answers));
+    }
+
+    fn pass_with(&mut self, seconds: u64, server: Server) {
         for _ in 0..seconds * 10 {
             self.now.steady += Duration::from_millis(100);
             self.now.wall += Duration::from_millis(100);
@@ -89,8 +101,8 @@ impl Many {
                 assert!(wake.is_none_or(|wake| wake > self.now.steady), "a time that is past");
             }
             for (ticket, call, deadline) in std::mem::take(&mut self.flying) {
-                let input = match status {
-                    Some(status) => {
+                let input = match server {
+                    Server::Answers(status) => {
                         self.pairs += 1;
                         let body = pair(&format!("n{}", self.pairs), &format!("m{}", self.pairs));
                         let (_, mut reader) = call.into_parts(self.now.wall);
@@ -98,8 +110,13 @@ impl Many {
                         let _ = reader.chunk(if status == 200 { body.as_bytes() } else { b"" });
                         Input::Answered { ticket, answer: reader.finish() }
                     }
-                    None if deadline <= self.now.steady => Input::HungUp { ticket },
-                    None => {
+                    Server::Unreachable => {
+                        let (_, reader) = call.into_parts(self.now.wall);
+                        let answer = reader.fail(Stage::BeforeBody, Failure::new(FailureKind::Connect));
+                        Input::Answered { ticket, answer }
+                    }
+                    Server::Silent if deadline <= self.now.steady => Input::HungUp { ticket },
+                    Server::Silent => {
                         self.flying.push((ticket, call, deadline));
                         continue;
                     }
@@ -170,6 +187,34 @@ fn a_server_that_is_busy_is_asked_less_often() {
     assert_eq!(many.count(|record| record.doubt.is_some()), 0);
     many.pass(600, Some(200));
     assert_eq!(many.count(|record| record.generation == 0), 0, "all are refreshed in the end");
+}
+
+#[test]
+fn retries_of_many_grants_share_a_quota_and_all_are_fresh_soon_after_the_outage() {
+    let mut many = Many::new(1000, 600);
+    many.pass_with(900, Server::Unreachable);
+    // Without a quota each grant would be tried again once in a minute, and five times in the first one.
+    let retries = many.sent.len() - 1000;
+    assert!(retries <= 100 + 900 / 10 * 20, "{retries}");
+    assert!(retries > 1000, "they go on: {retries}");
+    assert_eq!(many.throttled, 1, "somebody is told, once");
+    assert_eq!(many.count(|record| record.doubt.is_some()), 0);
+    many.pass(60 + 1000 / 20, Some(200));
+    assert_eq!(many.count(|record| record.generation == 0), 0);
+}
+
+#[test]
+fn few_grants_are_tried_again_as_if_there_were_no_quota() {
+    let alone = |grants| {
+        let mut many = Many::new(grants, 1);
+        many.pass_with(900, Server::Unreachable);
+        assert_eq!(many.throttled, 0);
+        many.sent
+    };
+    let one = alone(1);
+    assert!(one.len() > 15);
+    let expected: Vec<_> = one.iter().flat_map(|at| [*at; 8]).collect();
+    assert_eq!(alone(8), expected);
 }
 
 #[test]

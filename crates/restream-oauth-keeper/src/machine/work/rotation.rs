@@ -1,6 +1,6 @@
 //! A refresh, from the decision to its durable successor.
 
-use restream_oauth_core::{Delivery, Error, Tokens};
+use restream_oauth_core::{Advice, Delivery, Error, Tokens};
 
 use super::step::{LEFT_TO_PREPARE, LEFT_TO_SEND, LIMIT, Step, Work, leftovers_of, unsent};
 use crate::doubt::AFTER_A_LATE_ONE;
@@ -10,7 +10,7 @@ use crate::machine::due::may_forward;
 use crate::machine::grant::Grant;
 use crate::machine::known::Pair;
 use crate::operation::{Leftovers, StoreOp};
-use crate::pace::Ending;
+use crate::pace::{Attempt, Ending};
 use crate::record::{Doubt, Parent, Record, Stored, TokenHash};
 
 impl Grant {
@@ -50,13 +50,17 @@ impl Grant {
             None => self.refresh_is_due(now).is_some(),
         };
         let left = work.deadline().saturating_sub(now);
-        if !due || !allowed || work.urgency.is_none() || left < LEFT_TO_PREPARE {
+        if !due || !allowed || work.attempt.is_none() || left < LEFT_TO_PREPARE {
             self.release(work, cx);
             return;
         }
         if record.refresh_token().is_none() {
             self.end_without_refresh_token(work, record, cx);
             return;
+        }
+        if record.doubt.is_some() && work.attempt == Some(Attempt::First) {
+            cx.shared.pace.is_a_retry();
+            work.attempt = Some(Attempt::Retry);
         }
         record.requests = record.requests.saturating_add(1);
         record.doubt = Some(Doubt {
@@ -109,9 +113,10 @@ impl Grant {
         cx: &mut Context<'_>,
     ) {
         if std::mem::take(&mut work.sent) {
-            let ending = match result.as_ref().map_err(Error::delivery) {
-                Ok(_) | Err(Delivery::Refused) => Ending::Good,
-                Err(Delivery::NotSent) => Ending::NotSent,
+            let ending = match result.as_ref().map_err(|error| (error.delivery(), error.advice())) {
+                Ok(_) | Err((Delivery::Refused, Advice::Reauthorize)) => Ending::Good,
+                Err((Delivery::Refused, _)) => Ending::Refused,
+                Err((Delivery::NotSent, _)) => Ending::NotSent,
                 Err(_) => Ending::Doubt,
             };
             cx.shared.breaker_closed |= cx.shared.pace.ended(cx.grant.0, ending, cx.now.steady);

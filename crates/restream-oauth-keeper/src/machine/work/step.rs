@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::doubt::without_last_request;
 use crate::machine::context::Context;
 use crate::operation::{ClaimId, Leftovers, StoreOp};
-use crate::pace::Urgency;
+use crate::pace::Attempt;
 use crate::record::{Parent, Record, Stored, Tombstone};
 
 /// How long a request may take, from the start of the claim on.
@@ -28,8 +28,8 @@ pub(super) const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 pub(in crate::machine) struct Work {
     /// When the claim was asked for, on the steady clock.
     pub(super) began: Duration,
-    /// Why a refresh is wanted; `None` for a claim that is to send none.
-    pub(super) urgency: Option<Urgency>,
+    /// The right to send a refresh that was taken from the pace; `None` for a claim that is to send none.
+    pub(super) attempt: Option<Attempt>,
     pub(super) claim: Option<ClaimId>,
     /// What the store holds.
     pub(super) stored: Stored,
@@ -116,10 +116,10 @@ pub(super) enum Step {
 
 impl Work {
     /// Asks for the claim.
-    pub(in crate::machine) fn claim(urgency: Option<Urgency>, cx: &mut Context<'_>) -> Self {
+    pub(in crate::machine) fn claim(attempt: Option<Attempt>, cx: &mut Context<'_>) -> Self {
         Self {
             began: cx.steady(),
-            urgency,
+            attempt,
             claim: None,
             stored: Stored::Nothing,
             step: Step::Claiming,
@@ -181,8 +181,8 @@ impl Work {
 
     /// Gives the right to send a request back to the pace: nothing was sent.
     pub(super) fn give_back(&self, cx: &mut Context<'_>) {
-        if self.urgency.is_some() {
-            cx.shared.pace.give_back();
+        if let Some(attempt) = self.attempt {
+            cx.shared.pace.give_back(attempt);
         }
     }
 

@@ -1,0 +1,54 @@
+//! A token bucket, and the queue of those who find it empty.
+
+use std::time::Duration;
+
+/// The longest wait before asking again.
+const LONGEST_QUEUE: Duration = Duration::from_secs(30);
+
+/// A token bucket. Who fills it says by how much.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    level: f64,
+    most: f64,
+    /// When the last of those who wait may ask again: each gets a place of its own in the queue.
+    last_place: Duration,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(super) fn new(most: f64) -> Self {
+        Self { level: most, most, last_place: Duration::ZERO }
+    }
+
+    pub(super) fn has_one(&self) -> bool {
+        self.level >= 1.0
+    }
+
+    pub(super) fn is_half_full(&self) -> bool {
+        self.level >= self.most / 2.0
+    }
+
+    pub(super) fn take(&mut self) {
+        self.level -= 1.0;
+    }
+
+    pub(super) fn fill(&mut self, amount: f64) {
+        self.level = (self.level + amount).min(self.most);
+    }
+
+    /// The next place in the queue, while so much comes in each second. The queue is a ring: those who give up do not
+    /// leave it, so nobody waits longer than [`LONGEST_QUEUE`] before asking again, however many asked before.
+    pub(super) fn place(&mut self, rate: f64, now: Duration) -> Duration {
+        let earliest = now.saturating_add(wait_for(1.0 - self.level, rate).min(LONGEST_QUEUE));
+        let next = self.last_place.saturating_add(wait_for(1.0, rate)).max(earliest);
+        let place = if next > now.saturating_add(LONGEST_QUEUE) { earliest } else { next };
+        self.last_place = place;
+        place.saturating_sub(now)
+    }
+}
+
+/// How long until so much has come in.
+pub(super) fn wait_for(missing: f64, rate: f64) -> Duration {
+    // A millisecond more than exact, so that rounding cannot make the next look come too early.
+    Duration::try_from_secs_f64(missing / rate).unwrap_or(LONGEST_QUEUE).saturating_add(Duration::from_millis(1))
+}
