@@ -40,11 +40,12 @@ pub enum Flaw {
     NoReplayAt900,
     NoTimeAfterSleep,
     PromiseOfEachProcess,
+    NoRetryQuota,
 }
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::PublishBeforeDurable,
         Self::NoReadAfterClaim,
         Self::MarkIsNotSynced,
@@ -77,6 +78,7 @@ impl Flaw {
         Self::NoReplayAt900,
         Self::NoTimeAfterSleep,
         Self::PromiseOfEachProcess,
+        Self::NoRetryQuota,
     ];
 
     /// What the mistake is.
@@ -123,6 +125,7 @@ impl Flaw {
                 "after a sleep the driver reads what has arrived, and waits no longer for an answer"
             }
             Self::PromiseOfEachProcess => "each process draws a `usable_until` of its own",
+            Self::NoRetryQuota => "each grant is tried again by its own schedule, and no quota bounds all of them",
         }
     }
 }

@@ -71,6 +71,11 @@ pub(crate) struct Oracle {
     /// Until when the provider is silent, and the grants that were refreshed since it began to be.
     silent_until: Time,
     refreshed_in_silence: BTreeSet<usize>,
+    /// The refresh tokens that somebody tried to send, whether or not a connection was made.
+    tried: BTreeSet<PairId>,
+    /// While the provider cannot be reached: since when, until when, and how many refreshes were tried again.
+    cut_off: Option<(Time, Time)>,
+    retries_cut_off: usize,
     healed: Option<Time>,
     clocks_jumped: bool,
     processes: usize,
@@ -179,6 +184,9 @@ impl Oracle {
             refused: BTreeSet::new(),
             silent_until: 0,
             refreshed_in_silence: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            cut_off: None,
+            retries_cut_off: 0,
             healed: None,
             clocks_jumped: false,
             processes,
@@ -225,6 +233,11 @@ impl Oracle {
     pub(crate) fn falls_silent(&mut self, until: Time) {
         self.silent_until = until;
         self.refreshed_in_silence.clear();
+    }
+
+    pub(crate) fn is_cut_off(&mut self, now: Time, until: Time) {
+        self.cut_off = Some((now, until));
+        self.retries_cut_off = 0;
     }
 
     pub(crate) fn clock_jumped(&mut self) {
@@ -357,6 +370,7 @@ impl Oracle {
         if lacks || server.pairs[pair].refresh == token {
             // The server kept the refresh token: sending it again is no reuse.
             self.sends.remove(&token);
+            self.tried.remove(&token);
         }
         if whole {
             let pair = server.pairs[pair].refresh;

@@ -34,6 +34,8 @@ pub(crate) struct Setting {
     pub(crate) wanted_every: Time,
     /// When the provider falls silent once, and for how long.
     pub(crate) silence: Option<(Time, Time)>,
+    /// When no connection to the provider can be made, and for how long.
+    pub(crate) unreachable: Option<(Time, Time)>,
     /// The API answers 401 to every token, as long as there are faults.
     pub(crate) api_refuses_all: bool,
     /// Nobody wants a token before the quarter of an hour after the faults.
@@ -117,6 +119,7 @@ impl Setting {
             spread: random.chance(3000),
             wanted_every: random.pick(&[2 * MINUTE, 10 * MINUTE, 40 * MINUTE, 2 * HOUR]),
             silence: None,
+            unreachable: None,
             api_refuses_all: false,
             nobody_asks: false,
             rates: Rates::drawn(&mut random),
@@ -128,6 +131,7 @@ impl Setting {
             27..30 => setting.with_refusing_api(&mut random),
             30..33 => setting.with_failing_token_endpoint(&mut random),
             33..36 => setting.with_short_failure(&mut random),
+            36..37 => setting.with_many_cut_off(&mut random),
             _ => setting,
         }
     }
@@ -168,6 +172,14 @@ impl Setting {
             rates: Rates::default(),
             ..self
         }
+    }
+
+    /// The same grants, while no connection to the provider can be made for a quarter of an hour. None of them is in doubt,
+    /// so the breaker stays closed, and only the quota of retries holds them back.
+    fn with_many_cut_off(self, random: &mut Random) -> Self {
+        let (from, length) = (random.between(36 * MINUTE, 40 * MINUTE), 15 * MINUTE);
+        let setting = self.with_many(random);
+        Self { faults_last: from + length, silence: None, unreachable: Some((from, length)), ..setting }
     }
 
     /// Grants of which nobody wants the token, and a token endpoint that fails before it acts, until some minutes after they
@@ -257,6 +269,7 @@ impl Setting {
             spread: false,
             wanted_every: 3 * HOUR,
             silence: None,
+            unreachable: None,
             api_refuses_all: false,
             nobody_asks: false,
             rates: Rates::everyday(),

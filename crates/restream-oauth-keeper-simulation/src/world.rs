@@ -67,6 +67,8 @@ pub(crate) enum Event {
     Outage,
     /// The provider falls silent for so long.
     Silence(Time),
+    /// No connection to the provider can be made for so long.
+    CutOff(Time),
     RefuseAll,
     /// Nobody has asked for a token since everything healed.
     Quiet,
@@ -143,6 +145,7 @@ pub(crate) struct World {
     client: Client,
     names: Vec<GrantName>,
     outage_until: Time,
+    cut_off_until: Time,
     refuse_all_until: Time,
     pub(crate) healed: Option<Time>,
     ended: bool,
@@ -178,6 +181,7 @@ impl World {
             client: client.expect("the configuration is right"),
             names: (0..setting.grants).map(|it| format!("grant-{it}").parse().expect("a name")).collect(),
             outage_until: 0,
+            cut_off_until: 0,
             refuse_all_until: 0,
             healed: None,
             ended: false,
@@ -237,6 +241,9 @@ impl World {
         if let Some((from, length)) = self.setting.silence {
             self.at(from, Event::Silence(length));
         }
+        if let Some((from, length)) = self.setting.unreachable {
+            self.at(from, Event::CutOff(length));
+        }
         if self.setting.api_refuses_all {
             self.refuse_all_until = self.setting.faults_last;
         }
@@ -255,6 +262,7 @@ impl World {
                 | Event::FailOver
                 | Event::Outage
                 | Event::Silence(_)
+                | Event::CutOff(_)
                 | Event::RefuseAll
         );
         if is_fault && self.healed.is_some() {
@@ -299,6 +307,7 @@ impl World {
             Event::Mend(holder) => self.mend(holder),
             Event::Outage => self.outage(),
             Event::Silence(length) => self.fall_silent(length),
+            Event::CutOff(length) => self.cut_off(length),
             Event::RefuseAll => self.refuse_all(),
             Event::Heal => self.heal(),
             Event::Quiet => self.oracle.nobody_asked(self.now, &self.storage, &self.server),
@@ -414,6 +423,7 @@ impl World {
         self.healed = Some(self.now);
         self.setting.rates = Rates::default();
         self.outage_until = 0;
+        self.cut_off_until = 0;
         self.refuse_all_until = 0;
         match &mut self.storage {
             Storage::Files(files) => files.disk.trouble = None,

@@ -4,12 +4,14 @@ use super::{Check, Oracle};
 use crate::file_store::Holder;
 use crate::server::{End, FamilyId, PairId, Server};
 use crate::storage::Storage;
-use crate::time::Time;
+use crate::time::{SECOND, Time};
 
 /// Five minutes and a lease.
 const SOON: Time = 420_000;
-/// A run with so many grants is not counted.
+/// A run with so many grants is judged by itself.
 const MANY: usize = 100;
+/// How many requests a process sends in a second, if it is not told otherwise.
+const RATE: Time = 20;
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub(crate) struct Tally {
 impl Oracle {
     /// Judges what the run has left.
     pub(crate) fn end(&mut self, server: &Server, storage: &Storage, now: Time) {
+        self.is_fresh_soon(now, storage);
         for grant in 0..self.grants.len() {
             let view = &self.grants[grant];
             // Hundreds of grants in one run would outweigh all others. If nobody asks at first, nobody sees what is fresh.
@@ -67,6 +70,24 @@ impl Oracle {
                 let message = format!("grant {grant} is called dead, and the store holds a refresh token that lives");
                 self.violate(now, Check::I8, message);
             }
+        }
+    }
+
+    /// I7, in a run with many grants: whether 99 % of those that live were fresh in time after the healing. Less than a
+    /// hundred grants have no such share, so those of the other runs are judged together.
+    fn is_fresh_soon(&mut self, now: Time, storage: &Storage) {
+        let all = self.grants.len();
+        if all < MANY {
+            return;
+        }
+        let soon = SOON + all as Time * SECOND / RATE;
+        let lives = |grant: usize| storage.durable(grant).record.is_some_and(|record| record.death.is_none());
+        let living: Vec<_> = (0..all).filter(|grant| lives(*grant)).map(|grant| &self.grants[grant]).collect();
+        let is_late = |view: &super::Grant| view.fresh_after_heal.is_none_or(|after| after > soon) && !view.is_held_up;
+        let (late, living) = (living.iter().filter(|view| is_late(view)).count(), living.len());
+        if late * 100 > living {
+            let message = format!("{late} of {living} grants were not fresh {} s after the faults", soon / SECOND);
+            self.violate(now, Check::I7, message);
         }
     }
 

@@ -6,13 +6,18 @@ use std::time::SystemTime;
 use super::{Check, Oracle, Send};
 use crate::file_store::Holder;
 use crate::server::{End, FamilyId, PairId, Server, Verdict};
-use crate::time::{HOUR, MINUTE, Time};
+use crate::time::{HOUR, MINUTE, SECOND, Time};
 use crate::world::{Ask, Connection};
 
 /// How many grants of [`Setting::with_many`](crate::setting::Setting) may be put in doubt while the provider is silent.
 /// Measured: 3 to 14 in 300 seeds with the right protocol; more than 20 in 399 of 400 if only requests that have ended
 /// count.
 const IN_SILENCE: usize = 20;
+
+/// How many requests a process may repeat while all of them fail: so many at once, and so many in each second. The quota
+/// gives one more for each request that succeeded, of which there is none.
+const RETRIES: usize = 100;
+const RETRIES_A_SECOND: usize = 2;
 
 /// What surrounds a request.
 pub(crate) struct Around<'a> {
@@ -42,6 +47,7 @@ impl Oracle {
             return;
         }
         self.is_alone(now, by, family, around);
+        self.count_retries(now, token);
         let record = self.prepared.get(&(by.process, grant)).filter(|(holder, _)| *holder == by);
         let Some((_, record)) = record else {
             self.violate(now, Check::I2, format!("rt-{token} is sent without a mark"));
@@ -177,6 +183,20 @@ impl Oracle {
         let grants = self.refreshed_in_silence.len();
         if grants > IN_SILENCE {
             self.violate(now, Check::I10, format!("{grants} grants were put in doubt while the provider was silent"));
+        }
+    }
+
+    /// I10: how many refreshes the processes tried again while the provider could not be reached.
+    fn count_retries(&mut self, now: Time, token: PairId) {
+        let is_first = self.tried.insert(token);
+        let Some((since, _)) = self.cut_off.filter(|(_, until)| !is_first && now < *until) else { return };
+        self.retries_cut_off += 1;
+        let seconds = (now - since).div_ceil(SECOND) as usize;
+        if self.retries_cut_off > (RETRIES + RETRIES_A_SECOND * seconds) * self.processes {
+            let retries = self.retries_cut_off;
+            let message =
+                format!("{retries} refreshes were tried again in {seconds} s in which no connection was made");
+            self.violate(now, Check::I10, message);
         }
     }
 

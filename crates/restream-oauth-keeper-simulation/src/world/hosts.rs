@@ -177,6 +177,13 @@ impl World {
         self.oracle.falls_silent(self.outage_until);
     }
 
+    /// No connection to the provider can be made for so long, once.
+    pub(super) fn cut_off(&mut self, length: Time) {
+        self.cut_off_until = self.now + length;
+        self.say(|| format!("the provider cannot be reached for {} s", length / SECOND));
+        self.oracle.is_cut_off(self.now, self.cut_off_until);
+    }
+
     /// The API answers 401 to every token for a while.
     pub(super) fn refuse_all(&mut self) {
         let length = self.random.pick(&[MINUTE, 20 * MINUTE, 3 * HOUR]);

@@ -37,6 +37,8 @@ impl World {
         };
         let policy = match self.runs {
             Runs::Keeper(Flaw::SilenceIsNotCounted) => Policy { silence: Duration::MAX, ..policy },
+            // A tenth of this rate is more than all grants of a run retry together, and nothing else comes near a pace.
+            Runs::Keeper(Flaw::NoRetryQuota) => Policy { requests_per_second: 1000.0, ..policy },
             _ => policy,
         };
         let program: Box<dyn Program> = match self.runs {

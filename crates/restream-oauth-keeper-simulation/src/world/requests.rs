@@ -54,6 +54,9 @@ impl World {
         if matches!(ask, Ask::Refresh(_)) && self.random.chance(rates.refresh_fails) {
             fate.fail_before_acting(&mut self.random);
         }
+        if self.now < self.cut_off_until {
+            fate.way = Way::NotSent;
+        }
         let deadline = self.true_time(holder.process, deadline);
         let number = self.number();
         self.say(|| format!("process {} sends {ask:?} as request {number}, {:?}", holder.process, fate));
