@@ -227,9 +227,14 @@ impl Pace {
             }
         }
         if self.open.is_none() {
-            let silent = self.flying.values().filter(|sent| sent.saturating_add(self.silence) <= now).count();
-            let doubts = self.ended.values().filter(|(_, doubt)| *doubt).count().saturating_add(silent);
-            let all = self.ended.len().saturating_add(silent);
+            let silent = |sent: &Duration| sent.saturating_add(self.silence) <= now;
+            // A grant whose last request ended and whose next one is silent counts once.
+            let others =
+                self.flying.iter().filter(|(grant, sent)| silent(sent) && !self.ended.contains_key(grant)).count();
+            let in_doubt =
+                |(grant, (_, doubt)): &(&u32, &(Duration, bool))| *doubt || self.flying.get(grant).is_some_and(silent);
+            let doubts = self.ended.iter().filter(in_doubt).count().saturating_add(others);
+            let all = self.ended.len().saturating_add(others);
             if doubts >= FEWEST_DOUBTS && doubts.saturating_mul(SHARE_OF_DOUBTS) >= all {
                 self.open = Some(Open { next_test: now.saturating_add(FIRST_PAUSE), pause: FIRST_PAUSE });
                 self.trickle = 1.0;

@@ -293,6 +293,18 @@ fn one_grant_in_doubt_does_not_open_it_however_often_it_is_sent() {
 }
 
 #[test]
+fn a_grant_in_doubt_whose_next_request_is_silent_counts_once() {
+    let mut pace = Pace::new(20.0, s(10));
+    for number in 0..2 {
+        pace.ended(number, Ending::Doubt, s(0));
+        pace.sent(number, s(1));
+    }
+    assert!(!pace.is_open(s(12)));
+    pace.sent(2, s(3));
+    assert!(pace.is_open(s(13)), "one more");
+}
+
+#[test]
 fn silence_counts_before_it_ends() {
     let mut pace = Pace::new(20.0, s(10));
     for number in 0..3 {
