@@ -19,6 +19,18 @@ pub(crate) const REPLAYS: [Duration; 7] = [
 /// A replay whose time passed while the one before it hung comes this long after that one ended.
 pub(crate) const AFTER_A_LATE_ONE: Duration = Duration::from_secs(1);
 
+/// The requests of the first token life of a doubt: the first one, the schedule, and one that was brought forward.
+const MOST_IN_FIRST_LIFE: u64 = 9;
+/// The requests of each token life after it: a planned one, and one that was brought forward.
+const MOST_IN_LATER_LIFE: u64 = 2;
+
+/// True if the next replay of a doubt may be brought forward: a doubt of this age may have had one request more. The store
+/// counts the requests of all processes.
+pub(crate) fn has_room(sends: u32, age: Duration, life: Duration) -> bool {
+    let lives = u64::try_from(age.as_millis().checked_div(life.as_millis()).unwrap_or(0)).unwrap_or(u64::MAX);
+    u64::from(sends) < MOST_IN_FIRST_LIFE.saturating_add(lives.saturating_mul(MOST_IN_LATER_LIFE))
+}
+
 /// How long to wait before the next replay; zero if it is due. `retry_in` is the wait that a server or a failure asked
 /// for.
 ///
@@ -120,6 +132,19 @@ mod tests {
             assert_eq!(at + wait - 1000, expected, "replay {index}");
             at += wait;
         }
+    }
+
+    #[test]
+    fn a_doubt_has_room_for_nine_requests_in_its_first_life_and_for_two_in_each_after() {
+        let life = Duration::from_secs(3600);
+        let most = |age| (0..300).find(|sends| !has_room(*sends, Duration::from_secs(age), life)).unwrap();
+        assert_eq!([0, 3599, 3600, 7199, 7200, 360_000].map(most), [9, 9, 11, 11, 13, 209]);
+        // The schedule alone never needs more.
+        let at = |sends: u32| {
+            let planned = REPLAYS.get(sends as usize - 1).map(Duration::as_secs);
+            planned.unwrap_or_else(|| 900 + 3600 * (u64::from(sends) - 7))
+        };
+        assert!((1..100).all(|sends| has_room(sends, Duration::from_secs(at(sends)), life)));
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Machine {
         }
         if std::mem::take(&mut self.shared.breaker_closed) {
             for id in self.in_doubt.clone() {
-                self.with(id, now, |grant, _| grant.more().replay_now = true);
+                self.with(id, now, |grant, cx| grant.breaker_closed(cx.steady()));
             }
         }
     }

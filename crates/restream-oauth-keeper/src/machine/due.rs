@@ -140,12 +140,22 @@ impl Grant {
         self.refresh_is_due(now).map(Due::Refresh)
     }
 
+    /// The server answers again, after many requests had no outcome: the next replay comes now. A doubt whose callers have
+    /// had their share of requests may have one more, or it would end later than those that nobody asked about.
+    pub(super) fn breaker_closed(&mut self, now: Duration) {
+        if self.pair().is_some_and(|pair| pair.has_room(1, now)) {
+            self.more().replay_now = true;
+        }
+    }
+
     /// Somebody finds the token expired. Returns true if the next attempt, which is due at this time, comes now, unless it
     /// comes soon, a server asked to wait for it, or somebody brought one forward not long ago.
     fn brings_forward(&mut self, due: Duration, now: Duration) -> bool {
         let by_others = self.pair().and_then(|pair| pair.doubt()?.forwarded);
+        let has_room = self.pair().is_none_or(|pair| pair.doubt().is_none() || pair.has_room(0, now));
         let more = self.more();
-        let may = due > now.saturating_add(SOON)
+        let may = has_room
+            && due > now.saturating_add(SOON)
             && (more.not_before <= now || !more.asked_to_wait)
             && may_forward(more.forwarded_at, now)
             && may_forward(by_others, now);

@@ -382,6 +382,7 @@ impl Grant {
                 // Another process has sent one since, at a time that only its own clocks know.
                 let gap = cx.steady().saturating_add(gap_after(doubt.sends, life(record)));
                 doubt.replay = if other_sends { doubt.replay.max(gap) } else { known.replay };
+                (doubt.age, doubt.learned) = (known.age, known.learned);
             }
             pair.keep(known);
             if let Some(more) = self.more.as_mut().filter(|_| other_sends) {

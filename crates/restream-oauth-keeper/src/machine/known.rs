@@ -6,7 +6,7 @@ use std::time::Duration;
 use restream_oauth_core::{AccessToken, SavedError};
 
 use crate::clock::Now;
-use crate::doubt::{AFTER_A_LATE_ONE, asked_wait, next_replay};
+use crate::doubt::{AFTER_A_LATE_ONE, asked_wait, has_room, life, next_replay};
 use crate::operation::StoreError;
 use crate::policy::{Mode, lapses_at};
 use crate::record::{LoginId, Record};
@@ -62,6 +62,12 @@ struct Trouble {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownDoubt {
     pub(super) sends: u32,
+    /// How old it was when this process learned of it, and when that was. From then on the steady clock counts: the wall
+    /// clock may be set.
+    pub(super) age: Duration,
+    pub(super) learned: Duration,
+    /// How long tokens of the grant live.
+    pub(super) life: Duration,
     /// When the next replay is due.
     pub(super) replay: Duration,
     /// When somebody, of whatever process, last brought a late replay forward.
@@ -111,6 +117,9 @@ impl Pair {
             let forwarded = doubt.forwarded.filter(|at| *at <= now.wall);
             pair.set_doubt(KnownDoubt {
                 sends: doubt.sends,
+                age: now.since(doubt.since),
+                learned: now.steady,
+                life: life(record),
                 replay: now.steady.saturating_add(wait),
                 forwarded: forwarded.map(|at| now.steady.saturating_sub(now.since(at))),
             });
@@ -202,6 +211,14 @@ impl Pair {
     /// Set while the pair is in doubt.
     pub(super) fn doubt(&self) -> Option<KnownDoubt> {
         self.trouble.as_ref()?.doubt
+    }
+
+    /// True if the doubt of the pair may have so many requests more than planned, and one.
+    pub(super) fn has_room(&self, more: u32, now: Duration) -> bool {
+        self.doubt().is_some_and(|doubt| {
+            let age = doubt.age.saturating_add(now.saturating_sub(doubt.learned));
+            has_room(doubt.sends.saturating_sub(more), age, doubt.life)
+        })
     }
 
     pub(super) fn doubt_mut(&mut self) -> Option<&mut KnownDoubt> {

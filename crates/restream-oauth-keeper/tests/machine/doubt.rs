@@ -8,6 +8,9 @@ use restream_oauth_keeper::{EventKind, Stored, TokenError};
 
 use crate::scenario::{DEAD, Scenario, now_or_never, pair};
 
+/// The question whether the old access token lives.
+const WITNESS: &str = "/v2/user/profile Bearer a0";
+
 /// A scenario with a refresh under way, 3541 seconds after the login: the old token lives for 59 seconds more.
 fn refreshing() -> Scenario {
     let mut scenario = Scenario::new();
@@ -19,7 +22,7 @@ fn refreshing() -> Scenario {
 
 /// The witness does not answer.
 fn no_witness(scenario: &mut Scenario) {
-    assert_eq!(scenario.request().unwrap(), "/v2/user/profile Bearer a0");
+    assert_eq!(scenario.request().unwrap(), WITNESS);
     scenario.lose();
 }
 
@@ -284,6 +287,50 @@ fn a_caller_who_needs_the_token_brings_a_late_replay_forward_once_in_half_an_hou
     scenario.pass(20 * 60);
     scenario.want();
     assert!(scenario.flying.is_empty());
+}
+
+#[test]
+fn callers_who_ask_again_and_again_bring_nine_requests_in_the_first_hour_and_two_in_each_after() {
+    let mut scenario = refreshing();
+    let began = scenario.now.steady;
+    let mut sent = Vec::new();
+    for _ in 0..4 * 3600 {
+        while !scenario.flying.is_empty() {
+            if scenario.request().unwrap() != WITNESS {
+                sent.push((scenario.now.steady - began).as_secs());
+            }
+            scenario.lose();
+        }
+        if scenario.now.steady > began + Duration::from_secs(900) {
+            scenario.want(); // After the schedule, so that none of its eight requests is brought forward.
+        }
+        scenario.pass(1);
+    }
+    for hours in 1..=4 {
+        let count = sent.iter().filter(|at| **at < hours * 3600).count();
+        assert_eq!(count as u64, 9 + 2 * (hours - 1), "in {hours} h: {sent:?}");
+    }
+}
+
+#[test]
+fn the_processes_of_a_doubt_share_its_requests_though_each_has_its_callers() {
+    let mut scenario = refreshing();
+    let began = scenario.now.steady;
+    let mut sent = 0;
+    let mut sibling = scenario.sibling();
+    while scenario.now.steady < began + Duration::from_secs(3590) {
+        for process in [&mut scenario, &mut sibling] {
+            while !process.flying.is_empty() {
+                sent += u32::from(process.request().unwrap() != WITNESS);
+                process.lose();
+            }
+            if process.now.steady > began + Duration::from_secs(900) {
+                process.want();
+            }
+            process.pass(1);
+        }
+    }
+    assert_eq!(sent, 9);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::doubt::{AFTER_A_LATE_ONE, LONGEST_WAIT, gap_after, life, without_last
 use crate::event::{EventKind, Problem};
 use crate::machine::context::Context;
 use crate::machine::grant::Grant;
-use crate::machine::known::KnownDoubt;
+use crate::machine::known::Pair;
 use crate::operation::Leftovers;
 use crate::record::{Death, DeathCause, Record};
 
@@ -62,9 +62,9 @@ impl Grant {
         // A replay whose time passed while this request hung does not follow on its heels.
         let earliest = cx.steady().saturating_add(AFTER_A_LATE_ONE);
         let gap = work.sent_at.map(|at| at.saturating_add(gap_after(sends, life(&record))));
-        if let Some(pair) = self.pair_mut().filter(|pair| pair.is_of(&record)) {
-            let (known, forwarded) = pair.doubt().map_or((earliest, None), |doubt| (doubt.replay, doubt.forwarded));
-            pair.set_doubt(KnownDoubt { sends, replay: gap.unwrap_or(known).max(earliest), forwarded });
+        if let Some(doubt) = self.pair_mut().filter(|pair| pair.is_of(&record)).and_then(Pair::doubt_mut) {
+            doubt.sends = sends;
+            doubt.replay = gap.unwrap_or(doubt.replay).max(earliest);
         }
         let more = self.more();
         more.failures = more.failures.saturating_add(1);
