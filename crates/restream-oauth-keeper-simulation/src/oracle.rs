@@ -64,6 +64,8 @@ pub(crate) struct Oracle {
     misled: BTreeSet<FamilyId>,
     /// The lives that are over.
     dead: BTreeSet<(usize, u32)>,
+    /// When a process died, and another one began in its place.
+    deaths: Vec<Time>,
     /// Families whose loss was counted.
     lost: BTreeSet<FamilyId>,
     /// Pairs whose access tokens the API refused.
@@ -111,8 +113,8 @@ struct Grant {
     waits_until: Time,
     /// When the server last refused the client, and not the token.
     misconfigured: Option<Time>,
-    /// When refreshes were sent because the API refused the token, since it began to.
-    replaced_at: Vec<Time>,
+    /// When each process sent refreshes because the API refused the token, since it began to.
+    replaced_at: BTreeMap<usize, Vec<Time>>,
     /// When everything healed, the next request was far away: so many had failed, or a server had asked to wait.
     is_held_up: bool,
 }
@@ -156,6 +158,7 @@ struct Reach {
 #[derive(Debug)]
 struct Send {
     number: u64,
+    process: usize,
     at: Time,
     /// The answer proved that the server did nothing.
     is_undone: bool,
@@ -180,6 +183,7 @@ impl Oracle {
             ended_by_reuse: BTreeMap::new(),
             misled: BTreeSet::new(),
             dead: BTreeSet::new(),
+            deaths: Vec::new(),
             lost: BTreeSet::new(),
             refused: BTreeSet::new(),
             silent_until: 0,
@@ -329,6 +333,7 @@ impl Oracle {
     /// A process died.
     pub(crate) fn died(&mut self, holder: Holder, now: Time) {
         self.dead.insert((holder.process, holder.life));
+        self.deaths.push(now);
         let reached = self.pairs.values_mut().flat_map(|pair| &mut pair.reached);
         for reach in reached.filter(|reach| reach.holder == holder) {
             reach.died.get_or_insert(now);

@@ -62,7 +62,7 @@ impl Check {
             }
             Self::I9 => "after a logout nothing holds or refreshes the pair, and a late pair is revoked",
             Self::I10 => {
-                "few token requests: ten in the first token life of a fault, two in each life after, none after death"
+                "few token requests: nine in the first token life of a fault, two in each life after, none after death"
             }
             Self::I11 => "every waiter ends by its limit",
             Self::I12 => "a late answer is committed or parked, never dropped",
