@@ -41,11 +41,12 @@ pub enum Flaw {
     NoTimeAfterSleep,
     PromiseOfEachProcess,
     NoRetryQuota,
+    EveryDoubtIsOld,
 }
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::PublishBeforeDurable,
         Self::NoReadAfterClaim,
         Self::MarkIsNotSynced,
@@ -79,6 +80,7 @@ impl Flaw {
         Self::NoTimeAfterSleep,
         Self::PromiseOfEachProcess,
         Self::NoRetryQuota,
+        Self::EveryDoubtIsOld,
     ];
 
     /// What the mistake is.
@@ -126,6 +128,9 @@ impl Flaw {
             }
             Self::PromiseOfEachProcess => "each process draws a `usable_until` of its own",
             Self::NoRetryQuota => "each grant is tried again by its own schedule, and no quota bounds all of them",
+            Self::EveryDoubtIsOld => {
+                "callers bring replays forward as if a doubt were old, however many requests it has had"
+            }
         }
     }
 }

@@ -111,6 +111,11 @@ impl Interceptor {
                     doubt.witnessed = false;
                 }
             }
+            Flaw::EveryDoubtIsOld => {
+                if let Some(doubt) = &mut record.doubt {
+                    doubt.since = SystemTime::UNIX_EPOCH;
+                }
+            }
             Flaw::NoReplayAt900 => {
                 // Eight sends are the request and all replays of the schedule.
                 if let Some(doubt) = record.doubt.as_mut().filter(|doubt| doubt.sends == 7) {

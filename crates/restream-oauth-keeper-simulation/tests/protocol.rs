@@ -79,4 +79,5 @@ found! {
     hanging_up_at_once_after_a_sleep_is_found: NoTimeAfterSleep by I8;
     a_promise_of_each_process_is_found: PromiseOfEachProcess by I15;
     retries_without_a_quota_are_found: NoRetryQuota by I10;
+    taking_every_doubt_for_an_old_one_is_found: EveryDoubtIsOld by I10;
 }
