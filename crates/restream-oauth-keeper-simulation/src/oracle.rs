@@ -113,8 +113,8 @@ struct Grant {
     waits_until: Time,
     /// When the server last refused the client, and not the token.
     misconfigured: Option<Time>,
-    /// When each process sent refreshes because the API refused the token, since it began to.
-    replaced_at: BTreeMap<usize, Vec<Time>>,
+    /// When refreshes were sent because the API refused the token, since it began to.
+    replaced_at: Vec<Time>,
     /// When everything healed, the next request was far away: so many had failed, or a server had asked to wait.
     is_held_up: bool,
 }

@@ -95,7 +95,7 @@ impl Oracle {
             self.sends.entry(token).or_default().push(Send { number, process: by.process, at: now, is_undone: false });
             self.count(now, token, server.life);
             if before == 0 {
-                self.count_refusals(now, grant, by.process, token, server.life);
+                self.count_refusals(now, grant, token, server.life);
             }
             self.count_in_silence(now, grant);
         }
@@ -141,37 +141,35 @@ impl Oracle {
         let most = 9 + 2 * ((now - first) / life) as usize + breaker + trust;
         let minutes = (now - first) / MINUTE;
         let in_doubt = sends.iter().filter(|send| !send.is_undone).count();
-        // A request that the server refused leaves the record as it was, so only its own process knows of it.
-        let own = |process: usize| sends.iter().filter(|send| send.process == process).count();
-        let busiest = (0..self.processes).map(own).max().unwrap_or(0);
+        // A request that the server refused leaves the record as it was: it is counted apart, in each process.
+        let own = |process: usize| sends.iter().filter(|send| send.is_undone && send.process == process).count();
+        let refused = (0..self.processes).map(own).max().unwrap_or(0);
         if in_doubt > most {
             let message = format!("rt-{token} was sent {in_doubt} times in {minutes} minutes of doubt");
             self.violate(now, Check::I10, message);
-        } else if busiest > most {
-            let message = format!("one process sent rt-{token} {busiest} times in {minutes} minutes");
+        } else if refused > most {
+            let message = format!("one process had rt-{token} refused {refused} times in {minutes} minutes");
             self.violate(now, Check::I10, message);
         }
     }
 
-    /// I10: how often a process sent a refresh because the API refused the token. The record does not hold that, so each
-    /// process doubles its own pauses.
-    fn count_refusals(&mut self, now: Time, grant: usize, process: usize, token: PairId, life: Time) {
+    /// I10: how often a refresh was sent because the API refused the token. The pauses double in each process for itself.
+    fn count_refusals(&mut self, now: Time, grant: usize, token: PairId, life: Time) {
         if !self.refused.contains(&token) {
             return;
         }
         let life = life.min(HOUR);
-        let replaced = self.grants[grant].replaced_at.entry(process).or_default();
+        let replaced = &mut self.grants[grant].replaced_at;
         if replaced.last().is_some_and(|last| last + 2 * life < now) {
             replaced.clear();
         }
         replaced.push(now);
         let (count, first) = (replaced.len(), replaced[0]);
         // A token that is refused when it is older than ten minutes is replaced at once: six in an hour at most.
-        if count > 9 + 6 * ((now - first) / life) as usize {
+        if count > (9 + 6 * ((now - first) / life) as usize) * self.processes {
             let minutes = (now - first) / MINUTE;
-            let message = format!(
-                "the API refused the tokens of grant {grant}, and process {process} replaced {count} in {minutes} minutes"
-            );
+            let message =
+                format!("the API refused the tokens of grant {grant}, and {count} were replaced in {minutes} minutes");
             self.violate(now, Check::I10, message);
         }
     }
