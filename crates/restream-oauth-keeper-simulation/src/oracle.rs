@@ -29,6 +29,8 @@ use crate::time::{HOUR, SECOND, Time};
 
 /// After so many requests for one refresh token the next one is eleven minutes away, and then an hour.
 const SCHEDULE: usize = 7;
+/// How many requests a doubt has had with the last replay of the schedule.
+const WHOLE_SCHEDULE: usize = 8;
 
 /// How long the debug text of a machine may be: this much alone, and so much more for each grant and each waiter.
 const REMEMBERED: usize = 4_000;
@@ -57,7 +59,8 @@ pub(crate) struct Oracle {
     /// The last record that a process marked before it sent.
     prepared: BTreeMap<(usize, usize), (Holder, Box<Record>)>,
     /// Families that were logged out, and confirmed to the user.
-    logged_out: BTreeSet<FamilyId>,
+    /// When a logout of each was confirmed.
+    logged_out: BTreeMap<FamilyId, Time>,
     /// Families that the server ended because of a late or repeated request.
     ended_by_reuse: BTreeMap<FamilyId, Time>,
     /// Families of which a whole answer lacked the refresh token that the server had rotated.
@@ -117,6 +120,8 @@ struct Grant {
     replaced_at: Vec<Time>,
     /// When everything healed, the next request was far away: so many had failed, or a server had asked to wait.
     is_held_up: bool,
+    /// When everything healed, its doubt had had its last replay by the schedule, at a quarter of an hour.
+    had_last_replay: bool,
 }
 
 /// What the oracle knows of one pair.
@@ -179,7 +184,7 @@ impl Oracle {
             sends: BTreeMap::new(),
             answers: BTreeMap::new(),
             prepared: BTreeMap::new(),
-            logged_out: BTreeSet::new(),
+            logged_out: BTreeMap::new(),
             ended_by_reuse: BTreeMap::new(),
             misled: BTreeSet::new(),
             dead: BTreeSet::new(),
@@ -216,15 +221,18 @@ impl Oracle {
             let sends = pair.and_then(|pair| self.sends.get(&pair)).map_or(0, Vec::len);
             let doubts = record.and_then(|record| record.doubt).map_or(0, |doubt| doubt.sends as usize);
             let misconfigured = view.misconfigured.is_some_and(|at| now < at + HOUR);
+            view.had_last_replay = doubts >= WHOLE_SCHEDULE;
             view.is_held_up = sends.max(doubts) >= SCHEDULE || now < view.waits_until || misconfigured;
         }
     }
 
     /// I7: a doubt that began less than a quarter of an hour before the faults ended is over a quarter of an hour after it,
-    /// though nobody asks for a token.
+    /// though nobody asks for a token, unless its last replay came just before.
     pub(crate) fn nobody_asked(&mut self, now: Time, storage: &Storage, server: &Server) {
         for grant in 0..self.grants.len() {
-            let Some(record) = storage.durable(grant).record else { continue };
+            let Some(record) = storage.durable(grant).record.filter(|_| !self.grants[grant].had_last_replay) else {
+                continue;
+            };
             let pair = record.refresh_token().and_then(|token| pair_of(token.expose_secret()));
             if record.death.is_none() && record.doubt.is_some() && pair.is_some_and(|pair| server.is_unspent(pair)) {
                 let message =

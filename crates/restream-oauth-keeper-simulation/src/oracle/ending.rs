@@ -46,6 +46,9 @@ impl Oracle {
             }
             let durable = storage.durable(grant);
             let Some(family) = durable.login.and_then(|login| self.family_of(login)) else { continue };
+            if self.is_arriving(server, family) {
+                continue;
+            }
             let held = durable.pairs_of_record();
             if let Some(pair) = self.dropped(server, family).filter(|_| !durable.has_tombstone) {
                 let message = format!("rt-{pair} of grant {grant} lives, came late, and was never in a record");
@@ -102,6 +105,13 @@ impl Oracle {
             let known = self.pairs.get(pair).filter(|known| !known.was_stored && !known.lost_by_failover);
             known.is_some_and(|known| known.reached.iter().any(|reach| runs(reach) && !reach.missed))
         })
+    }
+
+    /// True if the run ends while an answer is being spooled: the store has not said yet whether it is.
+    fn is_arriving(&self, server: &Server, family: FamilyId) -> bool {
+        let runs = |reach: &super::Reach| !self.dead.contains(&(reach.holder.process, reach.holder.life));
+        let known = server.families[family].pairs.iter().filter_map(|pair| self.pairs.get(pair));
+        known.flat_map(|known| &known.reached).any(|reach| runs(reach) && reach.is_cared_for && !reach.spool_ended)
     }
 
     /// A refresh token that lives, and that had reached a surviving process, if no other one of its family is held.

@@ -122,9 +122,7 @@ impl Oracle {
     ) {
         let lost_memory = self.grants[grant].failover.is_some();
         let Some(family) = self.family_of(login).filter(|_| !lost_memory) else { return };
-        let ended = server.families[family].ended.is_some();
-        // A revoked pair may stay in the store until the next login or the next claim replaces it.
-        if durable.record.is_some_and(|record| record.login == login && !(record.leaving && ended)) {
+        if durable.record.is_some_and(|record| record.login == login) {
             self.violate(now, Check::I9, format!("grant {grant} is logged out, and the store holds its pair"));
         }
         // A pair that never came back from the server cannot be revoked.
@@ -136,7 +134,7 @@ impl Oracle {
         if known_alive && durable.login == Some(login) {
             self.violate(now, Check::I9, format!("grant {grant} is logged out, and its pair lives on"));
         }
-        self.logged_out.insert(family);
+        self.logged_out.insert(family, now);
     }
 
     /// The limit of a waiter has passed.

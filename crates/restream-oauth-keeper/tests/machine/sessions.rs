@@ -133,6 +133,24 @@ fn a_second_logout_means_the_login_that_came_after_the_first_one() {
 }
 
 #[test]
+fn a_logout_that_a_login_overtakes_ends_when_the_store_holds_its_pair_no_longer() {
+    let mut scenario = Scenario::new();
+    let logout = scenario.log_out();
+    // The revocation fails, and the login is there before the next attempt.
+    scenario.answer(500, "");
+    let login = scenario.log_in(tokens("b0", "s0", START + 1));
+    scenario.holding = Some("insert");
+    assert_eq!(scenario.request().unwrap(), "/oauth/revoke token=r0&token_type_hint=refresh_token");
+    scenario.answer(200, "");
+    assert!(scenario.got(logout).is_none() && scenario.got(login).is_none());
+    assert_eq!(scenario.record().tokens.access_token().expose_secret(), "a0");
+    scenario.resume();
+    assert_eq!(scenario.got(logout).unwrap().unwrap(), "");
+    assert_eq!(scenario.got(login).unwrap().unwrap(), "b0");
+    assert_eq!(scenario.record().tokens.access_token().expose_secret(), "b0");
+}
+
+#[test]
 fn a_logout_of_tokens_that_belong_to_another_client_does_not_claim_to_have_ended_them() {
     let client =
         restream_oauth_core::Client::builder("other").redirect_uri("https://app.example/callback").build().unwrap();

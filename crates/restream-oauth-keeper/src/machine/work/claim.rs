@@ -63,7 +63,12 @@ impl Grant {
                     self.settle(work, None, Leftovers::Remove, cx);
                 }
             }
-            Step::Inserting { record } => {
+            Step::Inserting { record, ended } => {
+                if ended.is_some() {
+                    // Only now does the store hold the pair no longer.
+                    cx.tell(EventKind::LoggedOut);
+                    self.end_logouts(|logout| logout.login == ended, &Ok(None), cx);
+                }
                 self.adopt(&record, cx);
                 cx.tell(EventKind::LoggedIn { generation: record.generation });
                 self.logins_are_stored(Some(record.logged_in_at), cx);
@@ -173,7 +178,7 @@ impl Grant {
                     work.login = Some(Box::new(tokens));
                     self.leave(work, &record, cx);
                 }
-                None => self.insert(work, tokens, cx),
+                None => self.insert(work, tokens, None, cx),
             }
             return;
         }

@@ -71,9 +71,9 @@ impl Grant {
                 cx.tell(EventKind::Stranded { attempt: work.attempts.saturating_add(1), error });
                 op
             }
-            Step::Inserting { record } => {
+            Step::Inserting { record, ended } => {
                 let op = StoreOp::Insert { claim, record: record.clone() };
-                work.step = Step::Inserting { record };
+                work.step = Step::Inserting { record, ended };
                 cx.tell(EventKind::Stranded { attempt: work.attempts.saturating_add(1), error });
                 op
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use restream_oauth_core::{Error, Tokens};
 
 use super::step::{LIMIT, Step, Work};
-use crate::event::{EventKind, Problem};
+use crate::event::Problem;
 use crate::machine::context::Context;
 use crate::machine::grant::Grant;
 use crate::machine::known::ShortLoginId;
@@ -15,7 +15,14 @@ use crate::record::{LoginId, Record, Stored};
 use crate::token::TokenError;
 
 impl Grant {
-    pub(super) fn insert(&mut self, mut work: Box<Work>, tokens: Tokens, cx: &mut Context<'_>) {
+    /// Stores a login. `ended` is the login in whose place it is put, if its pair was revoked for a logout.
+    pub(super) fn insert(
+        &mut self,
+        mut work: Box<Work>,
+        tokens: Tokens,
+        ended: Option<ShortLoginId>,
+        cx: &mut Context<'_>,
+    ) {
         work.give_back(cx);
         let generation = work.stored.next_generation();
         let usable_until = self.usable_until(&tokens, LoginId::of(&tokens), generation, cx);
@@ -23,7 +30,7 @@ impl Grant {
         let claim = work.claim_id();
         let op = StoreOp::Insert { claim, record: record.clone() };
         work.attempts = 0;
-        work.store(Step::Inserting { record }, op, cx);
+        work.store(Step::Inserting { record, ended }, op, cx);
         self.work = Some(work);
     }
 
@@ -81,11 +88,7 @@ impl Grant {
         let ended = work.record().map(|record| record.login.into());
         match (error, work.login.take()) {
             (None, None) => self.forget(work, cx),
-            (None, Some(tokens)) => {
-                cx.tell(EventKind::LoggedOut);
-                self.end_logouts(|logout| logout.login == ended, &Ok(None), cx);
-                self.insert(work, *tokens, cx);
-            }
+            (None, Some(tokens)) => self.insert(work, *tokens, ended, cx),
             (Some(error), login) => {
                 let wait = error.retry_after();
                 let error = Arc::new(error);
@@ -95,7 +98,7 @@ impl Grant {
                     Some(tokens) => {
                         let result = Err(TokenError::TimedOut { last: Some(Problem::Request(error)) });
                         self.end_logouts(|logout| logout.login == ended, &result, cx);
-                        self.insert(work, *tokens, cx);
+                        self.insert(work, *tokens, None, cx);
                     }
                 }
             }

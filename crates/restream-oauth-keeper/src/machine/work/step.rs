@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::doubt::without_last_request;
 use crate::machine::context::Context;
+use crate::machine::known::ShortLoginId;
 use crate::operation::{ClaimId, Leftovers, StoreOp};
 use crate::pace::Attempt;
 use crate::record::{Parent, Record, Stored, Tombstone};
@@ -91,6 +92,8 @@ pub(super) enum Step {
     /// The record of a login is being stored.
     Inserting {
         record: Box<Record>,
+        /// The login that ends with it, if somebody logged out of it.
+        ended: Option<ShortLoginId>,
     },
     /// The wish to log out is being stored.
     Leaving,
@@ -153,7 +156,7 @@ impl Work {
     /// The saved form of a pair that the store refuses.
     pub(in crate::machine) fn stranded(&self) -> Option<Zeroizing<String>> {
         match &self.step {
-            Step::Committing { next: record, .. } | Step::Inserting { record } if self.attempts > 0 => {
+            Step::Committing { next: record, .. } | Step::Inserting { record, .. } if self.attempts > 0 => {
                 Some(record.to_saved())
             }
             Step::Settling { record: Some(record), .. } if self.attempts > 0 && record.salvaged.is_some() => {
