@@ -19,6 +19,9 @@ const IN_SILENCE: usize = 20;
 const RETRIES: usize = 100;
 const RETRIES_A_SECOND: usize = 2;
 
+/// A doubt is as old as its mark. The first request leaves so much later, at the most.
+const LONGEST_PREPARE: Time = 75 * SECOND;
+
 /// What surrounds a request.
 pub(crate) struct Around<'a> {
     pub(crate) server: &'a Server,
@@ -139,7 +142,7 @@ impl Oracle {
         // Where a wall clock was set, each process trusts its own once, when it learns of the doubt after its start.
         let starts = self.deaths.iter().filter(|at| **at >= first).count();
         let trust = if self.clocks_jumped { self.processes - 1 + starts } else { 0 };
-        let most = 9 + 2 * ((now - first) / life) as usize + breaker + trust;
+        let most = 9 + 2 * ((now - first + LONGEST_PREPARE) / life) as usize + breaker + trust;
         let minutes = (now - first) / MINUTE;
         let in_doubt = sends.iter().filter(|send| !send.is_undone).count();
         // A request that the server refused leaves the record as it was: it is counted apart, in each process.
