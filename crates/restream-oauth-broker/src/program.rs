@@ -66,9 +66,11 @@ pub(crate) fn check(config: &Path) -> Result<(), Failure> {
 /// Runs the broker until SIGTERM or SIGINT.
 pub(crate) fn run(config: &Path) -> Result<(), Failure> {
     let log = Log::to_standard_error(Level::Info);
-    let settings = load(config, |warning| log.write(Entry::new(Level::Warn, "configuration", warning)))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-    let result = runtime.block_on(serve_until_stopped(settings, &log));
+    let warn = |warning: &str| log.write(Entry::new(Level::Warn, "configuration", warning));
+    let result = load(config, warn).and_then(|settings| {
+        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
+        runtime.block_on(serve_until_stopped(settings, &log))
+    });
     log.flush(FLUSH_LIMIT);
     result
 }

@@ -174,8 +174,7 @@ impl Broker {
             drop(begun);
             answer
         });
-        // A panic is a fault of ours. It ends this request, and no other.
-        answered.await.unwrap_or_else(|_| unavailable(Duration::from_secs(60), "the broker failed"))
+        answer_of(answered).await
     }
 
     /// The address that a request comes from.
@@ -306,6 +305,12 @@ impl Broker {
     }
 }
 
+/// The answer that a task gives. A panic is a fault of ours: it ends this request and no other, and its device is not told
+/// what it says.
+async fn answer_of(task: JoinHandle<Response<Bytes>>) -> Response<Bytes> {
+    task.await.unwrap_or_else(|_| unavailable(Duration::from_secs(60), "the broker failed"))
+}
+
 /// What the keeper asks: it sends no codes.
 fn kind_of(call: &Call<Unread>, endpoints: &Endpoints) -> UpstreamCall {
     let uri = call.request().uri().to_string();
@@ -329,5 +334,21 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Box<Response<Bytes>>> 
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),
         Err(_) => Err(Box::new(unavailable(Duration::from_secs(60), "the operating system gives no random bytes"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_request_and_tells_its_device_nothing() {
+        let broken = tokio::spawn(async { panic!("canary") });
+        let sound = tokio::spawn(async { Response::new(Bytes::from_static(b"sound")) });
+        let answer = answer_of(broken).await;
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert!(!String::from_utf8_lossy(answer.body()).contains("canary"));
+        assert_eq!(answer_of(sound).await.body(), "sound");
     }
 }
