@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use restream_oauth_core::Tokens;
 use restream_oauth_keeper::store::{ClaimId, StoreError, StoreOp, StoreOutcome};
-use restream_oauth_keeper::{GrantName, Parent, Record};
+use restream_oauth_keeper::{GrantName, Parent, Record, Tombstone};
 
 use crate::form::Form;
 use crate::offset::ClockOffset;
 use crate::parameter::Parameter;
 use crate::sql;
-use crate::statement::{Statement, restored};
+use crate::statement::{Statement, restored, tombstone_parameters};
 
 /// How long a write is kept: longer than any standby should lag behind.
 const KEPT: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ pub(crate) enum Write {
     Stray(Parent, Box<Tokens>),
     /// A login that waits for the claim.
     Login(Box<Tokens>),
+    /// What is left after a logout.
+    Tombstone(Tombstone),
 }
 
 impl Recent {
@@ -59,20 +61,18 @@ impl Recent {
             | StoreOp::Settle { record: Some(record), .. } => Write::Record(record.clone(), None),
             StoreOp::Park { parent, tokens } => Write::Stray(*parent, tokens.clone()),
             StoreOp::Stash { tokens } => Write::Login(tokens.clone()),
-            StoreOp::Forget { .. } => {
-                self.writes.retain(|(_, name, _)| name != grant);
-                return;
-            }
+            StoreOp::Forget { tombstone, .. } => Write::Tombstone(*tombstone),
             _ => return,
         };
-        match write {
+        let is_replaced = |earlier: &Write| match (op, &write) {
+            (StoreOp::Insert { .. }, _) => true,
+            // A login that waits was not part of the login that has ended.
+            (_, Write::Tombstone(_)) => !matches!(earlier, Write::Login(_)),
             // The later record has everything that counts of the earlier one.
-            Write::Record(..) => self.writes.retain(|(_, name, it)| name != grant || !matches!(it, Write::Record(..))),
-            Write::Stray(..) | Write::Login(_) => {}
-        }
-        if matches!(op, StoreOp::Insert { .. }) {
-            self.writes.retain(|(_, name, _)| name != grant);
-        }
+            (_, Write::Record(..)) => matches!(earlier, Write::Record(..)),
+            (_, Write::Stray(..) | Write::Login(_)) => false,
+        };
+        self.writes.retain(|(_, name, earlier)| name != grant || !is_replaced(earlier));
         self.writes.push_back((now, grant.clone(), write));
     }
 
@@ -123,6 +123,11 @@ impl Write {
             Self::Record(record, claim) => return Ok((sql::RESTORE, restored(grant, record, *claim, offset, form)?)),
             Self::Stray(parent, tokens) => StoreOp::Park { parent: *parent, tokens: tokens.clone() },
             Self::Login(tokens) => StoreOp::Stash { tokens: tokens.clone() },
+            Self::Tombstone(tombstone) => {
+                let mut parameters = vec![Parameter::Text(grant.as_str().into())];
+                parameters.extend(tombstone_parameters(tombstone, offset));
+                return Ok((sql::RESTORE_TOMBSTONE, parameters));
+            }
         };
         let statement = Statement::again(grant, &op, 0, None, offset, form)?;
         Ok((statement.sql(), statement.parameters().to_vec()))
@@ -168,12 +173,39 @@ mod tests {
         let lost: Vec<_> = recent
             .server_is(2, now)
             .into_iter()
-            .map(|(name, write)| {
-                let Write::Record(record, claim) = write else { panic!("only records were written") };
-                (name.as_str().to_owned(), record.generation, claim)
+            .map(|(name, write)| match write {
+                Write::Record(record, claim) => (name.as_str().to_owned(), record.generation, claim),
+                Write::Tombstone(tombstone) => (format!("{} has ended", name.as_str()), tombstone.generation, None),
+                Write::Stray(..) | Write::Login(_) => panic!("none was written"),
             })
             .collect();
-        assert_eq!(lost, [("a".to_owned(), 2, Some(ClaimId(7))), ("b".to_owned(), 2, None)]);
+        let expected = [("a", 2, Some(ClaimId(7))), ("b", 2, None), ("c has ended", 2, None)];
+        assert_eq!(lost, expected.map(|(name, generation, claim)| (name.to_owned(), generation, claim)));
         assert!(recent.server_is(3, now + KEPT + Duration::from_secs(1)).is_empty(), "older writes are forgotten");
+    }
+
+    #[test]
+    fn a_login_that_waits_outlives_a_logout_and_ends_with_the_record_that_it_becomes() {
+        let (mut recent, now) = (Recent::default(), Instant::now());
+        let (name, claim) = ("a".parse().unwrap(), ClaimId(1));
+        let kinds = |recent: &Recent| -> Vec<&str> {
+            let kind = |(_, _, write): &(Instant, GrantName, Write)| match write {
+                Write::Record(..) => "record",
+                Write::Stray(..) => "stray",
+                Write::Login(_) => "login",
+                Write::Tombstone(_) => "tombstone",
+            };
+            recent.writes.iter().map(kind).collect()
+        };
+        let tokens = Box::new(record(0).tokens.clone());
+        let mut note = |op| {
+            recent.note(&name, &op, &StoreOutcome::Done, now);
+            kinds(&recent).join(", ")
+        };
+        note(StoreOp::Prepare { claim, record: record(0) });
+        note(StoreOp::Park { parent: record(0).parent(), tokens: tokens.clone() });
+        assert_eq!(note(StoreOp::Stash { tokens }), "record, stray, login");
+        assert_eq!(note(StoreOp::Forget { claim, tombstone: record(0).tombstone() }), "login, tombstone");
+        assert_eq!(note(StoreOp::Insert { claim, record: record(1) }), "record");
     }
 }

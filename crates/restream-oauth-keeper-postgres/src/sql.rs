@@ -317,6 +317,18 @@ SET record = $3, tombstone = NULL, login = $4, generation = $5, requests = $6,
 WHERE g.generation IS NULL OR g.generation < $5 OR (g.login = $4 AND g.generation = $5 AND g.requests <= $6)"
 );
 
+/// Writes a tombstone again that this server may have lost: `$1` is the name, `$2` the tombstone, `$3` its login and `$4` its
+/// generation. Changes nothing if the server has a later pair or another login. A login that waits stays, and is due at once.
+///
+/// Returns no row.
+pub const RESTORE_TOMBSTONE: &str = "INSERT INTO restream_oauth.grants AS g (name, tombstone, login, generation)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE
+SET record = NULL, tombstone = $2, login = $3, generation = $4, requests = NULL, usable_until = NULL,
+    doubt_since = NULL, died_at = NULL, strays = NULL, parked = NULL, parked_seen = NULL, spooled = NULL, set_aside = NULL,
+    logins_seen = NULL, run_at = CASE WHEN g.logins IS NOT NULL THEN now() END, claim = NULL, claimed_until = NULL
+WHERE g.generation IS NULL OR (g.login = $3 AND g.generation <= $4)";
+
 /// What a failure of this server can lose, and its clock.
 pub const SERVER: &str = concat!(
     "SELECT pg_is_in_recovery() AS standby, current_setting('fsync') = 'on' AS fsync,

@@ -107,9 +107,9 @@ impl Statement {
                 (sql::SETTLE, parameters)
             }
             StoreOp::Forget { claim, tombstone } => {
-                let moved = Tombstone { logged_in_at: offset.to_database(tombstone.logged_in_at), ..*tombstone };
-                let (saved, generation) = (document(pack(&moved.to_saved())), number_of(moved.generation));
-                (sql::FORGET, vec![name, number_of(claim.0), saved, login_of(&moved.login), generation])
+                let mut parameters = vec![name, number_of(claim.0)];
+                parameters.extend(tombstone_parameters(tombstone, offset));
+                (sql::FORGET, parameters)
             }
             // An operation of a later keeper.
             _ => {
@@ -170,6 +170,12 @@ pub(crate) fn restored(
     parameters.extend(record_parameters(grant, Some(record), offset, form)?);
     parameters.push(Parameter::Number(i64::try_from(LEASE.as_millis()).ok()));
     Ok(parameters)
+}
+
+/// A tombstone, its login and its generation: the last parameters of [`sql::FORGET`] and [`sql::RESTORE_TOMBSTONE`].
+pub(crate) fn tombstone_parameters(tombstone: &Tombstone, offset: ClockOffset) -> [Parameter; 3] {
+    let moved = Tombstone { logged_in_at: offset.to_database(tombstone.logged_in_at), ..*tombstone };
+    [document(pack(&moved.to_saved())), login_of(&moved.login), number_of(moved.generation)]
 }
 
 /// The parameters of [`sql::PREPARE`] but for the first two.

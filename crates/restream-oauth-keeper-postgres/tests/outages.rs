@@ -9,7 +9,9 @@ use std::time::Duration;
 use restream_oauth_keeper::Stored;
 use restream_oauth_keeper::store::{Leftovers, Store as _, StoreErrorKind, StoreOp, StoreOutcome};
 use restream_oauth_keeper_postgres::{Config, PostgresStore};
-use support::{Database, claim, client_of, done, kind_of, login, marked, next, put, record, server, tokens, variable};
+use support::{
+    Database, claim, client_of, done, kind_of, login, marked, next, put, record, server, stored, tokens, variable,
+};
 use tokio::time::{sleep, timeout};
 
 /// Long enough to see that nothing is claimed meanwhile.
@@ -90,14 +92,16 @@ async fn a_lost_tail(database: &Database) {
     let config = Config::from_url(&both).unwrap().quiet_after_restart(QUIET);
     let (worker, other) =
         (PostgresStore::connect(&config).await.unwrap(), PostgresStore::connect(&config).await.unwrap());
-    let names = ["committed", "in-flight", "inserted", "stashed", "parked"];
-    let [committed, in_flight, inserted, stashed, parked] = names.map(|name| name.parse().unwrap());
+    let names = ["committed", "in-flight", "inserted", "stashed", "parked", "forgotten"];
+    let [committed, in_flight, inserted, stashed, parked, forgotten] = names.map(|name| name.parse().unwrap());
     let first = login("1");
-    for name in [&committed, &in_flight, &parked] {
+    for name in [&committed, &in_flight, &parked, &forgotten] {
         put(&worker, name, &first).await;
     }
-    let held =
-        [eventually_claimed(&worker, &committed).await.claim, eventually_claimed(&worker, &in_flight).await.claim];
+    let mut held = Vec::new();
+    for name in [&committed, &in_flight, &forgotten] {
+        held.push(eventually_claimed(&worker, name).await.claim);
+    }
     caught_up(database, &standby_url).await;
 
     // From here on the standby gets nothing any more.
@@ -117,6 +121,7 @@ async fn a_lost_tail(database: &Database) {
     put(&worker, &inserted, &new).await;
     done(&worker, &stashed, StoreOp::Stash { tokens: Box::new(tokens("stash")) }).await;
     done(&worker, &parked, StoreOp::Park { parent: first.parent(), tokens: Box::new(tokens("late")) }).await;
+    done(&worker, &forgotten, StoreOp::Forget { claim: held[2], tombstone: first.tombstone() }).await;
 
     server("primary", "kill");
     // Before the workers can bring anything back: they may be quicker than this test once the standby is promoted.
@@ -155,6 +160,7 @@ async fn a_lost_tail(database: &Database) {
     assert_eq!(record(&other, &inserted).await, *new);
     assert_eq!(eventually_claimed(&other, &stashed).await.logins.len(), 1);
     assert_eq!(record(&other, &parked).await.strays.len(), 1);
+    assert_eq!(stored(&other, &forgotten).await, Stored::Tombstone(first.tombstone()), "the logout came back");
     // The request comes to its end on the new server, with the claim that it had.
     let answered = next(&sent, "3");
     let commit = StoreOp::Commit { claim: held[1], parent: sent.parent(), record: answered.clone() };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use restream_oauth_core::Tokens;
 use restream_oauth_keeper::store::{ClaimId, Claimed, Leftovers, StoreError, StoreErrorKind, StoreOp, StoreOutcome};
-use restream_oauth_keeper::{Parent, Record, Spooled, Stored, Stray};
+use restream_oauth_keeper::{Parent, Record, Spooled, Stored, Stray, Tombstone};
 
 use crate::file_store::{Holder, add_stray, claim_lost, may_settle, superseded};
 use crate::flaws::Flaw;
@@ -51,17 +51,14 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn new(grants: usize, lease: Time) -> Self {
-        let row = Row {
-            stored: Stored::Nothing,
-            claim: None,
-            unseen: Vec::new(),
-            spooled: Vec::new(),
-            spooled_claimed: 0,
-            logins: Vec::new(),
-            set_aside: Vec::new(),
-            logins_claimed: 0,
-        };
-        Self { rows: vec![row; grants], history: Vec::new(), claims: 0, stalled_until: 0, quiet_until: 0, lease }
+        Self {
+            rows: vec![Row::empty(); grants],
+            history: Vec::new(),
+            claims: 0,
+            stalled_until: 0,
+            quiet_until: 0,
+            lease,
+        }
     }
 
     /// Executes an operation, in one transaction.
@@ -170,6 +167,19 @@ impl Database {
 }
 
 impl Row {
+    fn empty() -> Self {
+        Self {
+            stored: Stored::Nothing,
+            claim: None,
+            unseen: Vec::new(),
+            spooled: Vec::new(),
+            spooled_claimed: 0,
+            logins: Vec::new(),
+            set_aside: Vec::new(),
+            logins_claimed: 0,
+        }
+    }
+
     fn is_claimed(&self, now: Time) -> bool {
         self.claim.is_some_and(|(.., until)| now < until)
     }
@@ -231,8 +241,8 @@ impl Row {
 /// what it holds, and puts claim and doubt back on the rows for which its requests still fly.
 #[derive(Debug, Default)]
 pub(crate) struct Worker {
-    /// The newest record of each grant that this process committed, marked or inserted.
-    held: BTreeMap<usize, Box<Record>>,
+    /// The newest record of each grant that this process committed, marked or inserted, or the tombstone that it left.
+    held: BTreeMap<usize, Stored>,
     /// The claims of this process.
     claims: BTreeMap<usize, ClaimId>,
     parked: Vec<(usize, Parent, Tokens)>,
@@ -242,7 +252,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Notes an operation that was executed.
-    pub(crate) fn note(&mut self, grant: usize, op: &StoreOp, outcome: &StoreOutcome, now: Time) {
+    pub(crate) fn note(&mut self, grant: usize, op: &StoreOp, outcome: &StoreOutcome, flaw: Flaw, now: Time) {
         self.stashed.retain(|(at, ..)| at + LONGEST_TAIL + SECOND >= now);
         if let StoreOutcome::Claimed(claimed) = outcome {
             self.claims.insert(grant, claimed.claim);
@@ -255,7 +265,7 @@ impl Worker {
         // A pair is kept until a successor was seen.
         match seen {
             Some(Stored::Grant(record))
-                if self.held.get(&grant).is_some_and(|it| it.generation < record.generation) =>
+                if self.held.get(&grant).and_then(generation).is_some_and(|it| it < record.generation) =>
             {
                 self.held.remove(&grant);
             }
@@ -273,14 +283,17 @@ impl Worker {
                 | StoreOp::Settle { record: Some(record), .. },
                 StoreOutcome::Done,
             ) => {
-                self.held.insert(grant, record.clone());
+                self.held.insert(grant, Stored::Grant(record.clone()));
             }
             (StoreOp::Park { parent, tokens }, StoreOutcome::Done) => {
                 self.parked.push((grant, *parent, (**tokens).clone()));
             }
             (StoreOp::Stash { tokens }, StoreOutcome::Done) => self.stashed.push((now, grant, (**tokens).clone())),
-            (StoreOp::Forget { .. }, StoreOutcome::Done) => {
+            (StoreOp::Forget { tombstone, .. }, StoreOutcome::Done) => {
                 self.held.remove(&grant);
+                if flaw != Flaw::LogoutIsNotHeld {
+                    self.held.insert(grant, Stored::Tombstone(*tombstone));
+                }
                 self.parked.retain(|(of, ..)| *of != grant);
             }
             _ => {}
@@ -297,25 +310,23 @@ impl Worker {
 
     /// Mends the database after a failover.
     pub(crate) fn mend(&self, database: &mut Database, holder: Holder, now: Time) {
-        for (&grant, record) in &self.held {
+        for (&grant, held) in &self.held {
             let row = &mut database.rows[grant];
-            let older = match &row.stored {
-                Stored::Nothing => true,
-                Stored::Grant(stored) => {
-                    stored.generation < record.generation
-                        || stored.is_parent(&record.parent()) && stored.requests < record.requests
+            match held {
+                Stored::Grant(record) if is_older(&row.stored, record) => row.stored = held.clone(),
+                // A later pair stays, and so does another login: it may be a later one.
+                Stored::Tombstone(tombstone) if is_ended_by(&row.stored, tombstone) => {
+                    *row = Row { stored: held.clone(), logins: std::mem::take(&mut row.logins), ..Row::empty() };
                 }
-                Stored::Tombstone(tombstone) => tombstone.generation < record.generation,
-            };
-            if older {
-                row.stored = Stored::Grant(record.clone());
+                _ => {}
             }
         }
         for (&grant, &claim) in &self.claims {
             let lease = database.lease;
             let row = &mut database.rows[grant];
             // Only if nobody has sent since: a worker may have slept through the failover, and through what came after.
-            let (Some(stored), Some(held)) = (row.stored.record(), self.held.get(&grant)) else { continue };
+            let held = self.held.get(&grant).and_then(Stored::record);
+            let (Some(stored), Some(held)) = (row.stored.record(), held) else { continue };
             let mine = stored.is_parent(&held.parent()) && stored.requests == held.requests;
             // A claim that came back with an older row was released since.
             if mine && row.claim.is_none_or(|(id, _, until)| until <= now || id.0 < claim.0) {
@@ -333,5 +344,30 @@ impl Worker {
                 row.logins.push(tokens.clone());
             }
         }
+    }
+}
+
+fn generation(stored: &Stored) -> Option<u64> {
+    match stored {
+        Stored::Nothing => None,
+        Stored::Grant(record) => Some(record.generation),
+        Stored::Tombstone(tombstone) => Some(tombstone.generation),
+    }
+}
+
+/// True if the database lacks this record.
+fn is_older(stored: &Stored, held: &Record) -> bool {
+    match stored {
+        Stored::Grant(stored) if stored.is_parent(&held.parent()) => stored.requests < held.requests,
+        other => generation(other).is_none_or(|generation| generation < held.generation),
+    }
+}
+
+/// True if the database lacks this tombstone.
+fn is_ended_by(stored: &Stored, held: &Tombstone) -> bool {
+    match stored {
+        Stored::Nothing => true,
+        Stored::Grant(stored) => stored.login == held.login && stored.generation <= held.generation,
+        Stored::Tombstone(stored) => stored.generation < held.generation,
     }
 }

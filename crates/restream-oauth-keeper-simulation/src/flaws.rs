@@ -42,11 +42,12 @@ pub enum Flaw {
     PromiseOfEachProcess,
     NoRetryQuota,
     EveryDoubtIsOld,
+    LogoutIsNotHeld,
 }
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::PublishBeforeDurable,
         Self::NoReadAfterClaim,
         Self::MarkIsNotSynced,
@@ -81,6 +82,7 @@ impl Flaw {
         Self::PromiseOfEachProcess,
         Self::NoRetryQuota,
         Self::EveryDoubtIsOld,
+        Self::LogoutIsNotHeld,
     ];
 
     /// What the mistake is.
@@ -131,6 +133,7 @@ impl Flaw {
             Self::EveryDoubtIsOld => {
                 "callers bring replays forward as if a doubt were old, however many requests it has had"
             }
+            Self::LogoutIsNotHeld => "a logout that a failover loses is not written again",
         }
     }
 }

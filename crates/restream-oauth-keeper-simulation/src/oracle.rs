@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use restream_oauth_core::Tokens;
 use restream_oauth_keeper::store::{StoreOp, StoreOutcome};
-use restream_oauth_keeper::{LoginId, Record};
+use restream_oauth_keeper::{LoginId, Record, Tombstone};
 
 pub use check::{Check, Violation};
 pub(crate) use ending::Tally;
@@ -58,9 +58,10 @@ pub(crate) struct Oracle {
     answers: BTreeMap<String, PairId>,
     /// The last record that a process marked before it sent.
     prepared: BTreeMap<(usize, usize), (Holder, Box<Record>)>,
-    /// Families that were logged out, and confirmed to the user.
-    /// When a logout of each was confirmed.
+    /// Families that were logged out, and when that was confirmed to the user.
     logged_out: BTreeMap<FamilyId, Time>,
+    /// The logouts that each process has ended, by process and grant.
+    forgotten: BTreeMap<(usize, usize), (Holder, Tombstone)>,
     /// Families that the server ended because of a late or repeated request.
     ended_by_reuse: BTreeMap<FamilyId, Time>,
     /// Families of which a whole answer lacked the refresh token that the server had rotated.
@@ -185,6 +186,7 @@ impl Oracle {
             answers: BTreeMap::new(),
             prepared: BTreeMap::new(),
             logged_out: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
             ended_by_reuse: BTreeMap::new(),
             misled: BTreeSet::new(),
             dead: BTreeSet::new(),
@@ -327,6 +329,9 @@ impl Oracle {
                     pair.was_returned = true;
                 }
             }
+        }
+        if let (StoreOp::Forget { tombstone, .. }, StoreOutcome::Done) = (op, outcome) {
+            self.forgotten.insert((holder.process, grant), (holder, *tombstone));
         }
         if let StoreOp::Spool { answer, .. } = op {
             let pair = self.answers.get(answer.answer.as_str()).copied();

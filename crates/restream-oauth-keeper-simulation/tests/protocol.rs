@@ -78,6 +78,7 @@ found! {
     a_schedule_without_the_last_replay_is_found: NoReplayAt900 by I7;
     hanging_up_at_once_after_a_sleep_is_found: NoTimeAfterSleep by I8;
     a_promise_of_each_process_is_found: PromiseOfEachProcess by I15;
+    a_logout_that_a_failover_undoes_is_found: LogoutIsNotHeld by I9;
     retries_without_a_quota_are_found: NoRetryQuota by I10;
     taking_every_doubt_for_an_old_one_is_found: EveryDoubtIsOld by I10;
 }

@@ -8,4 +8,5 @@ mod clocks;
 mod connecting;
 mod contract;
 mod leases;
+mod restoring;
 mod schema;

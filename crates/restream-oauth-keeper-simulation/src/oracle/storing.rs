@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use restream_oauth_keeper::DeathCause;
 use restream_oauth_keeper::store::StoreOp;
+use restream_oauth_keeper::{DeathCause, Record};
 
 use super::{Check, Oracle};
 use crate::file_store::Holder;
@@ -66,7 +66,8 @@ impl Oracle {
     }
 
     /// A worker put back what it held.
-    pub(crate) fn mended(&mut self, _now: Time, grant: usize, durable: &Durable<'_>) {
+    pub(crate) fn mended(&mut self, now: Time, by: Holder, grant: usize, durable: &Durable<'_>) {
+        self.is_still_logged_out(now, by, grant, durable);
         let held = self.held_now(durable);
         for pair in &held {
             if let Some(pair) = self.pairs.get_mut(pair) {
@@ -80,6 +81,20 @@ impl Oracle {
         view.held = held;
         view.recorded = durable.pairs_of_record().into_iter().collect();
         view.was_dead = durable.record.is_some_and(|record| record.death.is_some());
+    }
+
+    /// I9: a worker that has ended a logout lets no failover undo it.
+    fn is_still_logged_out(&mut self, now: Time, by: Holder, grant: usize, durable: &Durable<'_>) {
+        let forgotten = self.forgotten.get(&(by.process, grant)).filter(|(holder, _)| *holder == by);
+        let Some((_, tombstone)) = forgotten.copied() else { return };
+        let is_back = |record: &Record| record.login == tombstone.login && record.generation <= tombstone.generation;
+        if durable.record.is_some_and(is_back) {
+            let message = format!("process {} has ended the logout of grant {grant}, and its pair is back", by.process);
+            self.violate(now, Check::I9, message);
+        } else if let Some(at) = self.family_of(tombstone.login).and_then(|family| self.logged_out.get_mut(&family)) {
+            // What the failover lost is written again: from here on nothing may refresh it.
+            *at = now;
+        }
     }
 
     /// The pairs whose refresh tokens are durable.

@@ -157,7 +157,7 @@ impl World {
             self.processes[holder.process].worker.mend(database, holder, now);
             for grant in 0..self.setting.grants {
                 let durable = self.storage.durable(grant);
-                self.oracle.mended(now, grant, &durable);
+                self.oracle.mended(now, holder, grant, &durable);
             }
         }
     }

@@ -155,7 +155,8 @@ impl World {
         self.say(|| {
             format!("process {} hears of the store, grant {grant}: {}: {}", holder.process, name(&op), result(&outcome))
         });
-        self.processes[holder.process].worker.note(grant, &op, &outcome, self.now);
+        let flaw = self.flaw();
+        self.processes[holder.process].worker.note(grant, &op, &outcome, flaw, self.now);
         self.oracle.heard(self.now, holder, grant, &op, &outcome);
         self.queue_of(holder, grant).pop_front();
         let next = self.queue_of(holder, grant).front().copied();
