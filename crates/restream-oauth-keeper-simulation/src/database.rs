@@ -270,7 +270,7 @@ impl Worker {
                 self.held.remove(&grant);
             }
             Some(Stored::Tombstone(_)) => {
-                self.held.remove(&grant);
+                self.held.retain(|of, held| *of != grant || held.record().is_none());
                 self.parked.retain(|(of, ..)| *of != grant);
             }
             _ => {}

@@ -132,6 +132,7 @@ impl Setting {
             30..33 => setting.with_failing_token_endpoint(&mut random),
             33..36 => setting.with_short_failure(&mut random),
             36..37 => setting.with_many_cut_off(&mut random),
+            37..39 => setting.with_logouts_and_failovers(&mut random),
             _ => setting,
         }
     }
@@ -224,6 +225,22 @@ impl Setting {
             ..Rates::default()
         };
         Self { mode: random.pick(&[0, 1]), life: HOUR, wanted_every: 2 * MINUTE, rates, ..self }
+    }
+
+    /// Users who log out and in again, on a database that fails over every few minutes: so the end of a logout is often in
+    /// the tail that is lost.
+    fn with_logouts_and_failovers(self, random: &mut Random) -> Self {
+        let mut rates = Rates { log_out: 2000, log_in: 1000, crash: random.pick(&[0, 20]), ..Rates::default() };
+        rates.failover_every = 3 * MINUTE;
+        Self {
+            store: StoreKind::Database,
+            processes: 2,
+            life: 20 * MINUTE,
+            wanted_every: MINUTE,
+            faults_last: random.between(4, 12) * HOUR,
+            rates,
+            ..self
+        }
     }
 
     /// Hosts that fall asleep in the middle of a refresh, for longer than a lease, with an answer that waits for them: so

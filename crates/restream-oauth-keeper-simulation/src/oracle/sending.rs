@@ -79,7 +79,7 @@ impl Oracle {
         if self.family_of(record_login) != Some(family) {
             self.violate(now, Check::I5, format!("rt-{token} of another login is sent"));
         }
-        // A failover can lose the end of a logout. The pair that comes back is revoked.
+        // A failover can lose the end of a logout, until the worker that ended it writes it again.
         if self.logged_out.get(&family).is_some_and(|at| self.grants[grant].failover.is_none_or(|lost| lost < *at)) {
             self.violate(now, Check::I9, format!("rt-{token} is sent after the logout"));
         }
@@ -139,9 +139,10 @@ impl Oracle {
         let first = sends.first().map_or(now, |send| send.at);
         // One success closes a breaker, which only three grants can open. It may bring one more forward.
         let breaker = usize::from(self.grants.len() >= 3);
-        // Where a wall clock was set, each process trusts its own once, when it learns of the doubt after its start.
+        // Where a wall clock was set, each process trusts its own when it learns of the doubt after its start: to say that the
+        // next send is due, and that the doubt is old enough for one that a caller brings forward.
         let starts = self.deaths.iter().filter(|at| **at >= first).count();
-        let trust = if self.clocks_jumped { self.processes - 1 + starts } else { 0 };
+        let trust = if self.clocks_jumped { 2 * (self.processes - 1 + starts) } else { 0 };
         let most = 9 + 2 * ((now - first + LONGEST_PREPARE) / life) as usize + breaker + trust;
         let minutes = (now - first) / MINUTE;
         let in_doubt = sends.iter().filter(|send| !send.is_undone).count();

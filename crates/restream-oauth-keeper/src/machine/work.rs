@@ -8,6 +8,8 @@
 //!     ├─▶ Leaving ─▶ Revoking ─▶ Forgetting (a logout)                             │
 //!     └─▶ Trying (a stray) ────────────────────────────────────────────────────────┘
 //! ```
+//!
+//! If what was settled is the death of the grant, LookingBack follows: a pair may have been parked since the claim.
 
 mod claim;
 mod failure;

@@ -1,9 +1,9 @@
 //! Pairs that came too late, and answers about a token that is not the newest any more.
 
 use restream_oauth_core::RefreshToken;
-use restream_oauth_keeper::Stored;
 use restream_oauth_keeper::machine::Input;
 use restream_oauth_keeper::store::StoreErrorKind;
+use restream_oauth_keeper::{Current, EventKind, Gone, Stored};
 
 use crate::scenario::{DEAD, Scenario};
 
@@ -336,4 +336,33 @@ fn a_stray_that_comes_after_the_burial_revives_the_grant() {
     assert_eq!(first.token_now().as_deref(), Some("a2"));
     second.pass(30);
     assert_eq!(second.token_now().as_deref(), Some("a2"), "the others see it too");
+}
+
+#[test]
+fn a_stray_that_comes_before_the_burial_is_tried_before_anybody_hears_of_a_death() {
+    let (mut first, mut second) = overtaken();
+    second.pass(3600);
+    second.want();
+    first.now = second.now;
+    first.resume();
+    assert_eq!(first.record().strays.len(), 1, "the holder of the claim does not know it");
+    second.answer(400, DEAD);
+    let tells_of_a_death = |event: &EventKind| matches!(event, EventKind::Dead { .. });
+    assert!(!second.events.iter().any(tells_of_a_death), "{:?}", second.events);
+    assert_eq!(second.request().unwrap(), "/oauth/token grant_type=refresh_token&refresh_token=r1");
+    second.rotate("a2", "r2");
+    assert_eq!(second.token_now().as_deref(), Some("a2"));
+    assert!(second.published.iter().all(|current| !matches!(current, Current::Gone(_))), "{:?}", second.published);
+}
+
+#[test]
+fn a_death_is_told_though_the_store_cannot_be_read_again() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::ClaimLost] {
+        let mut scenario = refreshing();
+        scenario.failing = vec![("read", 1, kind)];
+        scenario.answer(400, DEAD);
+        assert!(scenario.events.iter().any(|event| matches!(event, EventKind::Dead { .. })), "{:?}", scenario.events);
+        assert!(matches!(scenario.published.last(), Some(Current::Gone(Gone::Dead(_)))), "{}", scenario.current());
+        assert!(scenario.machine.is_idle());
+    }
 }

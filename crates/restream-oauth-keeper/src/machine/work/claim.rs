@@ -91,8 +91,18 @@ impl Grant {
             // The claim is released. A refusal means nothing if the store holds a newer pair.
             Step::Settling { record, .. } => match outcome {
                 StoreOutcome::Superseded(stored) => self.adopt_stored(&stored, cx),
-                _ if work.attempts == 0 => self.died(record.as_deref(), cx),
-                _ => {}
+                _ => {
+                    // If it took several attempts, everybody has heard of it.
+                    if let Some(dead) = record.filter(|record| record.death.is_some() && work.attempts == 0) {
+                        work.store(Step::LookingBack { dead }, StoreOp::Read, cx);
+                        self.work = Some(work);
+                    }
+                }
+            },
+            Step::LookingBack { dead } => match outcome {
+                StoreOutcome::Read { stored: Stored::Grant(stored), .. } => self.died(&stored, cx),
+                StoreOutcome::Read { stored, .. } => self.adopt_stored(&stored, cx),
+                _ => self.died(&dead, cx),
             },
             // These wait for a request, and not for the store.
             step @ (Step::Sending { .. } | Step::Revoking { .. } | Step::RevokingLatePair | Step::Trying { .. }) => {

@@ -37,6 +37,10 @@ impl Grant {
                 return;
             }
             Step::Settling { .. } if lost_claim => return,
+            Step::LookingBack { dead } => {
+                self.died(&dead, cx);
+                return;
+            }
             Step::Claiming => {
                 work.give_back(cx);
                 self.store_failed(error, cx);
@@ -83,8 +87,8 @@ impl Grant {
                 StoreOp::Forget { claim, tombstone }
             }
             Step::Settling { record, leftovers } => {
-                if work.attempts == 0 {
-                    self.died(record.as_deref(), cx);
+                if let Some(dead) = record.as_deref().filter(|it| it.death.is_some() && work.attempts == 0) {
+                    self.died(dead, cx);
                 }
                 cx.tell(EventKind::Failed(Problem::Store(error)));
                 let op = StoreOp::Settle { claim, record: record.clone(), leftovers };

@@ -11,9 +11,10 @@ use crate::doubt::{AFTER_A_LATE_ONE, LONGEST_WAIT, gap_after, life, without_last
 use crate::event::{EventKind, Problem};
 use crate::machine::context::Context;
 use crate::machine::grant::Grant;
-use crate::machine::known::Pair;
+use crate::machine::known::{Known, Pair};
 use crate::operation::Leftovers;
 use crate::record::{Death, DeathCause, Record};
+use crate::token::Gone;
 
 impl Grant {
     /// No pair came. Says whether that leaves a doubt, and when to try again.
@@ -160,11 +161,12 @@ impl Grant {
         self.settle(work, Some(Box::new(record)), leftovers, cx);
     }
 
-    /// The death of the grant is written down, or cannot be: everybody may know of it.
-    pub(super) fn died(&mut self, record: Option<&Record>, cx: &mut Context<'_>) {
-        if let Some((record, death)) = record.and_then(|record| Some((record, record.death?))) {
-            self.adopt(record, cx);
-            cx.tell(EventKind::Dead { why: death.why });
+    /// The death of the grant is written down, or cannot be: everybody may know of it, unless the record holds a stray that
+    /// has to be tried.
+    pub(super) fn died(&mut self, record: &Record, cx: &mut Context<'_>) {
+        self.adopt(record, cx);
+        if let Known::Gone(Gone::Dead(why)) = self.known {
+            cx.tell(EventKind::Dead { why });
         }
     }
 

@@ -115,6 +115,11 @@ pub(super) enum Step {
         record: Option<Box<Record>>,
         leftovers: Leftovers,
     },
+    /// The death of the grant is stored, and the claim released. The store is read once more before anybody hears of it: a
+    /// pair may have been parked since the claim.
+    LookingBack {
+        dead: Box<Record>,
+    },
 }
 
 impl Work {
