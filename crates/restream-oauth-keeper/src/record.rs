@@ -35,6 +35,10 @@ pub struct Record {
     /// True if an answer to an earlier refresh of this login was lost or damaged, and no pair has been committed since. So
     /// a refusal tells a lost answer from a revoked grant.
     pub lost_answer: bool,
+    /// The step of the pause before this pair may be replaced because the API refuses it: 0 and 1 stand for 60 seconds, and
+    /// each one more doubles it. It is 0 unless the pair before it was replaced for that reason. So the pauses grow in all
+    /// processes together.
+    pub refused: u32,
     /// A refresh token that arrived without its access token. It is newer than the one in `tokens`, and is sent next.
     pub salvaged: Option<RefreshToken>,
     /// Pairs of the same login that arrived too late to be committed. Newest last.
@@ -59,6 +63,7 @@ impl Record {
             death: None,
             leaving: false,
             lost_answer: false,
+            refused: 0,
             salvaged: None,
             strays: Vec::new(),
             user: None,

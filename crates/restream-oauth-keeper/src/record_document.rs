@@ -94,6 +94,9 @@ impl Record {
                 members.insert(name.into(), true.into());
             }
         }
+        if self.refused > 0 {
+            members.insert("refused".into(), self.refused.into());
+        }
         if let Some(User { id, username }) = &self.user {
             members.insert("user".into(), json!({"id": id, "username": username}));
         }
@@ -144,6 +147,7 @@ impl Record {
         }
         self.leaving = members.optional("leaving", Value::as_bool)?.unwrap_or(false);
         self.lost_answer = members.optional("lost_answer", Value::as_bool)?.unwrap_or(false);
+        self.refused = members.optional("refused", number)?.unwrap_or(0);
         if let Some(user) = members.object("user")? {
             let text = |value: &Value| value.as_str().map(str::to_owned);
             self.user = Some(User { id: user.required("id", text)?, username: user.optional("username", text)? });
@@ -303,6 +307,7 @@ mod tests {
             death: Some(Death { why: DeathCause::LostAnswer, at: at(9) }),
             leaving: true,
             lost_answer: true,
+            refused: 3,
             salvaged: Some(RefreshToken::new("s3cr\"et")),
             strays: vec![Stray { generation: 6, tokens: tokens("as", "rs") }],
             user: Some(User { id: "1".into(), username: None }),

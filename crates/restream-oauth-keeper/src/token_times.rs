@@ -93,7 +93,7 @@ impl TokenTimes {
 
     /// When the token has this age; too early if it was issued before the clock began.
     pub(crate) fn has_age_at(&self, age: Duration) -> Duration {
-        self.young_until().saturating_sub(YOUNG.saturating_sub(age))
+        self.young_until().saturating_add(age).saturating_sub(YOUNG)
     }
 
     fn young_until(&self) -> Duration {

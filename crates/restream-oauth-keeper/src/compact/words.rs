@@ -125,6 +125,8 @@ const WORDS: &[&str] = &[
     "refreshTokenExpiresEpoch",
     "scopeJson",
     "tokenType",
+    // Of a record whose token the API refused.
+    "refused",
 ];
 
 pub(super) fn place(text: &[u8]) -> Option<u8> {

@@ -26,8 +26,9 @@ const LONGEST_LOCAL_PAUSE: Duration = Duration::from_secs(60);
 /// The pauses between two attempts to get a claim that another process has.
 const FIRST_BUSY_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_millis(500);
-/// The first pause before a young token that the API refused is replaced.
-const FIRST_PAUSE_OF_YOUNG: Duration = Duration::from_secs(60);
+/// The first pause before a young token that the API refused is replaced. After several in a row, an older one waits until
+/// it has that age, too.
+const FIRST_PAUSE_OF_REFUSED: Duration = Duration::from_secs(60);
 /// After a refusal that names the configuration, the next attempt comes this much later.
 const AFTER_MISCONFIGURATION: Duration = Duration::from_secs(3600);
 
@@ -92,8 +93,9 @@ pub(super) struct More {
     pub(super) forwarded_at: Option<Duration>,
     /// The generation that the API refused, and when it is replaced.
     pub(super) rejected: Option<(u64, Duration)>,
-    /// How many young generations in a row the API refused.
-    young: u32,
+    /// The step of the pause that comes next, as in the record; if the API has refused the newest generation, that of its
+    /// successor.
+    refused: u32,
     /// True if the pair has to be refreshed now, whoever waits.
     pub(super) refresh_now: bool,
     /// True if strays have to be tried.
@@ -241,26 +243,38 @@ impl Grant {
             pair.refused = true;
             return;
         }
-        let young = pair.token.times.is_young(now);
-        let longest = pair.token.times.life().max(FIRST_PAUSE_OF_YOUNG);
+        let times = pair.token.times;
+        let longest = times.life().max(FIRST_PAUSE_OF_REFUSED);
         let more = self.more();
         if more.rejected.is_some_and(|(known, _)| known == generation) {
             return;
         }
-        if young {
+        let (step, is_young) = (more.refused, times.is_young(now));
+        let doubled = 1_u32.checked_shl(step.saturating_sub(1).min(16)).unwrap_or(1);
+        let pause = FIRST_PAUSE_OF_REFUSED.saturating_mul(doubled).min(longest);
+        let at = match step {
+            _ if is_young => now.saturating_add(pause),
+            0 => now,
+            _ => times.has_age_at(pause).max(now),
+        };
+        // One that is replaced at once has cost no pause: the next one is the first.
+        more.refused = if is_young { step.max(1) } else { step }.saturating_add(1);
+        more.rejected = Some((generation, at));
+        if at > now {
             // Another process may have stored a newer one. A claim that is under way finds it anyway.
             more.look_now = !working;
-            let pause = FIRST_PAUSE_OF_YOUNG.saturating_mul(1_u32.checked_shl(more.young.min(16)).unwrap_or(1));
-            more.young = more.young.saturating_add(1);
-            more.rejected = Some((generation, now.saturating_add(pause.min(longest))));
-            cx.odd(Odd::RefusedWhileYoung);
-        } else {
-            more.young = 0;
-            more.rejected = Some((generation, now));
-            if let Some(pair) = self.pair_mut() {
-                pair.refused = true;
-            }
+        } else if let Some(pair) = self.pair_mut() {
+            pair.refused = true;
         }
+        if is_young {
+            cx.odd(Odd::RefusedWhileYoung);
+        }
+    }
+
+    /// The step of the pause that the successor of this generation has.
+    pub(super) fn step_after(&self, generation: u64) -> u32 {
+        let refused = self.more.as_ref().filter(|more| more.rejected.is_some_and(|(known, _)| known == generation));
+        refused.map_or(0, |more| more.refused)
     }
 
     // What the store and the server answer.
@@ -391,7 +405,7 @@ impl Grant {
                 more.forwards = false;
             }
         } else {
-            self.forget_troubles();
+            self.forget_troubles(record.refused);
         }
         if self.pair().is_none_or(|known| !Arc::ptr_eq(&known.token, &pair.token)) {
             self.published = Published::Another;
@@ -411,8 +425,11 @@ impl Grant {
         }
     }
 
-    /// A new pair: what failed before does not matter any more.
-    fn forget_troubles(&mut self) {
+    /// A new pair: what failed before does not matter any more, but for how many before it the API refused.
+    fn forget_troubles(&mut self, refused: u32) {
+        if refused > 0 {
+            self.more();
+        }
         if let Some(more) = &mut self.more {
             more.failures = 0;
             more.store_failures = 0;
@@ -423,9 +440,8 @@ impl Grant {
             more.replay_now = false;
             more.forwards = false;
             more.forwarded_at = None;
-            if more.rejected.take().is_none() {
-                more.young = 0;
-            }
+            more.rejected = None;
+            more.refused = refused;
             more.refresh_now = false;
         }
     }
@@ -560,7 +576,7 @@ impl More {
             && !self.forwards
             && self.forwarded_at.is_none()
             && self.rejected.is_none()
-            && self.young == 0
+            && self.refused == 0
             && !self.refresh_now
             && !self.judge
             && !self.look_now

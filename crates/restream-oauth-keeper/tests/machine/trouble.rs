@@ -45,6 +45,46 @@ fn pauses_after_refused_young_tokens_double_only_in_a_row() {
 }
 
 #[test]
+fn pauses_after_refused_young_tokens_double_for_all_processes_together() {
+    let mut last = Scenario::new();
+    last.pass(10);
+    for (generation, expected) in [(0, 60), (1, 120), (2, 240)] {
+        // Each process knows only what the record says.
+        let mut next = last.sibling();
+        next.reject(generation);
+        next.pass(expected - 1);
+        assert!(next.flying.is_empty(), "{expected}");
+        next.pass(1);
+        next.rotate(&format!("a{}", generation + 1), &format!("r{}", generation + 1));
+        last = next;
+    }
+    assert_ne!(last.record().refused, 0);
+    last.pass(3600);
+    last.want();
+    last.rotate("a4", "r4");
+    assert_eq!(last.record().refused, 0, "the row was broken");
+}
+
+#[test]
+fn an_api_that_refuses_every_token_at_ten_minutes_of_age_does_not_become_a_loop() {
+    let mut scenario = Scenario::new();
+    let mut replaced = vec![];
+    for minute in 0..240 {
+        scenario.pass(60);
+        if minute % 11 == 10 {
+            scenario.reject(scenario.record().generation);
+        }
+        if !scenario.flying.is_empty() {
+            replaced.push(minute);
+            scenario.rotate(&format!("a{minute}"), &format!("r{minute}"));
+        }
+    }
+    let in_minutes = |from: usize, to| replaced.iter().filter(|minute| (from..to).contains(*minute)).count();
+    assert!(in_minutes(0, 60) <= 6, "{replaced:?}");
+    assert!(in_minutes(60, 240) <= 3 * 4, "{replaced:?}");
+}
+
+#[test]
 fn a_refusal_in_doubt_is_evidence_even_if_the_token_is_young() {
     let mut scenario = Scenario::new();
     scenario.pass(10);
