@@ -182,6 +182,14 @@ impl Hub {
         })
     }
 
+    /// A grant that is kept already.
+    pub(crate) fn kept(&self, name: &GrantName) -> Option<(GrantId, Arc<Cell>)> {
+        let state = self.lock();
+        let id = state.machine.find(name)?;
+        let cell = state.cells.get(usize::try_from(id.0).ok()?)?;
+        Some((id, Arc::clone(cell)))
+    }
+
     pub(crate) fn name(&self, grant: GrantId) -> GrantName {
         self.lock().machine.name(grant)
     }

@@ -82,6 +82,27 @@ impl Keeper {
         Ok(self.keep(name.parse()?, Some(mode)))
     }
 
+    /// The grant, if this keeper keeps it already. Asks the store for nothing, and keeps no further grant: for a program
+    /// whose callers choose the name.
+    ///
+    /// ```
+    /// use restream_oauth_core::Client;
+    /// use restream_oauth_keeper::Keeper;
+    /// use restream_oauth_keeper::store::MemoryStore;
+    ///
+    /// let client = Client::builder("id").redirect_uri("https://app.example/callback").build()?;
+    /// let keeper = Keeper::open(client, MemoryStore::new());
+    /// assert!(keeper.kept("channel-7").is_none());
+    /// let grant = keeper.grant("channel-7")?;
+    /// assert_eq!(keeper.kept("channel-7").map(|kept| kept.name()), Some(grant.name()));
+    /// assert!(keeper.kept("channel-8").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn kept(&self, name: &str) -> Option<Grant> {
+        let (id, cell) = self.hub.kept(&name.parse().ok()?)?;
+        Some(Grant::new(Arc::clone(&self.hub), id, cell))
+    }
+
     fn keep(&self, name: GrantName, mode: Option<Mode>) -> Grant {
         let (id, cell) = self.hub.grant(name, mode);
         Grant::new(Arc::clone(&self.hub), id, cell)
