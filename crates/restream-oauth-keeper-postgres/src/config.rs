@@ -1,6 +1,6 @@
 //! Which database, and how to reach it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,6 +18,8 @@ use crate::tls::Tls;
 /// How many connections a store has unless the program says otherwise. Each carries any number of statements, but the
 /// server commits those of one connection one after the other.
 const CONNECTIONS: usize = 8;
+/// Where PostgreSQL listens unless told otherwise.
+const PORT: u16 = 5432;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
 /// A server that this process or the database did not know may lack the newest claims.
@@ -53,10 +55,25 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] if the text cannot be read, or holds a password.
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
+        let config = Self::from_secret_url(url)?;
+        if config.server.get_password().is_some() { Err(ConfigError::PasswordInUrl) } else { Ok(config) }
+    }
+
+    /// Like [`from_url`](Self::from_url), and takes the password of the URL, if there is one. For a URL that is kept as a
+    /// secret: from a variable or a file, and never from an argument.
+    ///
+    /// ```
+    /// use restream_oauth_keeper_postgres::Config;
+    ///
+    /// let config = Config::from_secret_url("postgres://keeper:s3cret@db.example/app")?;
+    /// assert_eq!(config.place(), "db.example/app");
+    /// # Ok::<(), restream_oauth_keeper_postgres::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the text cannot be read.
+    pub fn from_secret_url(url: &str) -> Result<Self, ConfigError> {
         let mut server: tokio_postgres::Config = url.parse().map_err(|_| ConfigError::Url)?;
-        if server.get_password().is_some() {
-            return Err(ConfigError::PasswordInUrl);
-        }
         if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
             return Err(ConfigError::Url);
         }
@@ -78,6 +95,31 @@ impl Config {
             clock: Arc::new(SystemTime::now),
             form: Form::default(),
         })
+    }
+
+    /// Names the servers and the database, for people: `db.example:5433/app`. Holds neither the role nor a password.
+    pub fn place(&self) -> String {
+        let Login { database, .. } = self.login();
+        let ports = self.server.get_ports();
+        let mut place = String::new();
+        for (index, host) in self.server.get_hosts().iter().enumerate() {
+            if index > 0 {
+                place.push(',');
+            }
+            match host {
+                Host::Tcp(name) => place.push_str(name),
+                #[cfg(unix)]
+                Host::Unix(path) => place.push_str(&path.to_string_lossy()),
+            }
+            // One port is that of each host.
+            if let Some(port) = ports.get(index).or(ports.first()).filter(|port| **port != PORT) {
+                // Writing into a text never fails.
+                let _ = write!(place, ":{port}");
+            }
+        }
+        place.push('/');
+        place.push_str(database);
+        place
     }
 
     /// The password. Without it, `PGPASSWORD` and the file that `PGPASSFILE` names are asked.
@@ -179,6 +221,7 @@ impl Config {
         server.ssl_mode(mode);
         let found = match &self.password {
             Some(password) => Some(password.clone()),
+            None if server.get_password().is_some() => None,
             None => password::find(&self.login())?,
         };
         if let Some(password) = found {
@@ -196,7 +239,7 @@ impl Config {
         };
         Login {
             host,
-            port: self.server.get_ports().first().copied().unwrap_or(5432),
+            port: self.server.get_ports().first().copied().unwrap_or(PORT),
             database: self.server.get_dbname().unwrap_or(user),
             user,
         }
@@ -234,6 +277,31 @@ mod tests {
     fn a_url_with_a_password_is_refused() {
         for url in ["postgres://u:p@h/d", "host=h user=u password=p", "postgres://u@h/d?password=p"] {
             assert_eq!(Config::from_url(url).unwrap_err(), ConfigError::PasswordInUrl, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_secret_url_brings_its_password_and_nothing_shows_it() {
+        for url in ["postgres://u:s3cret@h/d", "host=h user=u password=s3cret dbname=d"] {
+            let config = Config::from_secret_url(url).unwrap();
+            assert_eq!(config.resolve().unwrap().0.get_password(), Some(&b"s3cret"[..]), "{url}");
+            assert!(!format!("{config:?} {}", config.place()).contains("s3cret"), "{url}");
+            // One that the program gives counts more.
+            let other = config.password("other").resolve().unwrap().0;
+            assert_eq!(other.get_password(), Some(&b"other"[..]), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_place_names_servers_and_database() {
+        for (url, place) in [
+            ("postgres://u@db.example/d", "db.example/d"),
+            ("postgres://u@db.example:5432/d", "db.example/d"),
+            ("postgres://u@one:1,two:2/d", "one:1,two:2/d"),
+            ("host=one,two port=7 user=u", "one:7,two:7/u"),
+            ("host=/run/x user=u dbname=d", "/run/x/d"),
+        ] {
+            assert_eq!(Config::from_url(url).unwrap().place(), place, "{url}");
         }
     }
 

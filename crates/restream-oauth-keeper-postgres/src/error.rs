@@ -123,17 +123,28 @@ fn is_standby(error: &tokio_postgres::Error) -> bool {
     source.is_some_and(|it| it.kind() == std::io::ErrorKind::PermissionDenied && it.raw_os_error().is_none())
 }
 
+/// The client's error of this kind has no code, and its own text is about any configuration.
+fn wants_a_password(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.to_string() == "password missing")
+}
+
 /// What a failed statement means. The server's own words stay away: they can quote a parameter.
 pub(crate) fn store_error(error: &tokio_postgres::Error) -> StoreError {
     let Some(code) = error.code() else {
-        let words = match error.to_string() {
+        let (kind, words) = match error.to_string() {
             // The client's own words. They name no value.
-            text if text.starts_with("error connecting") => "the database cannot be reached",
-            text if text.starts_with("error performing TLS") => "the TLS handshake with the database failed",
-            text if text.starts_with("password missing") => "the database wants a password, and there is none",
-            _ => "the connection to the database broke",
+            text if text.starts_with("error connecting") => {
+                (StoreErrorKind::Unavailable, "the database cannot be reached")
+            }
+            text if text.starts_with("error performing TLS") => {
+                (StoreErrorKind::Unavailable, "the TLS handshake with the database failed")
+            }
+            _ if wants_a_password(error) => {
+                (StoreErrorKind::Denied, "the database wants a password, and there is none")
+            }
+            _ => (StoreErrorKind::Unavailable, "the connection to the database broke"),
         };
-        return StoreError::new(StoreErrorKind::Unavailable, words);
+        return StoreError::new(kind, words);
     };
     let (kind, words) = kind_of(code);
     StoreError::new(kind, format!("{words} (SQLSTATE {})", code.code()))

@@ -78,16 +78,22 @@ impl Worker {
     /// Gives the keeper what is due, again and again, until the future is dropped. `failed` is told of each failure of the
     /// store.
     pub async fn run(&self, keeper: &Keeper, failed: impl Fn(&StoreError)) {
+        self.run_and_tell(keeper, |picked| picked.err().into_iter().for_each(&failed)).await;
+    }
+
+    /// Like [`run`](Self::run), and tells of each look at the database: how many grants it gave, or why it failed. For a
+    /// program that says when the database is away, and when it is back.
+    ///
+    /// ```no_run
+    /// # async fn example(worker: restream_oauth_keeper_postgres::Worker, keeper: restream_oauth_keeper::Keeper) {
+    /// worker.run_and_tell(&keeper, |picked| println!("{picked:?}")).await;
+    /// # }
+    /// ```
+    pub async fn run_and_tell(&self, keeper: &Keeper, mut told: impl FnMut(Result<u32, &StoreError>)) {
         loop {
-            let pause = match self.pick(keeper).await {
-                Ok(picked) if picked >= self.most => PAUSE,
-                Ok(_) => self.every,
-                Err(error) => {
-                    failed(&error);
-                    self.every
-                }
-            };
-            sleep(pause).await;
+            let picked = self.pick(keeper).await;
+            told(picked.as_ref().copied());
+            sleep(if picked.is_ok_and(|picked| picked >= self.most) { PAUSE } else { self.every }).await;
         }
     }
 

@@ -50,6 +50,25 @@ async fn a_password_is_asked_for_and_a_wrong_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_wanted_and_not_there_is_named_as_the_cause() {
+    let Some(database) = Database::migrated().await else { return };
+    let config = Config::from_url(&database.url().replace("//keeper@", "//with_password@")).unwrap();
+    let refused = PostgresStore::connect(&config).await.unwrap_err();
+    assert!(matches!(refused, ConnectError::Database(StoreErrorKind::Denied, _)), "{refused:?}");
+    assert_eq!(refused.to_string(), "the database wants a password, and there is none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_is_a_secret_brings_its_password() {
+    let Some(database) = Database::migrated().await else { return };
+    let rights = restream_oauth_keeper_postgres::GRANTS.replace("TO keeper", "TO with_password");
+    database.client().await.batch_execute(&rights).await.unwrap();
+    let role = "//with_password:correct%20horse%3A%20battery%5Cstaple@";
+    let config = Config::from_secret_url(&database.url().replace("//keeper@", role)).unwrap();
+    put(&PostgresStore::connect(&config).await.unwrap(), &grant(), &login("1")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standby_is_never_claimed_on() {
     let (Some(database), Some(url)) = (Database::migrated().await, variable("RESTREAM_TEST_STANDBY")) else { return };
     let url = database.of(&url);
