@@ -10,7 +10,7 @@ use crate::login::code_in_doubt;
 use crate::login::file::LoginFile;
 use crate::signals::{GivenUp, Interruptions};
 use crate::terminal::say;
-use crate::tokens::handover::Handover;
+use crate::tokens::handover::{Handover, Means};
 use crate::tokens::place::{Place, TokensPath};
 use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, standard_input};
 
@@ -25,13 +25,8 @@ pub(crate) async fn run(options: &Exchange) -> Result<(), Failure> {
     let client = configuration::client(&with_redirect_uri_of(saved, &options.client))?;
     let transport = configuration::transport(&options.client)?;
     let code = code(options, saved, &client)?;
-    let handover = Handover {
-        place: &place,
-        client: &client,
-        transport: &transport,
-        options: &options.client,
-        output: &options.output,
-    };
+    let means = Means { client: &client, transport: &transport, options: &options.client, output: &options.output };
+    let handover = Handover { place: &place, means };
     handover.prove()?;
 
     let mut interruptions = Interruptions::watch();

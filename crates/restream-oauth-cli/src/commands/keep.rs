@@ -17,9 +17,9 @@ mod tidy;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restream_oauth_keeper::{AlreadyRunning, GrantName, Keeper, Left, Mode};
-use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{sleep, timeout};
+use restream_oauth_keeper::{AlreadyRunning, Keeper, Mode};
+use tokio::task::JoinError;
+use tokio::time::sleep;
 
 use crate::arguments::Keep;
 use crate::commands::keep::kept::Kept;
@@ -27,14 +27,12 @@ use crate::commands::keep::socket::Socket;
 use crate::commands::keep::tidy::TidyStore;
 use crate::configuration;
 use crate::failure::{Exit, Failure};
-use crate::signals::{GivenUp, Interruptions};
+use crate::signals::Interruptions;
 use crate::terminal::say;
-use crate::tokens::elsewhere::{save_document_elsewhere, words_of};
+use crate::tokens::shutting_down::{join, rescue, shut_down};
 
 /// How often the files are looked at, for what other processes have written.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// A wait that is longer than this is explained.
-const LONG: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(options: &Keep) -> Result<(), Failure> {
     let client = configuration::client(&options.client)?;
@@ -80,44 +78,8 @@ pub(crate) async fn run(options: &Keep) -> Result<(), Failure> {
     }
     drop((keeper, driver));
     events::finish(printer).await;
-    rescue(&kept, &left?)?;
+    rescue(|name| kept.export(name), &left?)?;
     end
-}
-
-/// Waits until the keeper has finished what is under way, so that no refresh is left in doubt. A further signal ends the
-/// wait.
-async fn shut_down(keeper: &Keeper, interruptions: &mut Interruptions) -> Result<Left, Failure> {
-    let mut ending: JoinHandle<Left> = tokio::spawn({
-        let keeper = keeper.clone();
-        async move { keeper.shut_down().await }
-    });
-    let ended = if let Ok(ended) = timeout(LONG, &mut ending).await {
-        ended
-    } else {
-        say("waiting for the answer to a refresh, 85 s at most");
-        interruptions.put_off(ending).await.map_err(|GivenUp| {
-            let message = "given up before the answer came: a refresh is in doubt, and the next run goes on with it";
-            Failure::new(Exit::Interrupted, message)
-        })?
-    };
-    ended.map_err(|error| Failure::other(format!("the keeper did not end: {error}")))
-}
-
-/// Saves new pairs that the store refuses, and says what else was left.
-fn rescue(kept: &Kept, left: &Left) -> Result<(), Failure> {
-    let mut failure = None;
-    for name in &left.stranded {
-        let Some(document) = kept.export(name) else { continue };
-        let saved = words_of(&save_document_elsewhere(&document));
-        failure = Some(match failure {
-            None => Failure::other(format!("account {name}: the new tokens could not be stored")).and(&saved),
-            Some(failure) => Failure::and(failure, &format!("account {name}: {saved}")),
-        });
-    }
-    if !left.in_doubt.is_empty() {
-        say(&format!("in doubt: {}; the next run goes on with it", join(&left.in_doubt)));
-    }
-    failure.map_or(Ok(()), Err)
 }
 
 fn all_gone(kept: &Kept) -> Failure {
@@ -130,8 +92,4 @@ fn crashed(ended: &Result<Result<(), AlreadyRunning>, JoinError>) -> Failure {
         Ok(Err(error)) => error.to_string(),
         _ => "the keeper ended by itself".to_owned(),
     })
-}
-
-fn join(names: &[GrantName]) -> String {
-    names.iter().map(GrantName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::login::waiting::Waiting;
 use crate::login::{code_in_doubt, guidance, show, show_qr_code};
 use crate::signals::{GivenUp, Interruptions};
-use crate::tokens::handover::{Handover, LoggedIn};
+use crate::tokens::handover::{Handover, LoggedIn, Means};
 use crate::tokens::place::Place;
 
 pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
@@ -16,13 +16,8 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
     let transport = configuration::transport(&options.client)?;
     let login_options = configuration::login_options(&options.authorization)?;
     let place = Place::of(&options.tokens)?;
-    let handover = Handover {
-        place: &place,
-        client: &client,
-        transport: &transport,
-        options: &options.client,
-        output: &options.output,
-    };
+    let means = Means { client: &client, transport: &transport, options: &options.client, output: &options.output };
+    let handover = Handover { place: &place, means };
     // Everything that can fail is tried before a person is asked to log in.
     handover.prove()?;
     handover.announce();
@@ -48,7 +43,7 @@ pub(crate) async fn run(options: &Login) -> Result<(), Failure> {
 /// Step 3. From here on a signal could lose the login, so it is put off.
 async fn exchange<'a>(handover: Handover<'a>, code: &AuthorizationCode) -> Result<LoggedIn<'a>, Failure> {
     let mut interruptions = Interruptions::watch();
-    let outcome = interruptions.put_off(handover.transport.send(handover.client.exchange(code))).await;
+    let outcome = interruptions.put_off(handover.means.transport.send(handover.means.client.exchange(code))).await;
     let tokens = outcome.map_err(|GivenUp| code_in_doubt())??;
     handover.store(tokens, interruptions).await
 }

@@ -1,6 +1,6 @@
 //! `logout`: ends a login at the server, and removes its tokens.
 
-use restream_oauth_keeper::{DeathCause, Record};
+use restream_oauth_keeper::DeathCause;
 
 use crate::arguments::Logout;
 use crate::configuration;
@@ -10,12 +10,9 @@ use crate::tokens::access::client_of;
 use crate::tokens::file::TokenFile;
 use crate::tokens::owner::Owner;
 use crate::tokens::place::{Place, TokensPath};
-use crate::tokens::revocation::{Ending, Manner};
+use crate::tokens::revocation::{ELSEWHERE, Ending, Manner, is_in_doubt};
 use crate::tokens::rotation::Rotation;
 use crate::transport::Transport;
-
-/// What a person can do whom the server leaves in doubt.
-const ELSEWHERE: &str = "to be sure, remove the application in the settings of the Restream account";
 
 pub(crate) async fn run(options: &Logout) -> Result<(), Failure> {
     let manner = Manner::of(&options.client);
@@ -50,12 +47,6 @@ pub(crate) async fn run(options: &Logout) -> Result<(), Failure> {
         say(&format!("warning: the newest tokens of this login never arrived, and could not be revoked: {ELSEWHERE}"));
     }
     Ok(())
-}
-
-/// True if the server may have replaced the pair. It answers the revocation of a dead token with success, which then
-/// proves nothing.
-fn is_in_doubt(record: &Record) -> bool {
-    record.doubt.is_some() && record.death.is_none()
 }
 
 /// Waits for a refresh that is under way, or sends a refresh in doubt again.

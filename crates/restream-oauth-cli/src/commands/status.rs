@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_core::Client;
 use restream_oauth_keeper::Record;
 use serde_json::Value;
 
@@ -17,7 +16,6 @@ use crate::tokens::owner::Owner;
 use crate::tokens::place::{Place, TokensPath, accounts};
 use crate::tokens::status::status;
 use crate::tokens::table::details;
-use crate::transport::Transport;
 
 pub(crate) fn run(options: &Status) -> Result<(), Failure> {
     let place = Place::of(&options.tokens)?;
@@ -71,24 +69,10 @@ async fn check(accounts: &mut [Account], options: &Status) -> Result<(), Failure
     let transport = configuration::transport(&options.client)?;
     let owner = Owner::of(&options.client, &client);
     for account in accounts {
-        let (words, outcome) = account.ask(owner, &client, &transport).await;
+        let (words, outcome) = asking::ask(&account.record, owner, &client, &transport).await;
         account.check = Some((words, outcome.map_err(|failure| failure.about(&account.place))));
     }
     Ok(())
-}
-
-impl Account {
-    /// Sends one request, unless the answer is known or the tokens belong to another owner.
-    async fn ask(&self, owner: Owner<'_>, client: &Client, transport: &Transport) -> (String, Result<(), Failure>) {
-        if let Err(failure) = owner.accept(&self.record.tokens) {
-            return ("nothing was sent: the tokens are those of another client or server".to_owned(), Err(failure));
-        }
-        if let Some(death) = self.record.death {
-            let failure = Failure::new(Exit::Reauthorize, format!("dead: {}; log in again", death.why));
-            return ("nothing was sent: the account is dead".to_owned(), Err(failure));
-        }
-        asking::check(&self.record, client, transport).await
-    }
 }
 
 fn show(accounts: &[Account], options: &Status) -> Result<(), Failure> {

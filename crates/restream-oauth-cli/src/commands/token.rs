@@ -13,11 +13,11 @@ use crate::terminal::{print, print_json};
 use crate::tokens::access::Access;
 use crate::tokens::living::Living;
 use crate::tokens::place::Place;
-use crate::tokens::source::{NO_CREDENTIAL, is_one_credential, standard_input};
+use crate::tokens::source::refused_token;
 
 pub(crate) fn run(options: &Token) -> Result<(), Failure> {
     let place = Place::of(&options.tokens)?;
-    let refused = if options.rejected { Some(refused(&place)?) } else { None };
+    let refused = if options.rejected { Some(refused_from(&place)?) } else { None };
     let access = Access { place: &place, options: &options.client, valid_for: options.valid_for };
     let living = match access.at_hand(refused.as_ref())? {
         Some(living) => {
@@ -32,18 +32,14 @@ pub(crate) fn run(options: &Token) -> Result<(), Failure> {
 }
 
 /// Reads the token that the API refused.
-fn refused(place: &Place) -> Result<AccessToken, Failure> {
+fn refused_from(place: &Place) -> Result<AccessToken, Failure> {
     if place.file().is_none() {
         return Err(Failure::usage(
             "--rejected reads the refused token from standard input, so the tokens cannot come \
                                    from there: give --account NAME or --tokens FILE",
         ));
     }
-    let token = standard_input("expected the refused access token")?;
-    if !is_one_credential(&token) {
-        return Err(Failure::usage(format!("expected the refused access token on standard input; {NO_CREDENTIAL}")));
-    }
-    Ok(AccessToken::new(token.as_str()))
+    refused_token()
 }
 
 async fn renew(access: &Access<'_>, refused: Option<&AccessToken>) -> Result<Living, Failure> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use restream_oauth_core::token::Binding;
 use restream_oauth_core::{AccessToken, Client};
 use restream_oauth_keeper::Record;
 use tokio::time::timeout;
@@ -16,7 +17,7 @@ use crate::files;
 use crate::terminal::say;
 use crate::tokens::asking::{self, Asked, WITNESS_LIMIT};
 use crate::tokens::file::TokenFile;
-use crate::tokens::living::{Living, check_rejected, gone};
+use crate::tokens::living::{Living, at_hand, gone};
 use crate::tokens::owner::Owner;
 use crate::tokens::place::{Place, TokensPath};
 use crate::tokens::rotation::{Rotation, words};
@@ -46,19 +47,14 @@ impl<'a> Access<'a> {
             return Ok(None);
         }
         let record = record.ok_or_else(|| file.no_tokens())?;
-        self.check_owner(&record).map_err(|failure| failure.about(&place.path().display()))?;
+        check_owner(&record, self.options).map_err(|failure| failure.about(&place.path().display()))?;
         if let Some(gone) = gone(&record) {
             return Err(words::gone(place.path(), gone).unwrap_or_else(|| file.no_tokens()));
         }
         if files::others_have_rights(place.path()) {
             say(&format!("warning: others can read {}: chmod 600 it", place.path().display()));
         }
-        let now = SystemTime::now();
-        if refused.is_some_and(|refused| record.tokens.access_token() == refused) {
-            check_rejected(&record, now)?;
-            return Ok(None);
-        }
-        Ok(Living::of_record(&record, self.valid_for, now))
+        at_hand(&record, refused, self.valid_for, SystemTime::now())
     }
 
     /// Refreshes the tokens of a file, if that is still needed, and returns an access token: another than the one that the
@@ -86,13 +82,8 @@ impl<'a> Access<'a> {
     /// Asks the API about a token whose refresh is in doubt. Fails if the API refuses it; after any other answer it may be
     /// alive.
     pub(crate) async fn ask_about(&self, living: &Living) -> Result<(), Failure> {
-        let client = configuration::anonymous_client(self.options)?;
         let transport = configuration::transport(self.options)?;
-        let asked = timeout(WITNESS_LIMIT, asking::profile(&living.access_token, &client, &transport)).await;
-        match asked {
-            Ok(Err(Asked::Failed(error))) if error.status() == Some(StatusCode::UNAUTHORIZED) => Err(replaced()),
-            _ => Ok(()),
-        }
+        if is_refused(&living.access_token, self.options, &transport).await? { Err(replaced()) } else { Ok(()) }
     }
 
     /// Reads saved tokens from standard input. They are never rotated: the new pair would have no place.
@@ -100,7 +91,7 @@ impl<'a> Access<'a> {
         let about = |failure: Failure| failure.about(&STANDARD_INPUT);
         let text = standard_input("expected saved tokens")?;
         let record = Record::from_saved(text.as_bytes()).map_err(|error| about(error.into()))?;
-        self.check_owner(&record).map_err(about)?;
+        check_owner(&record, self.options).map_err(about)?;
         let dead = gone(&record).and_then(|gone| words::gone(Path::new(STANDARD_INPUT), gone));
         if let Some(failure) = dead {
             return Err(failure);
@@ -110,14 +101,27 @@ impl<'a> Access<'a> {
         }
         Ok(Living::from(&record))
     }
+}
 
-    /// Fails if the tokens belong to another server, or to another client than the one that the user names.
-    fn check_owner(&self, record: &Record) -> Result<(), Failure> {
-        let client = configuration::anonymous_client(self.options)?;
-        let names_client = named_client(self.options).is_some();
-        let owner = if names_client { Owner::Client(&client) } else { Owner::Server(client.endpoints()) };
-        owner.accept(&record.tokens).map(drop)
-    }
+/// Fails if the tokens belong to another server, or to another client than the one that the user names.
+pub(crate) fn check_owner(record: &Record, options: &ClientOptions) -> Result<(), Failure> {
+    let client = configuration::anonymous_client(options)?;
+    Owner::of(options, &client).accept(&record.tokens).map(drop)
+}
+
+/// True if the API refuses an access token whose refresh is in doubt; after any other answer it may be alive.
+pub(crate) async fn is_refused(
+    token: &AccessToken,
+    options: &ClientOptions,
+    transport: &Transport,
+) -> Result<bool, Failure> {
+    let client = configuration::anonymous_client(options)?;
+    let asked = timeout(WITNESS_LIMIT, asking::profile(token, &client, transport)).await;
+    let status = match asked {
+        Ok(Err(Asked::Failed(error))) => error.status(),
+        _ => None,
+    };
+    Ok(status == Some(StatusCode::UNAUTHORIZED))
 }
 
 /// Builds the client that the user names, or else the one that the tokens of the file belong to.
@@ -130,9 +134,14 @@ pub(crate) fn client_of(place: &TokensPath, options: &ClientOptions) -> Result<C
     if record.is_none() && !file.has_something_left() {
         return Err(file.no_tokens());
     }
-    let binding = record.as_deref().and_then(|record| record.tokens.binding());
-    let client_id = binding.map(|binding| binding.client_id().to_owned());
-    configuration::client(&ClientOptions { client_id, ..options.clone() })
+    configuration::client(&options_of(record.as_deref(), options))
+}
+
+/// The options with the client that the user names, or else the one that the tokens of a record belong to.
+pub(crate) fn options_of(record: Option<&Record>, options: &ClientOptions) -> ClientOptions {
+    let binding = record.and_then(|record| record.tokens.binding());
+    let client_id = named_client(options).or(binding.map(Binding::client_id)).map(str::to_owned);
+    ClientOptions { client_id, ..options.clone() }
 }
 
 /// An empty variable counts as unset.

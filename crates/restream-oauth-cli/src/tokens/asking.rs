@@ -7,6 +7,7 @@ use restream_oauth_core::{AccessToken, Client, Error, Profile};
 use restream_oauth_keeper::Record;
 
 use crate::failure::{Exit, Failure};
+use crate::tokens::owner::Owner;
 use crate::transport::Transport;
 
 /// The longest wait for what the API says of an access token whose refresh is in doubt.
@@ -35,9 +36,27 @@ impl From<Asked> for Failure {
     }
 }
 
+/// Checks a record: sends one request, unless the answer is known or the tokens belong to another owner. Returns what is
+/// known of the grant then, in words, and how the check ends.
+pub(crate) async fn ask(
+    record: &Record,
+    owner: Owner<'_>,
+    client: &Client,
+    transport: &Transport,
+) -> (String, Result<(), Failure>) {
+    if let Err(failure) = owner.accept(&record.tokens) {
+        return ("nothing was sent: the tokens are those of another client or server".to_owned(), Err(failure));
+    }
+    if let Some(death) = record.death {
+        let failure = Failure::new(Exit::Reauthorize, format!("dead: {}; log in again", death.why));
+        return ("nothing was sent: the account is dead".to_owned(), Err(failure));
+    }
+    check(record, client, transport).await
+}
+
 /// Sends one request with the access token of a record. Returns what the answer says of the grant, in words, and how the
 /// check ends. A refused access token does not prove that the grant is dead: its refresh token may live.
-pub(crate) async fn check(record: &Record, client: &Client, transport: &Transport) -> (String, Result<(), Failure>) {
+async fn check(record: &Record, client: &Client, transport: &Transport) -> (String, Result<(), Failure>) {
     let (words, failure) = match profile(record.tokens.access_token(), client, transport).await {
         Ok(_) => ("the API accepts the access token".to_owned(), None),
         // The token is alive, and has not the scope of the profile.

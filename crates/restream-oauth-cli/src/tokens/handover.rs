@@ -1,6 +1,7 @@
 //! How a login ends, whichever command has brought it: its tokens are put in place, its user is written down, and the login
 //! that it has replaced may be revoked. Once the tokens are in place, nothing can fail the login.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy)]
 pub(crate) struct Handover<'a> {
     pub(crate) place: &'a Place,
+    pub(crate) means: Means<'a>,
+}
+
+/// What the requests that follow on a login need, wherever its tokens go.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
     pub(crate) client: &'a Client,
     pub(crate) transport: &'a Transport,
     pub(crate) options: &'a ClientOptions,
@@ -38,13 +45,13 @@ pub(crate) struct Handover<'a> {
 impl<'a> Handover<'a> {
     /// Proves that the tokens can be stored, before a person or a server is asked for them.
     pub(crate) fn prove(&self) -> Result<(), Failure> {
-        if self.output.revoke_old && self.place.file().is_none() {
+        if self.means.output.revoke_old && self.place.file().is_none() {
             return Err(Failure::usage(
                 "--revoke-old revokes the login that the new one replaces in a file, and the tokens go to standard \
                  output: give --account NAME or --tokens FILE",
             ));
         }
-        prove(self.place, self.options.timeout)
+        prove(self.place, self.means.options.timeout)
     }
 
     /// Says whose living login the next one will replace, before a person is asked to log in.
@@ -52,6 +59,23 @@ impl<'a> Handover<'a> {
         let Some(place) = self.place.file() else { return };
         // A file that cannot be read has been refused.
         let record = TokenFile::at(place, Duration::ZERO).and_then(|file| file.record()).ok().flatten();
+        self.means.announce(place, record.as_deref());
+    }
+
+    /// Puts the tokens in place that an exchange has brought. From here on, nothing can fail the login.
+    pub(crate) async fn store(self, tokens: Tokens, mut interruptions: Interruptions) -> Result<LoggedIn<'a>, Failure> {
+        let mut replaced = None;
+        if let Some(file) = self.place.file() {
+            replaced = store_login(file, &tokens, self.means.client, &mut interruptions).await?;
+            say(&format!("logged in; the tokens are in {}", file.path().display()));
+        }
+        Ok(LoggedIn { handover: self, tokens, replaced, interruptions })
+    }
+}
+
+impl Means<'_> {
+    /// Says whose living login the next one will replace. `record` is what is stored now.
+    pub(crate) fn announce(&self, place: &dyn Display, record: Option<&Record>) {
         let Some(record) = record.filter(|record| is_alive(record, SystemTime::now())) else { return };
         let whose = match (other_owner(&record.tokens, self.client), &record.user) {
             (Some(owner), _) => format!("holds a living login of {owner}"),
@@ -61,14 +85,59 @@ impl<'a> Handover<'a> {
         say(&format!("{place} {whose}: a new login takes its place"));
     }
 
-    /// Puts the tokens in place that an exchange has brought. From here on, nothing can fail the login.
-    pub(crate) async fn store(self, tokens: Tokens, mut interruptions: Interruptions) -> Result<LoggedIn<'a>, Failure> {
-        let mut replaced = None;
-        if let Some(file) = self.place.file() {
-            replaced = store_login(file, &tokens, self.client, &mut interruptions).await?;
-            say(&format!("logged in; the tokens are in {}", file.path().display()));
+    /// Asks whose the new tokens are.
+    pub(crate) async fn ask_user(&self, tokens: &Tokens, interruptions: &mut Interruptions) -> Result<User, Failure> {
+        let asked = profile(tokens.access_token(), self.client, self.transport);
+        let asked = tokio::time::timeout(LONGEST_PROFILE, asked);
+        let profile = unless_interrupted(interruptions, asked).await?.map_err(|_| {
+            Failure::new(Exit::TryAgain, format!("the API took longer than {} s", LONGEST_PROFILE.as_secs()))
+        })??;
+        Ok(User { id: profile.id().to_owned(), username: profile.username().map(str::to_owned) })
+    }
+
+    /// Revokes the login that the new one has replaced, if it is another user's.
+    pub(crate) async fn end_replaced(
+        &self,
+        replaced: Option<Box<Record>>,
+        tokens: &Tokens,
+        user: Result<User, Failure>,
+        interruptions: &mut Interruptions,
+    ) {
+        let user = match user {
+            Ok(user) => {
+                say(&format!("logged in as {}", name_of(&user)));
+                Some(user)
+            }
+            Err(failure) if failure.is_interruption() => return say(failure.message()),
+            Err(failure) => {
+                say(&format!("warning: whose login it is could not be found out: {}", failure.message()));
+                None
+            }
+        };
+        let login = LoginId::of(tokens);
+        let old = replaced.filter(|old| old.login != login && old.death.is_none());
+        // Tokens of another client or server are not sent. A warning has named their owner.
+        let Some(old) = old.filter(|old| other_owner(&old.tokens, self.client).is_none()) else { return };
+        let is_of_another = matches!((&old.user, &user), (Some(old), Some(new)) if old.id != new.id);
+        if !self.output.revoke_old && !is_of_another {
+            let why =
+                if old.user.is_some() && user.is_some() { "it is the same user's" } else { "its user is not known" };
+            return say(&format!(
+                "the previous login is replaced, but not revoked, because {why}; a login with --revoke-old revokes it too"
+            ));
         }
-        Ok(LoggedIn { handover: self, tokens, replaced, interruptions })
+        let of = old.user.as_ref().map_or_else(String::new, |user| format!(" of {}", name_of(user)));
+        let revoked = revoke_record(&old, self.client, self.transport, Manner::of(self.options));
+        match unless_interrupted(interruptions, revoked).await.and_then(|revoked| revoked) {
+            Ok(()) if old.doubt.is_some() => say(&format!(
+                "warning: a refresh of the previous login{of} was in doubt, so its newest tokens may live on: to be sure, \
+                 remove the application in the settings of that Restream account"
+            )),
+            Ok(()) => say(&format!("the previous login{of} is revoked")),
+            Err(failure) => {
+                say(&format!("warning: the previous login{of} could not be revoked: {}", failure.message()));
+            }
+        }
     }
 }
 
@@ -84,65 +153,21 @@ pub(crate) struct LoggedIn<'a> {
 impl LoggedIn<'_> {
     /// Sends the requests that follow on a login, and prints what the user wants to see of it.
     pub(crate) async fn complete(mut self) -> Result<(), Failure> {
-        let Handover { place, output, .. } = self.handover;
+        let Handover { place, means } = self.handover;
         if let Some(file) = place.file() {
             self.follow_up(file).await;
         }
-        show_login(place, &self.tokens, output.print_tokens)
+        show_login(place, &self.tokens, means.output.print_tokens)
     }
 
     /// Writes down whose the new tokens are, and revokes the login that they have replaced if it is another user's.
     async fn follow_up(&mut self, place: &TokensPath) {
-        let user = match self.learn_user(place).await {
-            Ok(user) => Some(user),
-            Err(failure) if failure.is_interruption() => return say(failure.message()),
-            Err(failure) => {
-                say(&format!("warning: whose login it is could not be found out: {}", failure.message()));
-                None
-            }
-        };
-        let login = LoginId::of(&self.tokens);
-        let old = self.replaced.take().filter(|old| old.login != login && old.death.is_none());
-        // Tokens of another client or server are not sent. A warning has named their owner.
-        let client = self.handover.client;
-        let Some(old) = old.filter(|old| other_owner(&old.tokens, client).is_none()) else { return };
-        let is_of_another = matches!((&old.user, &user), (Some(old), Some(new)) if old.id != new.id);
-        if !self.handover.output.revoke_old && !is_of_another {
-            let why =
-                if old.user.is_some() && user.is_some() { "it is the same user's" } else { "its user is not known" };
-            return say(&format!(
-                "the previous login is replaced, but not revoked, because {why}; a login with --revoke-old revokes it too"
-            ));
-        }
-        let of = old.user.as_ref().map_or_else(String::new, |user| format!(" of {}", name_of(user)));
-        match self.revoke(&old).await {
-            Ok(()) if old.doubt.is_some() => say(&format!(
-                "warning: a refresh of the previous login{of} was in doubt, so its newest tokens may live on: to be sure, \
-                 remove the application in the settings of that Restream account"
-            )),
-            Ok(()) => say(&format!("the previous login{of} is revoked")),
-            Err(failure) => {
-                say(&format!("warning: the previous login{of} could not be revoked: {}", failure.message()));
-            }
-        }
-    }
-
-    async fn learn_user(&mut self, place: &TokensPath) -> Result<User, Failure> {
-        let Self { handover: Handover { client, transport, .. }, tokens, interruptions, .. } = self;
-        let asked = tokio::time::timeout(LONGEST_PROFILE, profile(tokens.access_token(), client, transport));
-        let profile = unless_interrupted(interruptions, asked).await?.map_err(|_| {
-            Failure::new(Exit::TryAgain, format!("the API took longer than {} s", LONGEST_PROFILE.as_secs()))
-        })??;
-        let user = User { id: profile.id().to_owned(), username: profile.username().map(str::to_owned) };
-        TokenFile::at(place, PATIENCE)?.name_user(LoginId::of(tokens), user.clone())?;
-        say(&format!("logged in as {}", name_of(&user)));
-        Ok(user)
-    }
-
-    async fn revoke(&mut self, old: &Record) -> Result<(), Failure> {
-        let Handover { client, transport, options, .. } = self.handover;
-        let revoked = revoke_record(old, client, transport, Manner::of(options));
-        unless_interrupted(&mut self.interruptions, revoked).await?
+        let Self { handover: Handover { means, .. }, tokens, replaced, interruptions } = self;
+        let user = means.ask_user(tokens, interruptions).await.and_then(|user| {
+            TokenFile::at(place, PATIENCE)?.name_user(LoginId::of(tokens), user.clone())?;
+            Ok(user)
+        });
+        means.end_replaced(replaced.take(), tokens, user, interruptions).await;
     }
 }
 

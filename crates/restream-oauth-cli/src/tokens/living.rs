@@ -72,6 +72,21 @@ impl From<&Record> for Living {
     }
 }
 
+/// The access token of a record without a request; `None` if a refresh is needed. The API has `refused` a token, if there is
+/// one: another must be returned.
+pub(crate) fn at_hand(
+    record: &Record,
+    refused: Option<&AccessToken>,
+    valid_for: Duration,
+    now: SystemTime,
+) -> Result<Option<Living>, Failure> {
+    if refused.is_some_and(|refused| record.tokens.access_token() == refused) {
+        check_rejected(record, now)?;
+        return Ok(None);
+    }
+    Ok(Living::of_record(record, valid_for, now))
+}
+
 /// Fails if the token of a record must not be replaced although the API refused it: it came from a refresh just now. In
 /// doubt, the refusal means that the server has replaced the token.
 pub(crate) fn check_rejected(record: &Record, now: SystemTime) -> Result<(), Failure> {

@@ -16,6 +16,15 @@ use crate::tokens::owner::Owner;
 use crate::tokens::source::saved_refresh_token;
 use crate::transport::Transport;
 
+/// What a person can do whom the server leaves in doubt.
+pub(crate) const ELSEWHERE: &str = "to be sure, remove the application in the settings of the Restream account";
+
+/// True if the server may have replaced the pair. It answers the revocation of a dead token with success, which then
+/// proves nothing.
+pub(crate) fn is_in_doubt(record: &Record) -> bool {
+    record.doubt.is_some() && record.death.is_none()
+}
+
 /// How the server is asked to revoke a token.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner {

@@ -75,6 +75,15 @@ pub(crate) fn is_one_credential(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`{}".contains(&byte))
 }
 
+/// Reads a token from standard input that the API refused.
+pub(crate) fn refused_token() -> Result<AccessToken, Failure> {
+    let token = standard_input("expected the refused access token")?;
+    if !is_one_credential(&token) {
+        return Err(Failure::usage(format!("expected the refused access token on standard input; {NO_CREDENTIAL}")));
+    }
+    Ok(AccessToken::new(token.as_str()))
+}
+
 /// Reads text from standard input, and trims white space. Empty input is an error.
 pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failure> {
     if io::stdin().is_terminal() {

@@ -7,12 +7,13 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
-use restream_oauth_keeper::{Current, Gone, Grant, GrantName, Record, Stored, Token, TokenError};
+use restream_oauth_keeper::{Gone, Grant, GrantName, Record, Stored, Token, TokenError};
 use serde_json::json;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::commands::keep::kept::{ANOTHER, Kept, is_behind, known};
+use crate::commands::keep::kept::Kept;
+use crate::tokens::newest::{NoToken, newest};
 use crate::tokens::status::{rfc_3339, seconds_until};
 
 /// The longest token that a body may hold, in bytes.
@@ -25,8 +26,6 @@ const WAIT: Duration = Duration::from_secs(20);
 /// A token of a refresh is replaced at this age at the earliest, so that an API that refuses every token does not cause
 /// one refresh after the other.
 const YOUNG: Duration = Duration::from_secs(60);
-/// The keeper itself replaces a token of this age at once.
-const OLD: Duration = Duration::from_secs(600);
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -51,7 +50,7 @@ pub(crate) async fn respond(request: Request<Incoming>, kept: &Kept) -> Answer {
 async fn token(uri: &Uri, kept: &Kept) -> Result<Found, Refusal> {
     let grant = grant_of(uri, kept)?;
     let stored = kept.stored(&grant.name());
-    let token = newest(&grant, stored.as_ref(), None).await?;
+    let token = newest(&grant.clone().with_limit(WAIT), stored.as_ref(), None).await?;
     Ok(found(token, stored, &grant.name(), kept))
 }
 
@@ -73,7 +72,7 @@ async fn rejected(uri: &Uri, body: Incoming, kept: &Kept) -> Result<Found, Refus
             "the token came from a refresh less than a minute ago, and is the newest: the API refuses something else";
         return Err(Refusal::new(StatusCode::CONFLICT, "too_young", words).again_after(wait));
     }
-    let token = newest(&grant, stored.as_ref(), Some(refused)).await?;
+    let token = newest(&grant.clone().with_limit(WAIT), stored.as_ref(), Some(refused)).await?;
     Ok(found(token, stored, &grant.name(), kept))
 }
 
@@ -83,47 +82,6 @@ fn young_for(record: &Record, now: SystemTime) -> Option<Duration> {
     // A time that is yet to come is that of a clock that was wrong.
     let age = now.duration_since(record.tokens.sent_at()).ok()?;
     YOUNG.checked_sub(age).filter(|wait| !wait.is_zero())
-}
-
-/// The newest token that is not the refused one. `stored` is what the file holds, which another process may have
-/// written since the keeper looked.
-async fn newest(grant: &Grant, stored: Option<&Stored>, refused: Option<&[u8]>) -> Result<Arc<Token>, Refusal> {
-    let grant = grant.clone().with_limit(WAIT);
-    let is_refused = |token: &Token| refused == Some(token.access_token().expose_secret().as_bytes());
-    if grant.current() == Current::Unknown {
-        // The keeper has not read the file yet.
-        grant.token().await?;
-    }
-    // From here to the wait, no other task runs: the token that the keeper knows stays the same.
-    let replaced = known(&grant).filter(|token| is_refused(token));
-    let wants_another = replaced.is_some() || stored.is_some_and(|stored| is_behind(&grant, stored));
-    if let (Some(token), Some(record)) = (replaced, stored.and_then(Stored::record))
-        && (is_in_doubt(record) || is_old(record, SystemTime::now()))
-    {
-        grant.rejected(&token);
-    }
-    let valid_for = if wants_another { ANOTHER } else { Duration::ZERO };
-    match grant.token_for(valid_for).await {
-        Ok(token) if !is_refused(&token) => Ok(token),
-        Ok(_) => Err(Refusal::unavailable("the token could not be replaced yet")),
-        // A refresh takes long, and the old token lives.
-        Err(TokenError::TimedOut { last }) => match grant.current().token() {
-            Some(token) if !is_refused(token) => Ok(Arc::clone(token)),
-            _ => Err(TokenError::TimedOut { last }.into()),
-        },
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// True if the answer to a refresh was lost. The mark of one that is under way means no such thing: its pair is waited for.
-/// If the keeper were told of another refusal just before it sends that refresh, it would take an API that refuses so young
-/// a token for broken, and give out the old one.
-fn is_in_doubt(record: &Record) -> bool {
-    record.doubt.is_some_and(|doubt| !doubt.in_flight)
-}
-
-fn is_old(record: &Record, now: SystemTime) -> bool {
-    now.duration_since(record.tokens.sent_at()).is_ok_and(|age| age >= OLD)
 }
 
 /// A token with its scopes, which only the file has. `stored` is what the file held before.
@@ -257,6 +215,15 @@ impl Refusal {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         answer
+    }
+}
+
+impl From<NoToken> for Refusal {
+    fn from(none: NoToken) -> Self {
+        match none {
+            NoToken::StillRefused => Self::unavailable("the token could not be replaced yet"),
+            NoToken::Keeper(error) => error.into(),
+        }
     }
 }
 

@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use restream_oauth_core::Client;
 use restream_oauth_keeper::store::{FileStore, StoreOp, StoreOutcome};
-use restream_oauth_keeper::{Current, Events, Gone, Grant, GrantName, Keeper, Record, Stored, Token, TokenError};
+use restream_oauth_keeper::{Current, Events, Gone, Grant, GrantName, Keeper, Stored, TokenError};
 use zeroize::Zeroizing;
 
 use crate::arguments::{Keep, TokensOption};
 use crate::failure::{Exit, Failure};
 use crate::terminal::{alert, say};
 use crate::tokens::file::TokenFile;
+use crate::tokens::newest::{ANOTHER, is_behind};
 use crate::tokens::place::{Place, TokensPath, accounts};
-
-/// More life than any token has. A wait for such a token makes the keeper take the claim and read the file. It refreshes
-/// only if the file holds the pair that it knows.
-pub(crate) const ANOTHER: Duration = Duration::MAX;
 
 /// The accounts to begin with. Each has tokens of this client and server, or had some.
 pub(crate) struct Chosen {
@@ -174,20 +171,6 @@ impl Kept {
             }
         }
     }
-}
-
-/// The token that the keeper knows, whatever its state.
-pub(crate) fn known(grant: &Grant) -> Option<Arc<Token>> {
-    match grant.current() {
-        Current::Fresh(token) | Current::Stale(token) | Current::Expired(token) => Some(token),
-        _ => None,
-    }
-}
-
-/// True if another process has written the file since the keeper read it.
-pub(crate) fn is_behind(grant: &Grant, stored: &Stored) -> bool {
-    let is_newer = |token: &Token, record: &Record| record.generation > token.generation() || record.death.is_some();
-    known(grant).is_some_and(|token| stored.record().is_none_or(|record| is_newer(&token, record)))
 }
 
 /// The place of an account; without a name that of the default account.
