@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which is no Markdown")]
 
+mod database;
 mod groups;
 pub(crate) mod listing;
 mod login;
@@ -12,6 +13,7 @@ mod values;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub(crate) use self::database::DatabaseOptions;
 pub(crate) use self::groups::{AuthorizationOptions, ClientAuthentication, ClientOptions, TokensOption, TokensOutput};
 pub(crate) use self::login::{AuthorizeUrl, Exchange, Login};
 pub(crate) use self::output::{Loudness, OutputOptions};
@@ -134,7 +136,7 @@ pub(crate) enum Command {
 
     /// Keep accounts warm until a signal ends it: refresh each in time, and give tokens to programs over a socket
     #[command(
-        after_help = "Events go to standard output, one line of JSON each. SIGTERM and Ctrl-C finish what is in flight; a second one gives up. Ends with 3 when somebody has to log in again for every account.\n\nExample:\n  restream-oauth keep --account bot --socket $XDG_RUNTIME_DIR/restream-oauth/socket\n  curl --fail --unix-socket $XDG_RUNTIME_DIR/restream-oauth/socket http://localhost/token"
+        after_help = "Events go to standard output, one line of JSON each. SIGTERM and Ctrl-C finish what is in flight; a second one gives up. Ends with 3 when somebody has to log in again for every account.\n\nWith --database it keeps whatever is due there, beside any number of other processes, and brings the schema to the version of this release at its start. It goes on while the database is away, and when there is no account.\n\nExample:\n  restream-oauth keep --account bot --socket $XDG_RUNTIME_DIR/restream-oauth/socket\n  curl --fail --unix-socket $XDG_RUNTIME_DIR/restream-oauth/socket http://localhost/token"
     )]
     Keep(Keep),
 

@@ -18,6 +18,7 @@
 mod arguments;
 mod commands;
 mod configuration;
+mod database;
 mod failure;
 mod files;
 mod login;

@@ -35,9 +35,6 @@ const fn row(name: &'static str, concerns: Concerns, words: &'static str) -> Row
 /// The commands that send requests to Restream.
 const SENDING: Concerns =
     Commands(&["api", "exchange", "keep", "login", "logout", "profile", "refresh", "revoke", "status", "token"]);
-/// The commands that end with the failure of one request.
-const SENDING_ONCE: Concerns =
-    Commands(&["api", "exchange", "login", "logout", "profile", "refresh", "revoke", "status", "token"]);
 /// The commands that fail without tokens.
 const FINDING: Concerns =
     Commands(&["api", "exchange", "keep", "login", "logout", "profile", "refresh", "revoke", "status", "token"]);
@@ -59,7 +56,7 @@ const EXIT_STATUS: &[Row] = &[
     row("3", FINDING, "log in again; also when there are no tokens at all"),
     row(
         "4",
-        SENDING_ONCE,
+        SENDING,
         "try again (a refresh: with the same tokens, soon); also a lock or a server that is busy, and a lost answer",
     ),
     row(
@@ -81,6 +78,19 @@ const ENVIRONMENT: &[Row] = &[
         "RESTREAM_CLIENT_SECRET",
         With("client-secret-file"),
         "The client secret, if --client-secret-file is not given. An empty variable counts as unset.",
+    ),
+    row(
+        "RESTREAM_DATABASE_URL",
+        With("database"),
+        "The value of --database, if neither that nor --tokens is given. It may hold the password. Other commands that work \
+         with accounts refuse to run while it is set, unless a file is named.",
+    ),
+    row("RESTREAM_DATABASE_KEYS", With("keys"), "The keys themselves, if --keys is not given: NAME:KEY, newest first."),
+    row(
+        "PGPASSFILE, PGPASSWORD",
+        With("database"),
+        "The file with the password of the database (mode 0600) [default: ~/.pgpass], and the password itself, which counts \
+         more.",
     ),
     row("RESTREAM_TOKENS", With("tokens"), "The value of --tokens, if neither --tokens nor --account is given."),
     row(
@@ -159,6 +169,8 @@ const FILES: &[Row] = &[
     row("--socket PATH", With("socket"), "The Unix socket, with mode 0600, in a folder with mode 0700."),
     row("--client-secret-file FILE", With("client-secret-file"), "The client secret, on one line."),
     row("--ca-file FILE", With("ca-file"), "Root certificates in PEM form."),
+    row("--keys FILE", With("keys"), "The keys that encrypt tokens in the database, with mode 0600."),
+    row("--database-ca-file FILE", With("database-ca-file"), "Root certificates for the database, in PEM form."),
     row("--save FILE", With("save"), "The login that exchange --login completes, with mode 0600."),
     row(
         "--login FILE",

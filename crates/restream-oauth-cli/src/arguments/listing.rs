@@ -93,6 +93,8 @@ mod tests {
             ("authorize-url", &["authorize-url", "client-id", "redirect-uri", "token-url", "save"]),
             // The saved login holds the authorization URL, and is compared with it.
             ("exchange", &["authorize-url", "profile-url", "revoke-url", "redirect-uri", "timeout"]),
+            ("login", &["database", "keys", "database-ca-file"]),
+            ("keep", &["database", "keys", "database-ca-file"]),
             ("token", &["client-id", "client-secret-file", "token-url", "profile-url", "valid-for", "rejected"]),
             ("api", &["client-id", "client-secret-file", "token-url", "profile-url", "method", "input", "timeout"]),
             ("refresh", &["client-id", "client-secret-file", "token-url", "profile-url", "revoke-url", "ca-file"]),

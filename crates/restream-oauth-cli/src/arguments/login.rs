@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::database::DatabaseOptions;
 use super::groups::{AuthorizationOptions, ClientOptions, TokensOption, TokensOutput};
 use super::values::seconds;
 
@@ -34,6 +35,9 @@ pub(crate) struct Login {
 
     #[command(flatten)]
     pub(crate) tokens: TokensOption,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
 
     #[command(flatten)]
     pub(crate) output: TokensOutput,

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use http::Method;
 use restream_oauth_keeper::GrantName;
 
+use super::database::DatabaseOptions;
 use super::groups::{ClientOptions, TokensOption};
 use super::values::{method, whole_seconds};
 
@@ -47,6 +48,9 @@ pub(crate) struct Token {
 
     #[command(flatten)]
     pub(crate) tokens: TokensOption,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
 }
 
 #[derive(Args)]
@@ -102,6 +106,9 @@ pub(crate) struct Logout {
 
     #[command(flatten)]
     pub(crate) tokens: TokensOption,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
 }
 
 #[derive(Args)]
@@ -123,6 +130,9 @@ pub(crate) struct Status {
 
     #[command(flatten)]
     pub(crate) tokens: TokensOption,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
 }
 
 #[derive(Args)]
@@ -148,6 +158,9 @@ pub(crate) struct Keep {
 
     #[command(flatten)]
     pub(crate) client: ClientOptions,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
 }
 
 #[derive(Args)]

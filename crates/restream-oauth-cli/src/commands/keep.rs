@@ -1,44 +1,57 @@
 //! `keep`: keeps accounts warm until a signal ends it, and gives their tokens to programs over a Unix socket.
 //!
-//! The keeper does the work, in a task of its own. This file chooses the accounts, and decides when the command ends.
-//! What programs can ask for is in `KEEP.md`.
+//! The keeper does the work, in a task of its own. This file chooses the accounts in files, and decides when the command
+//! ends. What programs can ask for is in `KEEP.md`.
 
 #[cfg(unix)]
 mod answers;
 mod events;
 mod kept;
+mod not_offered;
+mod offer;
+mod running;
 #[cfg(unix)]
 mod socket;
 #[cfg(not(unix))]
 #[path = "keep/no_socket.rs"]
 mod socket;
+mod table;
 mod tidy;
+mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use restream_oauth_keeper::{AlreadyRunning, Keeper, Mode};
-use tokio::task::JoinError;
+use restream_oauth_keeper::{Keeper, Mode};
 use tokio::time::sleep;
 
 use crate::arguments::Keep;
 use crate::commands::keep::kept::Kept;
+use crate::commands::keep::offer::Offer;
+use crate::commands::keep::running::Running;
 use crate::commands::keep::socket::Socket;
 use crate::commands::keep::tidy::TidyStore;
 use crate::configuration;
+use crate::database::chosen::Chosen;
 use crate::failure::{Exit, Failure};
 use crate::signals::Interruptions;
-use crate::terminal::say;
-use crate::tokens::shutting_down::{join, rescue, shut_down};
+use crate::tokens::shutting_down::join;
 
 /// How often the files are looked at, for what other processes have written.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(options: &Keep) -> Result<(), Failure> {
+    match Chosen::of_options(&options.database)? {
+        Some(database) => worker::run(options, database).await,
+        None => keep_files(options).await,
+    }
+}
+
+async fn keep_files(options: &Keep) -> Result<(), Failure> {
     let client = configuration::client(&options.client)?;
     let transport = configuration::transport(&options.client)?;
     let accounts = kept::choose(options, &client)?;
-    let mut interruptions = Interruptions::watch();
+    let interruptions = Interruptions::watch();
     let socket = match &options.socket {
         Some(path) => Some(Socket::bind(path).await?),
         None => None,
@@ -50,20 +63,17 @@ pub(crate) async fn run(options: &Keep) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
     let kept = Arc::new(Kept::new(keeper.clone(), &accounts)?);
-    let printer = events::print(&kept);
-    let mut driver = tokio::spawn(keeper.run(async move |call| transport.receive(call).await, sleep));
     let names = join(&kept.names());
-    say(&match &options.socket {
+    let words = match &options.socket {
         Some(path) => format!("keeping {names}; tokens are at the socket {}", path.display()),
         None => format!("keeping {names}"),
-    });
-    let server = socket.map(|socket| socket.serve(&kept));
-
+    };
+    let offer = Offer::Files(Arc::clone(&kept));
+    let mut running = Running::start(&keeper, transport, &offer, socket, interruptions, &words);
     let end = loop {
         tokio::select! {
-            _ = interruptions.next() => break Ok(()),
+            end = running.ended() => break end,
             () = kept.all_gone() => break Err(all_gone(&kept)),
-            ended = &mut driver => break Err(crashed(&ended)),
             () = sleep(LOOK_AGAIN) => {
                 kept.catch_up();
                 if options.all {
@@ -72,24 +82,10 @@ pub(crate) async fn run(options: &Keep) -> Result<(), Failure> {
             }
         }
     };
-    let left = shut_down(&keeper, &mut interruptions).await;
-    if let Some(server) = server {
-        server.end().await;
-    }
-    drop((keeper, driver));
-    events::finish(printer).await;
-    rescue(|name| kept.export(name), &left?)?;
-    end
+    running.finish(end).await
 }
 
 fn all_gone(kept: &Kept) -> Failure {
     let reasons = kept.reasons().into_iter().map(|(name, gone)| format!("account {name}: {gone}"));
     Failure::new(Exit::Reauthorize, reasons.collect::<Vec<_>>().join("\n"))
-}
-
-fn crashed(ended: &Result<Result<(), AlreadyRunning>, JoinError>) -> Failure {
-    Failure::other(match ended {
-        Ok(Err(error)) => error.to_string(),
-        _ => "the keeper ended by itself".to_owned(),
-    })
 }

@@ -1,9 +1,12 @@
 //! `logout`: ends a login at the server, and removes its tokens.
 
+mod database;
+
 use restream_oauth_keeper::DeathCause;
 
 use crate::arguments::Logout;
 use crate::configuration;
+use crate::database::chosen::Chosen;
 use crate::failure::{Exit, Failure};
 use crate::terminal::say;
 use crate::tokens::access::client_of;
@@ -15,6 +18,9 @@ use crate::tokens::rotation::Rotation;
 use crate::transport::Transport;
 
 pub(crate) async fn run(options: &Logout) -> Result<(), Failure> {
+    if let Some(database) = Chosen::of(&options.database, &options.tokens)? {
+        return database::run(options, database).await;
+    }
     let manner = Manner::of(&options.client);
     let client = manner.client(&options.client)?;
     let owner = Owner::of(&options.client, &client);

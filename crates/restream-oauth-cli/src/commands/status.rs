@@ -1,5 +1,7 @@
 //! `status`: what is known of an account without a request, or with one.
 
+mod database;
+
 use std::time::{Duration, SystemTime};
 
 use restream_oauth_keeper::Record;
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use crate::arguments::Status;
 use crate::configuration;
+use crate::database::chosen::Chosen;
 use crate::failure::{Exit, Failure};
 use crate::runtime::block_on;
 use crate::terminal::{alert, print, print_json};
@@ -18,6 +21,9 @@ use crate::tokens::status::status;
 use crate::tokens::table::details;
 
 pub(crate) fn run(options: &Status) -> Result<(), Failure> {
+    if let Some(database) = Chosen::of(&options.database, &options.tokens)? {
+        return block_on(database::run(options, database));
+    }
     let place = Place::of(&options.tokens)?;
     let places = match place.file() {
         _ if options.all => accounts()?,

@@ -1,5 +1,7 @@
 //! `token`: prints a living access token. A token that lives on for long enough is printed without a request.
 
+mod database;
+
 use std::time::SystemTime;
 
 use restream_oauth_core::AccessToken;
@@ -7,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments::Token;
 use crate::configuration;
+use crate::database::chosen::Chosen;
 use crate::failure::Failure;
 use crate::runtime::block_on;
 use crate::terminal::{print, print_json};
@@ -16,6 +19,9 @@ use crate::tokens::place::Place;
 use crate::tokens::source::refused_token;
 
 pub(crate) fn run(options: &Token) -> Result<(), Failure> {
+    if let Some(database) = Chosen::of(&options.database, &options.tokens)? {
+        return show(&database::living(options, database)?, options);
+    }
     let place = Place::of(&options.tokens)?;
     let refused = if options.rejected { Some(refused_from(&place)?) } else { None };
     let access = Access { place: &place, options: &options.client, valid_for: options.valid_for };

@@ -15,6 +15,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::terminal::say;
 
+/// The variable with the URL of a database. It may hold a password.
+pub(crate) const DATABASE_VARIABLE: &str = "RESTREAM_DATABASE_URL";
 const TOKENS_VARIABLE: &str = "RESTREAM_TOKENS";
 const ACCOUNT_VARIABLE: &str = "RESTREAM_ACCOUNT";
 const DEFAULT_ACCOUNT: &str = "default";
@@ -43,7 +45,7 @@ impl Place {
     /// Reads the options. `--tokens` or `--account` decides, then `RESTREAM_TOKENS`, then `RESTREAM_ACCOUNT`; without any
     /// of them it is the default account. An empty variable counts as unset.
     pub(crate) fn of(options: &TokensOption) -> Result<Self, Failure> {
-        Self::decide(options, |name| env::var_os(name).filter(|value| !value.is_empty()))
+        Self::decide(options, set)
     }
 
     fn decide(options: &TokensOption, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
@@ -55,9 +57,7 @@ impl Place {
             let streams = path.as_os_str() == STREAMS;
             return Ok(if streams { Self::Streams } else { Self::File(TokensPath { path, account: None }) });
         }
-        let name = variable(ACCOUNT_VARIABLE).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
-        let account = name.to_str().unwrap_or("\u{FFFD}").parse();
-        of_account(account.map_err(|error| Failure::usage(format!("{ACCOUNT_VARIABLE}: {error}")))?, &variable)
+        of_account(without_option(&variable)?, &variable)
     }
 
     /// The file; `None` means standard input and output.
@@ -102,9 +102,27 @@ impl fmt::Display for TokensPath {
     }
 }
 
+/// The account that the options name, wherever its tokens lie: that of `--account`, of `RESTREAM_ACCOUNT`, or the default
+/// one.
+pub(crate) fn account_name(options: &TokensOption) -> Result<GrantName, Failure> {
+    options.account.clone().map_or_else(|| without_option(&set), Ok)
+}
+
+/// The account that is meant where no option names one.
+fn without_option(variable: &impl Fn(&str) -> Option<OsString>) -> Result<GrantName, Failure> {
+    let name = variable(ACCOUNT_VARIABLE).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
+    let account = name.to_str().unwrap_or("\u{FFFD}").parse();
+    account.map_err(|error| Failure::usage(format!("{ACCOUNT_VARIABLE}: {error}")))
+}
+
+/// A variable of this process. An empty one counts as unset.
+fn set(variable: &str) -> Option<OsString> {
+    env::var_os(variable).filter(|value| !value.is_empty())
+}
+
 /// The accounts that have a file, by name.
 pub(crate) fn accounts() -> Result<Vec<TokensPath>, Failure> {
-    let folder = folder_of_accounts(&|name: &str| env::var_os(name))?;
+    let folder = folder_of_accounts(&set)?;
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -127,7 +145,16 @@ fn file_of(account: GrantName, folder: &Path) -> TokensPath {
     TokensPath { path: folder.join(format!("{account}{EXTENSION}")), account: Some(account) }
 }
 
+/// A command that works with a database does not ask. In all others, the variable would make its user believe that they
+/// work with the accounts of that database.
 fn folder_of_accounts(variable: &impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Failure> {
+    if variable(DATABASE_VARIABLE).is_some() {
+        let message = format!(
+            "{DATABASE_VARIABLE} is set, and this command works with files alone: unset it, or give --tokens FILE. \
+             `keep`, `login`, `logout`, `status` and `token` work with the database"
+        );
+        return Err(Failure::usage(message));
+    }
     let folder = state_folder(variable).ok_or_else(|| {
         Failure::usage("no place for accounts: the home folder is not known; set HOME, or give --tokens FILE")
     })?;
@@ -192,6 +219,18 @@ mod tests {
         assert_eq!(path(decide(None, None, &state)), "/s/restream-oauth/accounts/default.json");
         let relative = [("HOME", "/h"), ("XDG_STATE_HOME", "state")];
         assert_eq!(path(decide(None, None, &relative)), "/h/.local/state/restream-oauth/accounts/default.json");
+    }
+
+    #[test]
+    fn accounts_in_files_are_refused_where_a_variable_names_a_database() {
+        let database = [("HOME", "/h"), ("RESTREAM_DATABASE_URL", "postgres://u:s3cret@h/d")];
+        for account in [None, Some("bot")] {
+            let failure = decide(None, account, &database).unwrap_err();
+            assert!(failure.message().starts_with("RESTREAM_DATABASE_URL is set"), "{}", failure.message());
+            assert!(!failure.message().contains("s3cret"));
+        }
+        // A file was named.
+        assert_eq!(path(decide(Some("/o.json"), None, &database)), "/o.json");
     }
 
     #[test]

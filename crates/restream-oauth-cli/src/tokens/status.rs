@@ -9,12 +9,44 @@ use serde_json::{Value, json};
 
 use crate::tokens::place::TokensPath;
 
+/// Where the tokens of an account lie.
+#[derive(Clone, Copy)]
+pub(crate) enum Whereabouts<'a> {
+    File(&'a TokensPath),
+    /// In a database, which is named without a secret.
+    Database {
+        account: &'a GrantName,
+        place: &'a str,
+    },
+}
+
+impl<'a> Whereabouts<'a> {
+    /// The account, unless the user named a file.
+    pub(crate) fn account(self) -> Option<&'a GrantName> {
+        match self {
+            Self::File(place) => place.account(),
+            Self::Database { account, .. } => Some(account),
+        }
+    }
+}
+
+impl<'a> From<&'a TokensPath> for Whereabouts<'a> {
+    fn from(place: &'a TokensPath) -> Self {
+        Self::File(place)
+    }
+}
+
 /// Returns the status of an account as one JSON object. What is not known is null.
-pub(crate) fn status(place: &TokensPath, record: &Record, now: SystemTime) -> Value {
+pub(crate) fn status<'a>(place: impl Into<Whereabouts<'a>>, record: &Record, now: SystemTime) -> Value {
+    let place = place.into();
+    let (file, database) = match place {
+        Whereabouts::File(place) => (Some(place.path().to_string_lossy()), None),
+        Whereabouts::Database { place, .. } => (None, Some(place)),
+    };
     let Record { tokens, user, doubt, death, usable_until, .. } = record;
     let binding = tokens.binding();
     let refresh_expires_at = tokens.refresh_token().map(|_| tokens.refresh_expires_at());
-    json!({
+    let mut status = json!({
         "account": place.account().map(GrantName::as_str),
         "user_id": user.as_ref().map(|user| &user.id),
         "username": user.as_ref().and_then(|user| user.username.as_ref()),
@@ -28,8 +60,12 @@ pub(crate) fn status(place: &TokensPath, record: &Record, now: SystemTime) -> Va
         "in_doubt_since": doubt.as_ref().and_then(|doubt| rfc_3339(doubt.since)),
         "dead_because": death.as_ref().and_then(|death| cause(death.why)),
         "scopes": tokens.scopes().map(|scopes| scopes.iter().collect::<Vec<_>>()),
-        "file": place.path().to_string_lossy(),
-    })
+        "file": file,
+    });
+    if let (Some(database), Some(members)) = (database, status.as_object_mut()) {
+        members.insert("database".to_owned(), database.into());
+    }
+    status
 }
 
 /// Writes a time as RFC 3339, in UTC and whole seconds; `None` for a time that this form cannot express.

@@ -9,13 +9,19 @@ use restream_oauth_keeper::{Record, User};
 
 use crate::tokens::owner::words_of;
 use crate::tokens::place::TokensPath;
-use crate::tokens::status::{rfc_3339, seconds_until};
+use crate::tokens::status::{Whereabouts, rfc_3339, seconds_until};
 
 /// Two columns apart.
 const GAP: &str = "  ";
 
 /// One account in rows, with further rows at the end.
-pub(crate) fn details(place: &TokensPath, record: &Record, more: &[(&str, String)], now: SystemTime) -> String {
+pub(crate) fn details<'a>(
+    place: impl Into<Whereabouts<'a>>,
+    record: &Record,
+    more: &[(&str, String)],
+    now: SystemTime,
+) -> String {
+    let place = place.into();
     let tokens = &record.tokens;
     let mut rows: Vec<(&str, String)> = Vec::new();
     rows.extend(place.account().map(|account| ("account", account.to_string())));
@@ -28,7 +34,10 @@ pub(crate) fn details(place: &TokensPath, record: &Record, more: &[(&str, String
     ));
     rows.extend(scopes(tokens).map(|scopes| ("scopes", scopes)));
     rows.extend(tokens.binding().map(|binding| ("issued to", words_of(binding))));
-    rows.push(("file", printable(&place.path().display().to_string())));
+    rows.push(match place {
+        Whereabouts::File(place) => ("file", printable(&place.path().display().to_string())),
+        Whereabouts::Database { place, .. } => ("database", printable(place)),
+    });
     rows.extend(more.iter().cloned());
     let rows: Vec<_> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     aligned(&rows)

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{Setup, skipped};
 
 /// The line before the cursor, and its only completion.
-const CASES: [(&str, &str); 12] = [
+const CASES: [(&str, &str); 14] = [
     ("ref", "refresh"),
     ("auth", "authorize-url"),
     ("--vers", "--version"),
@@ -17,14 +17,17 @@ const CASES: [(&str, &str); 12] = [
     ("login --q", "--qr"),
     ("login --verb", "--verbose"),
     ("sandbox --tl", "--tls"),
+    ("keep --database-c", "--database-ca-file"),
+    ("token --key", "--keys"),
     ("sandbox --save", "--save-ca"),
 ];
 
 /// A line before the cursor, and an option that does nothing there.
-const UNLISTED: [(&str, &str); 3] = [
+const UNLISTED: [(&str, &str); 4] = [
     ("profile --client-a", "--client-auth"),
     ("refresh --redirect", "--redirect-uri"),
     ("accounts --verb", "--verbose"),
+    ("refresh --datab", "--database"),
 ];
 
 /// Saves the completion script of a shell, and runs `program` in that shell once for each case. The arguments of the

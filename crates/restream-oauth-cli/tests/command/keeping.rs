@@ -88,7 +88,11 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Starts it with a socket, and waits until it serves.
     pub(crate) fn start(setup: &Setup, more: &[&str]) -> Self {
-        let socket = socket_path(setup);
+        Self::start_at(setup, socket_path(setup), more)
+    }
+
+    /// The same at a socket of its own, beside another one.
+    pub(crate) fn start_at(setup: &Setup, socket: PathBuf, more: &[&str]) -> Self {
         let mut arguments = vec!["keep", "--socket", socket.to_str().unwrap()];
         arguments.extend(more);
         let mut child = setup.command(&arguments).spawn().unwrap();

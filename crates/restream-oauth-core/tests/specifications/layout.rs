@@ -129,6 +129,7 @@ const ORDERS: &[(&str, &[&str])] = &[
             "runtime",
             "manual",
             "login",
+            "database",
             "tokens",
             "configuration",
             "transport",

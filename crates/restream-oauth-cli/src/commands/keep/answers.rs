@@ -12,7 +12,8 @@ use serde_json::json;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::commands::keep::kept::Kept;
+use crate::commands::keep::not_offered::NotOffered;
+use crate::commands::keep::offer::Offer;
 use crate::tokens::newest::{NoToken, newest};
 use crate::tokens::status::{rfc_3339, seconds_until};
 
@@ -30,12 +31,12 @@ const YOUNG: Duration = Duration::from_secs(60);
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Answers one request.
-pub(crate) async fn respond(request: Request<Incoming>, kept: &Kept) -> Answer {
+pub(crate) async fn respond(request: Request<Incoming>, offer: &Offer) -> Answer {
     let (head, body) = request.into_parts();
     let plain = prefers_plain(&head.headers);
     let answered = match (head.uri.path(), &head.method) {
-        ("/token", &Method::GET) => token(&head.uri, kept).await,
-        ("/rejected", &Method::POST) => rejected(&head.uri, body, kept).await,
+        ("/token", &Method::GET) => token(&head.uri, offer).await,
+        ("/rejected", &Method::POST) => rejected(&head.uri, body, offer).await,
         ("/token", _) => Err(Refusal::method("GET")),
         ("/rejected", _) => Err(Refusal::method("POST")),
         _ => Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_path", "there are GET /token and POST /rejected")),
@@ -47,22 +48,21 @@ pub(crate) async fn respond(request: Request<Incoming>, kept: &Kept) -> Answer {
 }
 
 /// `GET /token`: the present token. Refreshes only what is due.
-async fn token(uri: &Uri, kept: &Kept) -> Result<Found, Refusal> {
-    let grant = grant_of(uri, kept)?;
-    let stored = kept.stored(&grant.name());
+async fn token(uri: &Uri, offer: &Offer) -> Result<Found, Refusal> {
+    let (grant, stored) = grant_of(uri, offer).await?;
     let token = newest(&grant.clone().with_limit(WAIT), stored.as_ref(), None).await?;
-    Ok(found(token, stored, &grant.name(), kept))
+    Ok(found(token, stored, &grant.name(), offer).await)
 }
 
 /// `POST /rejected`: the API refused the token in the body. If it is still the newest one, it is refreshed.
-async fn rejected(uri: &Uri, body: Incoming, kept: &Kept) -> Result<Found, Refusal> {
-    let grant = grant_of(uri, kept)?;
+async fn rejected(uri: &Uri, body: Incoming, offer: &Offer) -> Result<Found, Refusal> {
+    let (grant, _) = grant_of(uri, offer).await?;
     let body = read(body).await?;
     let refused = body.trim_ascii();
     if refused.is_empty() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "no_token", "the body must be the token that was refused"));
     }
-    let stored = kept.stored(&grant.name());
+    let stored = offer.stored(&grant.name()).await;
     // In doubt, a refusal is what was to be expected, however young the token is. While a refresh is under way, too.
     if let Some(record) = stored.as_ref().and_then(Stored::record).filter(|record| record.doubt.is_none())
         && record.tokens.access_token().expose_secret().as_bytes() == refused
@@ -73,7 +73,7 @@ async fn rejected(uri: &Uri, body: Incoming, kept: &Kept) -> Result<Found, Refus
         return Err(Refusal::new(StatusCode::CONFLICT, "too_young", words).again_after(wait));
     }
     let token = newest(&grant.clone().with_limit(WAIT), stored.as_ref(), Some(refused)).await?;
-    Ok(found(token, stored, &grant.name(), kept))
+    Ok(found(token, stored, &grant.name(), offer).await)
 }
 
 /// How long the token of a record has to wait before it may be replaced.
@@ -84,26 +84,36 @@ fn young_for(record: &Record, now: SystemTime) -> Option<Duration> {
     YOUNG.checked_sub(age).filter(|wait| !wait.is_zero())
 }
 
-/// A token with its scopes, which only the file has. `stored` is what the file held before.
-fn found(token: Arc<Token>, stored: Option<Stored>, name: &GrantName, kept: &Kept) -> Found {
+/// A token with its scopes, which only the store has. `stored` is what the store held before.
+async fn found(token: Arc<Token>, stored: Option<Stored>, name: &GrantName, offer: &Offer) -> Found {
     let is_it = |stored: &Stored| stored.record().is_some_and(|record| record.generation == token.generation());
-    let stored = stored.filter(is_it).or_else(|| kept.stored(name));
+    let stored = match stored.filter(is_it) {
+        Some(stored) => Some(stored),
+        None => offer.stored(name).await,
+    };
     let scopes = stored.as_ref().and_then(Stored::record).and_then(|record| record.tokens.scopes());
     Found { scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()), token }
 }
 
-fn grant_of(uri: &Uri, kept: &Kept) -> Result<Grant, Refusal> {
+/// The grant that is asked for, and what is stored of it if that is known.
+async fn grant_of(uri: &Uri, offer: &Offer) -> Result<(Grant, Option<Stored>), Refusal> {
     let unknown = |words: &str| Refusal::new(StatusCode::NOT_FOUND, "unknown_account", words);
     let mut names = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("account="));
     let (name, further) = (names.next(), names.next());
     if further.is_some() {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "several_accounts", "name one account"));
     }
-    let Some(name) = name else {
-        return kept.grant(None).ok_or_else(|| unknown("the default account is not kept: name one with ?account=NAME"));
+    let name: Option<GrantName> = match name {
+        Some(name) => Some(name.parse().map_err(|_| unknown("no account of this name is kept"))?),
+        None => None,
     };
-    let name: Option<GrantName> = name.parse().ok();
-    name.and_then(|name| kept.grant(Some(&name))).ok_or_else(|| unknown("no account of this name is kept"))
+    offer.find(name.as_ref()).await.map_err(|not_offered| match not_offered {
+        NotOffered::Unavailable(message) => Refusal::unavailable(message),
+        NotOffered::Unknown if name.is_none() => {
+            unknown("the default account is not kept: name one with ?account=NAME")
+        }
+        NotOffered::Unknown => unknown("no account of this name is kept"),
+    })
 }
 
 /// Reads a body, which holds a token at most.

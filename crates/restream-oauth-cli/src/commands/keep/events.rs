@@ -2,15 +2,14 @@
 //!
 //! Every line has `time`, `account`, `event` and `message`. The other members depend on the event.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use restream_oauth_keeper::{Event, EventKind, GrantName, Stored};
+use restream_oauth_keeper::{Event, EventKind, Events, GrantName};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::commands::keep::kept::Kept;
+use crate::commands::keep::offer::Offer;
 use crate::terminal::{alert, print_json};
 use crate::tokens::status::{cause, rfc_3339};
 
@@ -19,8 +18,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Begins to print. A thread of its own does it, because a reader of standard output that reads nothing must not stop
 /// the keeper.
-pub(crate) fn print(kept: &Arc<Kept>) -> JoinHandle<()> {
-    let (events, kept) = (kept.events(), Arc::clone(kept));
+pub(crate) fn print(offer: &Offer, events: Events) -> JoinHandle<()> {
+    let offer = offer.clone();
     tokio::task::spawn_blocking(move || {
         let mut is_open = true;
         for event in events {
@@ -28,7 +27,7 @@ pub(crate) fn print(kept: &Arc<Kept>) -> JoinHandle<()> {
             if !is_open {
                 continue;
             }
-            let expires_at = kept.stored(&event.grant).and_then(|stored| promised_until(&event.kind, &stored));
+            let expires_at = promised_until(&event, &offer);
             if let Err(failure) = print_json(&line(&event, expires_at.as_deref(), SystemTime::now())) {
                 // To keep the accounts is worth more than to report it.
                 alert(failure.message());
@@ -51,15 +50,12 @@ fn for_people(event: &Event) {
     }
 }
 
-/// Until when the token of a new pair is promised, as its file says.
-fn promised_until(kind: &EventKind, stored: &Stored) -> Option<String> {
-    let record = stored.record()?;
-    match kind {
+/// Until when the token of a new pair is promised.
+fn promised_until(event: &Event, offer: &Offer) -> Option<String> {
+    match event.kind {
         EventKind::LoggedIn { generation }
         | EventKind::Rotated { generation }
-        | EventKind::Recovered { generation } => {
-            (record.generation == *generation).then(|| rfc_3339(record.usable_until))?
-        }
+        | EventKind::Recovered { generation } => rfc_3339(offer.usable_until(&event.grant, generation)?),
         _ => None,
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use restream_oauth_core::Client;
 use restream_oauth_keeper::store::{FileStore, StoreOp, StoreOutcome};
-use restream_oauth_keeper::{Current, Events, Gone, Grant, GrantName, Keeper, Stored, TokenError};
-use zeroize::Zeroizing;
+use restream_oauth_keeper::{Current, Gone, Grant, GrantName, Keeper, Stored, TokenError};
 
 use crate::arguments::{Keep, TokensOption};
 use crate::failure::{Exit, Failure};
@@ -87,10 +86,6 @@ impl Kept {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn events(&self) -> Events {
-        self.keeper.events()
-    }
-
     pub(crate) fn names(&self) -> Vec<GrantName> {
         self.state().grants.keys().cloned().collect()
     }
@@ -121,11 +116,6 @@ impl Kept {
                 tokio::spawn(async move { grant.token_for(ANOTHER).await.map(drop) });
             }
         }
-    }
-
-    /// The saved form of a pair that the store refuses.
-    pub(crate) fn export(&self, name: &GrantName) -> Option<Zeroizing<String>> {
-        self.keeper.export(name.as_str())
     }
 
     /// Waits until somebody has to log in again, for every account.

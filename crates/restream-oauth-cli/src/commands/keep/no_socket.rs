@@ -1,9 +1,8 @@
 //! Where a platform has no Unix sockets, there is no `--socket`.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use crate::commands::keep::kept::Kept;
+use crate::commands::keep::offer::Offer;
 use crate::failure::Failure;
 
 pub(crate) enum Socket {}
@@ -14,7 +13,7 @@ impl Socket {
         Err(Failure::usage("--socket: this platform has no Unix sockets"))
     }
 
-    pub(crate) fn serve(self, _: &Arc<Kept>) -> Server {
+    pub(crate) fn serve(self, _: &Offer) -> Server {
         match self {}
     }
 }

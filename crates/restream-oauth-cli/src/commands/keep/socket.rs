@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::commands::keep::answers::respond;
-use crate::commands::keep::kept::Kept;
+use crate::commands::keep::offer::Offer;
 use crate::failure::Failure;
 use crate::runtime::prove_descriptors;
 use crate::terminal::say;
@@ -67,10 +67,10 @@ impl Socket {
     }
 
     /// Begins to serve.
-    pub(crate) fn serve(self, kept: &Arc<Kept>) -> Server {
+    pub(crate) fn serve(self, offer: &Offer) -> Server {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut acceptor = JoinSet::new();
-        acceptor.spawn(accept(self.listener, Arc::clone(kept), Arc::clone(&places)));
+        acceptor.spawn(accept(self.listener, offer.clone(), Arc::clone(&places)));
         Server { acceptor, places, file: self.file }
     }
 }
@@ -149,7 +149,7 @@ async fn remove_dead(path: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn accept(listener: UnixListener, kept: Arc<Kept>, places: Arc<Semaphore>) {
+async fn accept(listener: UnixListener, offer: Offer, places: Arc<Semaphore>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -160,18 +160,18 @@ async fn accept(listener: UnixListener, kept: Arc<Kept>, places: Arc<Semaphore>)
             sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let kept = Arc::clone(&kept);
+        let offer = offer.clone();
         connections.spawn(async move {
-            let _ = timeout(CONNECTION_TIME, serve_connection(stream, kept)).await;
+            let _ = timeout(CONNECTION_TIME, serve_connection(stream, offer)).await;
             drop(place);
         });
     }
 }
 
-async fn serve_connection(stream: UnixStream, kept: Arc<Kept>) {
+async fn serve_connection(stream: UnixStream, offer: Offer) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let kept = Arc::clone(&kept);
-        async move { Ok::<_, Infallible>(respond(request, &kept).await) }
+        let offer = offer.clone();
+        async move { Ok::<_, Infallible>(respond(request, &offer).await) }
     });
     // An error of one connection affects no other.
     let _ = http1::Builder::new()
