@@ -40,6 +40,7 @@ pub struct Builder {
     refresh_token_lifetime: Duration,
     rules: Rules,
     one_request_per_connection: bool,
+    most_connections: usize,
     #[cfg(feature = "tls")]
     certificate: Option<Certificate>,
 }
@@ -71,6 +72,7 @@ impl Default for Builder {
             refresh_token_lifetime: Duration::from_secs(31_536_000),
             rules: Rules::default(),
             one_request_per_connection: false,
+            most_connections: 256,
             #[cfg(feature = "tls")]
             certificate: None,
         }
@@ -156,6 +158,12 @@ impl Builder {
         Self { one_request_per_connection: true, ..self }
     }
 
+    /// Sets how many connections may be open at the same time. The sandbox closes further ones at once. 256 by default; each
+    /// takes a thread.
+    pub fn most_connections(self, most: usize) -> Self {
+        Self { most_connections: most, ..self }
+    }
+
     /// Serves https with this certificate.
     #[cfg(feature = "tls")]
     pub fn tls(self, certificate: Certificate) -> Self {
@@ -192,6 +200,7 @@ impl Builder {
             settings,
             rules: self.rules,
             one_request_per_connection: self.one_request_per_connection,
+            most_connections: self.most_connections,
             #[cfg(feature = "tls")]
             certificate: self.certificate,
         })
@@ -205,6 +214,7 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) rules: Rules,
     pub(crate) one_request_per_connection: bool,
+    pub(crate) most_connections: usize,
     #[cfg(feature = "tls")]
     pub(crate) certificate: Option<Certificate>,
 }

@@ -40,6 +40,8 @@ pub struct Ledger {
     pub refreshes: u64,
     /// Refreshes with an old refresh token within its grace, which `refreshes` counts too.
     pub refreshes_in_grace: u64,
+    /// Refreshes that came after the access token of the pair had expired, which `refreshes` counts too.
+    pub refreshes_after_expiry: u64,
     /// Revocations that killed a living pair.
     pub revocations: u64,
     /// Grants that were ended on the page, with [`Sandbox::end_grants`](crate::Sandbox::end_grants) or over HTTP.
@@ -71,6 +73,7 @@ impl Ledger {
             "exchanges": self.exchanges,
             "refreshes": self.refreshes,
             "refreshes_in_grace": self.refreshes_in_grace,
+            "refreshes_after_expiry": self.refreshes_after_expiry,
             "revocations": self.revocations,
             "grants_ended": self.grants_ended,
             "codes_replayed": self.codes_replayed,
@@ -200,6 +203,7 @@ impl Book {
             totals.exchanges = tally.exchanges;
             totals.refreshes = tally.refreshes;
             totals.refreshes_in_grace = tally.refreshes_in_grace;
+            totals.refreshes_after_expiry = tally.refreshes_after_expiry;
             totals.revocations = tally.revocations;
             totals.grants_ended = tally.grants_ended;
             totals.codes_replayed = tally.codes_replayed;
@@ -217,6 +221,11 @@ impl Book {
 
     pub(crate) fn snapshot(&self) -> Ledger {
         lock(&self.pages).snapshot()
+    }
+
+    /// The counts. Its `requests` are empty.
+    pub(crate) fn totals(&self) -> Ledger {
+        lock(&self.pages).totals.clone()
     }
 
     /// Waits until `wanted` accepts the ledger. Returns `false` after `limit`.
@@ -380,6 +389,6 @@ mod tests {
         assert_eq!(value["requests"][0]["basic_encoding"], "colon_escaped");
         assert_eq!(value["requests"][0]["oddities"], json!(["no_state"]));
         assert_eq!(value["requests"][0]["status"], Value::Null);
-        assert_eq!(value.as_object().unwrap().len(), 14);
+        assert_eq!(value.as_object().unwrap().len(), 15);
     }
 }

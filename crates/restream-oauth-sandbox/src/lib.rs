@@ -66,6 +66,7 @@
 //     builder     its settings before it starts
 //     http/       what moves bytes: connections, requests, endpoints, pages
 //     orders/     what a test orders: faults, the scripts that carry them out, the user's decision
+//     mint        grants in bulk
 //     provider    one Restream with its clock, its randomness and its ledger
 //     ledger      what the sandbox saw
 //     restream/   what Restream decides: knows no HTTP, looks at no clock, draws nothing at random
@@ -78,6 +79,7 @@ mod builder;
 mod calendar;
 mod http;
 mod ledger;
+mod mint;
 mod orders;
 mod provider;
 mod restream;
@@ -93,10 +95,12 @@ pub use ledger::Ledger;
 pub use ledger::oddity::Oddity;
 pub use ledger::seen_request::SeenRequest;
 pub use ledger::uses::{PreviousAnswer, RefreshTokenUse};
+pub use mint::{Mint, MintedGrant};
 pub use orders::decision::AuthorizeError;
 pub use orders::fault;
 pub use orders::fault::{BodyFraming, Ending, Endpoint, Fault, FaultError, Point, Strikes, Times, What};
 pub use restream::client_authentication::{BasicEncoding, ClientAuthentication};
+pub use restream::reuse::Reuse;
 pub use restream::rules;
 pub use sandbox::Sandbox;
 pub use spellings::spellings;

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use crate::ledger::Book;
 use crate::restream::authorization_request::AuthorizationRequest;
-use crate::restream::authorization_server::{
-    AuthorizationServer, Context, FreshPair, Grant, KnownRefreshToken, LivingGrant,
-};
+use crate::restream::authorization_server::{AuthorizationServer, Context, FreshPair, KnownRefreshToken, LivingGrant};
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::issued_tokens::Grant;
+use crate::restream::reuse::Reuse;
 use crate::restream::rules::{Rules, TokenFormat};
 use crate::restream::settings::Settings;
 use crate::restream::token_format::formatted;
@@ -85,6 +85,16 @@ impl Provider {
         lock(&self.authorization_server).living_grants(self.clock.now())
     }
 
+    /// The access tokens that have expired, and that no refresh has replaced.
+    pub(crate) fn expired_access_tokens(&self) -> usize {
+        lock(&self.authorization_server).expired_access_tokens(self.clock.now())
+    }
+
+    /// The newest uses of dead refresh tokens.
+    pub(crate) fn reuses(&self) -> Vec<Reuse> {
+        lock(&self.authorization_server).reuses()
+    }
+
     /// Ends one grant, or all grants. Returns how many were alive.
     pub(crate) fn end_grants(&self, only: Option<Grant>) -> u64 {
         self.act(|server, context| server.end_grants(only, context.now))
@@ -108,7 +118,7 @@ impl Provider {
         self.book.reset();
     }
 
-    fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Context<'_>) -> T) -> T {
+    pub(crate) fn act<T>(&self, act: impl FnOnce(&mut AuthorizationServer, Context<'_>) -> T) -> T {
         let mut server = lock(&self.authorization_server);
         let context = Context { settings: &self.settings, rules: self.rules(), now: self.clock.now() };
         let outcome = act(&mut server, context);

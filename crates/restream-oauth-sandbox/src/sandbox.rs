@@ -1,6 +1,7 @@
 //! [`Sandbox`]: starting one, driving it from a test, and stopping it.
 
 use std::fmt;
+use std::io;
 use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use crate::http::state::State;
 #[cfg(feature = "tls")]
 use crate::http::tls::Authority;
 use crate::ledger::Ledger;
+use crate::mint::Mint;
 use crate::orders::decision::{AuthorizeError, decide};
 use crate::orders::fault::Fault;
 use crate::provider::Provider;
 use crate::restream::json::quoted;
+use crate::restream::reuse::Reuse;
 use crate::restream::rules::Rules;
 use crate::system::sync::{Stop, lock};
 
@@ -119,6 +122,49 @@ impl Sandbox {
     /// were alive.
     pub fn end_grants(&self) -> u64 {
         self.state().provider.end_grants(None)
+    }
+
+    /// Mints this many grants, as if as many users had logged in. Their ages lie evenly between nothing and `oldest`, in an
+    /// order that is the same each time and does not follow the age. The ledger counts neither codes nor exchanges for them.
+    ///
+    /// A grant is minted when the iterator is asked for it. The sandbox then keeps a hundred to two hundred bytes of each of
+    /// its tokens, and as much of each token of a refresh.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use restream_oauth_sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let grants: Vec<_> = sandbox.mint(1000, Duration::from_secs(2520))?.collect();
+    /// assert!(grants.iter().all(|grant| grant.token_response.contains(&grant.access_token)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
+    pub fn mint(&self, grants: u64, oldest: Duration) -> io::Result<Mint<'_>> {
+        Mint::new(&self.state().provider, grants, oldest).map_err(io::Error::from)
+    }
+
+    /// How many access tokens have expired although nothing revoked their grant and no refresh has replaced them. Looks at
+    /// each token, which takes a tenth of a second where there are millions.
+    #[must_use]
+    pub fn expired_access_tokens(&self) -> usize {
+        self.state().provider.expired_access_tokens()
+    }
+
+    /// The newest uses of dead refresh tokens, 10,000 at most and from the oldest on. [`Ledger::dead_refresh_tokens_used`]
+    /// counts all of them.
+    #[must_use]
+    pub fn reuses(&self) -> Vec<Reuse> {
+        self.state().provider.reuses()
+    }
+
+    /// The counts of the ledger, without any request: for a test under load.
+    #[must_use]
+    pub fn totals(&self) -> Ledger {
+        self.state().provider.book.totals()
     }
 
     /// A snapshot of the ledger.
@@ -230,6 +276,7 @@ impl Builder {
             port: reachable.port(),
             public: plan.public,
             one_request_per_connection: plan.one_request_per_connection,
+            most_connections: plan.most_connections,
             faults: Mutex::default(),
             stop: Stop::default(),
         };

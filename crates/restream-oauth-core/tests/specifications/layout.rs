@@ -112,6 +112,7 @@ const ORDERS: &[(&str, &[&str])] = &[
             "builder",
             "http",
             "orders",
+            "mint",
             "provider",
             "ledger",
             "restream",

@@ -20,8 +20,6 @@ use crate::orders::script::Script;
 use crate::restream::error_response::ErrorResponse;
 use crate::system::sync::lock;
 
-/// The largest number of simultaneous connections. The server closes further ones at once.
-const MAX_CONNECTIONS: usize = 256;
 /// The time for a request, from the first wait to its last byte. It ends idle connections and slow senders.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// How long stopping waits for threads. Closing its socket ends every wait of a thread.
@@ -115,7 +113,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let stream = Arc::new(stream);
         {
             let mut open = lock(&shared.open);
-            if open.len() >= MAX_CONNECTIONS {
+            if open.len() >= shared.state.most_connections {
                 continue;
             }
             open.insert(number, Arc::downgrade(&stream));

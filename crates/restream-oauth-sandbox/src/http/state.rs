@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) public: bool,
     /// Whether the server closes each connection after one request.
     pub(crate) one_request_per_connection: bool,
+    /// The largest number of simultaneous connections. The server closes further ones at once.
+    pub(crate) most_connections: usize,
     pub(crate) faults: Mutex<Queue>,
     pub(crate) stop: Stop,
 }

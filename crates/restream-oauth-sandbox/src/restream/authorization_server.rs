@@ -9,7 +9,8 @@
 //!               └─ used twice ─▶ dead ◀─────────────┘ a refresh kills the previous pair at once
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,50 +20,32 @@ use sha2::{Digest as _, Sha256};
 use crate::restream::authorization_request::AuthorizationRequest;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::issued_tokens::{Grant, IssuedTokens, Token, TokenKind};
+use crate::restream::reuse::Reuse;
 use crate::restream::rules::{GrantedScope, RefreshScope, RefreshTokens, Rotation, Rules};
 use crate::restream::settings::Settings;
+
+/// The largest number of reuses that are kept. Older ones are only counted.
+const REUSES_KEPT: usize = 10_000;
 
 /// All codes and tokens. Dead ones are kept, so that their reuse is noticed.
 #[derive(Default)]
 pub(crate) struct AuthorizationServer {
     codes: HashMap<String, Code>,
-    tokens: HashMap<String, Token>,
+    tokens: IssuedTokens,
     grants: u64,
-    pairs: u64,
     tally: Tally,
+    /// The newest uses of dead refresh tokens.
+    reuses: VecDeque<Reuse>,
 }
 
 struct Code {
     redirect_uri: String,
     challenge: Option<String>,
-    scopes: Vec<String>,
+    scopes: Arc<[String]>,
     expires_at: Duration,
     /// The grant that the exchange of this code created.
     used_for: Option<Grant>,
-}
-
-/// One consent of the user. Each refresh replaces its pair with a new one.
-pub(crate) type Grant = u64;
-/// Tokens that are replaced together.
-type Pair = u64;
-
-struct Token {
-    grant: Grant,
-    pair: Pair,
-    kind: TokenKind,
-    scopes: Vec<String>,
-    expires_at: Duration,
-    alive: bool,
-    /// When a refresh replaced this token. `None` if it did not.
-    replaced_at: Option<Duration>,
-    /// Whether the grant was revoked, which also ends the grace of a replaced token.
-    revoked: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TokenKind {
-    Access,
-    Refresh,
 }
 
 /// What an action depends on, besides the state of the server.
@@ -85,7 +68,7 @@ pub(crate) struct Issued {
     pub(crate) access_token: String,
     /// `None` if the response has no refresh token.
     pub(crate) refresh_token: Option<RefreshToken>,
-    pub(crate) scopes: Vec<String>,
+    pub(crate) scopes: Arc<[String]>,
 }
 
 /// A refresh token, and the time since the Unix epoch at which it expires.
@@ -117,6 +100,7 @@ pub(crate) struct Tally {
     pub(crate) exchanges: u64,
     pub(crate) refreshes: u64,
     pub(crate) refreshes_in_grace: u64,
+    pub(crate) refreshes_after_expiry: u64,
     pub(crate) revocations: u64,
     pub(crate) grants_ended: u64,
     pub(crate) codes_replayed: u64,
@@ -141,7 +125,7 @@ impl AuthorizationServer {
             (GrantedScope::Narrower, Some((_, others))) => others.to_vec(),
             _ => settings.scopes.clone(),
         };
-        let scope = scopes.join(" ");
+        let (scope, scopes) = (scopes.join(" "), scopes.into());
         let location = asked.location(&[("code", &code), ("scope", &scope)]);
         self.tally.codes_issued += 1;
         self.codes.insert(
@@ -180,7 +164,7 @@ impl AuthorizationServer {
         // RFC 6749 section 4.1.2: a second use also revokes the tokens of the first.
         if let Some(grant) = code.used_for {
             self.tally.codes_replayed += 1;
-            self.kill(grant);
+            self.tokens.kill(grant);
             return Err(invalid());
         }
         if context.now >= code.expires_at {
@@ -196,11 +180,11 @@ impl AuthorizationServer {
 
         self.grants += 1;
         code.used_for = Some(self.grants);
-        let scopes = code.scopes.clone();
+        let scopes = Arc::clone(&code.scopes);
         self.tally.exchanges += 1;
         let grant = self.grants;
         let with_refresh_token = context.rules.refresh_token != RefreshTokens::Never;
-        Ok(self.issue(context, grant, scopes, fresh, with_refresh_token))
+        Ok(self.issue(context, grant, &scopes, fresh, with_refresh_token))
     }
 
     fn refresh(&mut self, context: Context<'_>, form: &Form, fresh: FreshPair) -> Result<Issued, ErrorResponse> {
@@ -210,12 +194,13 @@ impl AuthorizationServer {
         if token.kind != TokenKind::Refresh {
             return Err(invalid());
         }
-        let (grant, pair, expires_at) = (token.grant, token.pair, token.expires_at);
-        let in_grace = !token.alive && token.is_in_grace(context);
-        if !token.alive && !in_grace {
-            self.tally.dead_refresh_tokens_used += 1;
+        let (grant, expires_at, spent_at) = (token.grant, token.expires_at, token.replaced_at);
+        let (alive, in_grace) =
+            (self.tokens.is_alive(token), self.tokens.is_in_grace(token, context.rules.rotation, context.now));
+        if !alive && !in_grace {
+            self.note_reuse(Reuse { grant, spent_at, used_at: context.now });
             if context.rules.rotation == Rotation::Family {
-                self.kill(grant);
+                self.tokens.kill(grant);
             }
             return Err(invalid());
         }
@@ -228,34 +213,51 @@ impl AuthorizationServer {
         self.tally.refreshes_in_grace += u64::from(in_grace);
         let rotates = context.rules.rotation != Rotation::None;
         let repeats = context.rules.refresh_token == RefreshTokens::Always;
-        if rotates && repeats {
+        if rotates {
             // "The previous access and refresh token are dead from that moment."
-            self.replace(pair, &[TokenKind::Access, TokenKind::Refresh], context.now);
-            return Ok(self.issue(context, grant, scopes, fresh, true));
+            let had_expired = self.tokens.replace_pair(presented, repeats, context.now);
+            self.tally.refreshes_after_expiry += u64::from(had_expired);
+        }
+        if rotates && repeats {
+            return Ok(self.issue(context, grant, &scopes, fresh, true));
         }
         // The refresh token stays as it is.
-        if rotates {
-            self.replace(pair, &[TokenKind::Access], context.now);
-        }
         let refresh_token = repeats.then(|| RefreshToken { token: presented.to_owned(), expires_at });
         let access_token = fresh.access_token;
         let access_expires_at = context.now.saturating_add(context.settings.access_token_lifetime);
-        self.insert(&access_token, grant, pair, TokenKind::Access, &scopes, access_expires_at);
+        let access = Token::new(grant, TokenKind::Access, Arc::clone(&scopes), access_expires_at);
+        self.tokens.insert_access_token(presented, &access_token, access);
         Ok(Issued { access_token, refresh_token, scopes })
+    }
+
+    fn note_reuse(&mut self, reuse: Reuse) {
+        self.tally.dead_refresh_tokens_used += 1;
+        if self.reuses.len() == REUSES_KEPT {
+            self.reuses.pop_front();
+        }
+        self.reuses.push_back(reuse);
+    }
+
+    /// Issues a pair to a new grant, as if the code of a login had been exchanged at the time of the context.
+    pub(crate) fn mint(&mut self, context: Context<'_>, scopes: &Arc<[String]>, fresh: FreshPair) -> (Grant, Issued) {
+        self.grants += 1;
+        let grant = self.grants;
+        (grant, self.issue(context, grant, scopes, fresh, true))
     }
 
     /// Revokes the pair that this token belongs to. An unknown token is no error (RFC 7009 section 2.2).
     pub(crate) fn revoke(&mut self, token: &str) {
-        if let Some(Token { grant, alive: true, .. }) = self.tokens.get(token) {
+        let found = self.tokens.get(token).filter(|found| self.tokens.is_alive(found));
+        if let Some(grant) = found.map(|found| found.grant) {
             self.tally.revocations += 1;
-            self.kill(*grant);
+            self.tokens.kill(grant);
         }
     }
 
     /// The grants that have a living token, in the order of their exchange.
     pub(crate) fn living_grants(&self, now: Duration) -> Vec<LivingGrant> {
         let mut grants = BTreeMap::<Grant, LivingGrant>::new();
-        for token in self.tokens.values().filter(|token| token.alive && now < token.expires_at) {
+        for token in self.tokens.alive().filter(|token| now < token.expires_at) {
             let number = token.grant;
             let grant = grants.entry(number).or_insert(LivingGrant { number, access_tokens: 0, refresh_tokens: 0 });
             match token.kind {
@@ -271,7 +273,7 @@ impl AuthorizationServer {
         let mut ended = 0;
         for LivingGrant { number, .. } in self.living_grants(now) {
             if only.is_none_or(|only| only == number) {
-                self.kill(number);
+                self.tokens.kill(number);
                 ended += 1;
             }
         }
@@ -285,10 +287,20 @@ impl AuthorizationServer {
         Some(KnownRefreshToken { replaced: found.replaced_at.is_some(), scopes: &found.scopes })
     }
 
+    /// The access tokens that have expired, and that no refresh has replaced.
+    pub(crate) fn expired_access_tokens(&self, now: Duration) -> usize {
+        self.tokens.alive().filter(|token| token.kind == TokenKind::Access && token.expires_at <= now).count()
+    }
+
+    /// The newest uses of dead refresh tokens, from the oldest on.
+    pub(crate) fn reuses(&self) -> Vec<Reuse> {
+        self.reuses.iter().copied().collect()
+    }
+
     /// Fails unless this access token is valid at the API.
     pub(crate) fn check_access_token(&mut self, token: &str, now: Duration) -> Result<(), ErrorResponse> {
         match self.tokens.get(token) {
-            Some(Token { kind: TokenKind::Access, alive: false, .. }) => {
+            Some(found) if found.kind == TokenKind::Access && !self.tokens.is_alive(found) => {
                 self.tally.dead_access_tokens_used += 1;
                 Err(ErrorResponse::invalid_token("Invalid token: access token is invalid"))
             }
@@ -307,63 +319,19 @@ impl AuthorizationServer {
         &mut self,
         Context { settings, now, .. }: Context<'_>,
         grant: Grant,
-        scopes: Vec<String>,
+        scopes: &Arc<[String]>,
         fresh: FreshPair,
         with_refresh_token: bool,
     ) -> Issued {
-        self.pairs += 1;
-        let pair = self.pairs;
+        let token = |kind, lifetime| Token::new(grant, kind, Arc::clone(scopes), now.saturating_add(lifetime));
+        let access = token(TokenKind::Access, settings.access_token_lifetime);
+        let refresh = token(TokenKind::Refresh, settings.refresh_token_lifetime);
         let FreshPair { access_token, refresh_token } = fresh;
-        let expires_at = now.saturating_add(settings.access_token_lifetime);
-        self.insert(&access_token, grant, pair, TokenKind::Access, &scopes, expires_at);
-        let refresh_token = with_refresh_token.then(|| {
-            let expires_at = now.saturating_add(settings.refresh_token_lifetime);
-            self.insert(&refresh_token, grant, pair, TokenKind::Refresh, &scopes, expires_at);
-            RefreshToken { token: refresh_token, expires_at }
-        });
-        Issued { access_token, refresh_token, scopes }
-    }
-
-    fn insert(
-        &mut self,
-        token: &str,
-        grant: Grant,
-        pair: Pair,
-        kind: TokenKind,
-        scopes: &[String],
-        expires_at: Duration,
-    ) {
-        let scopes = scopes.to_vec();
-        let token_data =
-            Token { grant, pair, kind, scopes, expires_at, alive: true, replaced_at: None, revoked: false };
-        self.tokens.insert(token.to_owned(), token_data);
-    }
-
-    /// Kills tokens of these kinds because a refresh replaces them.
-    fn replace(&mut self, pair: Pair, kinds: &[TokenKind], now: Duration) {
-        let replaced = |token: &&mut Token| token.alive && token.pair == pair && kinds.contains(&token.kind);
-        for token in self.tokens.values_mut().filter(replaced) {
-            token.alive = false;
-            token.replaced_at = Some(now);
-        }
-    }
-
-    /// Kills all tokens of a grant, those in grace included.
-    fn kill(&mut self, grant: Grant) {
-        for token in self.tokens.values_mut().filter(|token| token.grant == grant) {
-            token.alive = false;
-            token.revoked = true;
-        }
-    }
-}
-
-impl Token {
-    /// Whether a refresh replaced this token so recently that it still works.
-    fn is_in_grace(&self, Context { rules, now, .. }: Context<'_>) -> bool {
-        match (rules.rotation, self.replaced_at) {
-            (Rotation::Grace(grace), Some(replaced_at)) => !self.revoked && now < replaced_at.saturating_add(grace),
-            _ => false,
-        }
+        let refresh_token =
+            with_refresh_token.then_some(RefreshToken { token: refresh_token, expires_at: refresh.expires_at });
+        let with_refresh = refresh_token.as_ref().map(|issued| (&*issued.token, refresh));
+        self.tokens.insert_pair((&access_token, access), with_refresh);
+        Issued { access_token, refresh_token, scopes: Arc::clone(scopes) }
     }
 }
 
@@ -390,15 +358,19 @@ fn check_code_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Resul
 }
 
 /// RFC 6749 section 6: a refresh may ask for fewer scopes than were granted, never for more.
-fn refreshed_scopes(granted: &[String], asked: Option<&str>, rule: RefreshScope) -> Result<Vec<String>, ErrorResponse> {
+fn refreshed_scopes(
+    granted: &Arc<[String]>,
+    asked: Option<&str>,
+    rule: RefreshScope,
+) -> Result<Arc<[String]>, ErrorResponse> {
     let asked: Vec<String> =
         asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
     if asked.is_empty() {
-        return Ok(granted.to_vec());
+        return Ok(Arc::clone(granted));
     }
     match (asked.iter().all(|scope| granted.contains(scope)), rule) {
-        (true, _) => Ok(asked),
-        (false, RefreshScope::Ignore) => Ok(granted.to_vec()),
+        (true, _) => Ok(asked.into()),
+        (false, RefreshScope::Ignore) => Ok(Arc::clone(granted)),
         (false, RefreshScope::Refuse) => {
             let listed: Vec<_> = granted.iter().map(|scope| format!("`{scope}`")).collect();
             Err(ErrorResponse::invalid_scope(format!(

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::http::page::escaped;
 use crate::http::request::Request;
 use crate::orders::fault::{BodyFraming, Ending, Endpoint, Fault, Point, Strikes, Times, What};
-use crate::restream::authorization_server::Grant;
 use crate::restream::error_response::ErrorResponse;
 use crate::restream::form::Form;
+use crate::restream::issued_tokens::Grant;
 
 /// A word of a form, how the page names it, and its meaning.
 type Choice<T> = (&'static str, &'static str, T);
