@@ -205,8 +205,11 @@ impl Machine {
     fn with(&mut self, id: GrantId, now: Now, work: impl FnOnce(&mut Grant, &mut Context<'_>)) {
         let Some(grant) = usize::try_from(id.0).ok().and_then(|index| self.grants.get_mut(index)) else { return };
         let mut cx = Context { shared: &mut self.shared, names: &self.names, grant: id, now };
+        let waited = grant.waits_for_store();
         work(grant, &mut cx);
         let wake = grant.advance(&mut cx);
+        let waits = grant.waits_for_store();
+        cx.shared.pace.waits_for_store(waited, waits);
         if grant.is_in_doubt() {
             self.in_doubt.insert(id);
         } else {

@@ -1,5 +1,9 @@
-//! How many requests a process sends: a token bucket that shrinks when the server is busy, a quota of retries, and a
-//! breaker that stops background work when requests end in doubt or stay silent.
+//! How many requests a process sends: a token bucket that shrinks when the server is busy, a limit while the store is
+//! behind, a quota of retries, and a breaker that stops background work when requests end in doubt or stay silent.
+//!
+//! A rotation is one request, and five operations of the store. If the store cannot take as many as the rate allows, each
+//! further rotation makes all others slower, until their requests have no answer in time and nothing is finished any more.
+//! So background work begins only while fewer operations wait for the store than rotations begin in a second.
 //!
 //! The schedule of one grant says when it is tried again; the quota says how often a process with many of them does so.
 //! It holds 100 retries. Each success gives one back, and time a tenth of the full rate. So a process never retries more
@@ -67,6 +71,9 @@ const SHRINK: f64 = 0.7;
 const GROWTH: f64 = 0.01;
 /// The lowest rate, as a share of the full one.
 const LOWEST: f64 = 0.05;
+/// How many operations may wait for the store, in seconds of the full rate, and the least number of them.
+const STORING: f64 = 1.0;
+const FEWEST_STORING: f64 = 32.0;
 
 /// Decides when this process may send its next token request.
 #[derive(Debug)]
@@ -80,6 +87,8 @@ pub(crate) struct Pace {
     /// True if nobody was told of that yet.
     short_is_news: bool,
     trickle: f64,
+    /// How many grants wait for the store.
+    storing: u32,
     counted: Duration,
     /// How the last request of each grant ended, if that was within the last [`WINDOW`]. A grant counts once, however
     /// often it is sent again.
@@ -112,6 +121,7 @@ impl Pace {
             short: false,
             short_is_news: false,
             trickle: 1.0,
+            storing: 0,
             counted: Duration::ZERO,
             ended: BTreeMap::new(),
             order: VecDeque::new(),
@@ -124,7 +134,8 @@ impl Pace {
     /// Takes the right to send one request, or says how long to wait before asking again.
     pub(crate) fn take(&mut self, urgency: Urgency, attempt: Attempt, now: Duration) -> Result<(), Duration> {
         self.count(now);
-        if !self.requests.has_one() {
+        let can_wait = matches!(urgency, Urgency::Background | Urgency::Expiring);
+        if !self.requests.has_one() || can_wait && self.store_is_behind() {
             return Err(self.requests.place(self.rate, now));
         }
         if attempt == Attempt::Retry && !self.retries.has_one() {
@@ -163,6 +174,15 @@ impl Pace {
         open.next_test = now.saturating_add(open.pause);
         open.pause = open.pause.saturating_add(FIRST_PAUSE).min(LONGEST_PAUSE);
         Ok(())
+    }
+
+    /// Notes that a grant begins to wait for the store, or no longer does.
+    pub(crate) fn waits_for_store(&mut self, waited: bool, waits: bool) {
+        self.storing = self.storing.saturating_add(u32::from(waits)).saturating_sub(u32::from(waited));
+    }
+
+    fn store_is_behind(&self) -> bool {
+        f64::from(self.storing) >= (self.full_rate * STORING).max(FEWEST_STORING)
     }
 
     /// Notes that a request of a grant was sent.

@@ -206,6 +206,11 @@ impl Grant {
         self.work.is_none() && !self.is_looking() && !self.more.as_deref().is_some_and(waits)
     }
 
+    /// True while an operation of its work is under way.
+    pub(super) fn waits_for_store(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.waits_for_store())
+    }
+
     pub(super) fn is_in_doubt(&self) -> bool {
         self.pair().is_some_and(|pair| pair.doubt().is_some())
     }

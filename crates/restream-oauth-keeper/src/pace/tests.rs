@@ -358,3 +358,33 @@ fn a_retry_that_was_taken_for_a_first_request_counts_and_leaves_no_debt() {
     pace.ended(1, Ending::Good, s(0));
     assert_eq!(pace.take(Urgency::Wanted, Attempt::Retry, s(0)), Ok(()));
 }
+
+#[test]
+fn background_work_waits_while_the_store_is_behind() {
+    let mut pace = Pace::new(100.0, s(10));
+    for _ in 0..100 {
+        assert_eq!(pace.take(Urgency::Background, Attempt::First, s(1)), Ok(()));
+        pace.waits_for_store(false, true);
+    }
+    pace.count(s(10));
+    for urgency in [Urgency::Background, Urgency::Expiring] {
+        let waits: Vec<_> = (0..10).map(|_| pace.take(urgency, Attempt::First, s(10)).unwrap_err()).collect();
+        assert!(waits.is_sorted_by(|one, next| one < next), "each has a place of its own: {waits:?}");
+        assert!(*waits.last().unwrap() < s(1), "{waits:?}");
+    }
+    assert_eq!(pace.take(Urgency::Wanted, Attempt::First, s(10)), Ok(()), "somebody waits");
+    assert_eq!(pace.take(Urgency::Replay, Attempt::Retry, s(10)), Ok(()), "a doubt ends");
+    pace.waits_for_store(true, true);
+    assert!(pace.take(Urgency::Background, Attempt::First, s(10)).is_err(), "the next operation of the same grant");
+    pace.waits_for_store(true, false);
+    assert_eq!(pace.take(Urgency::Background, Attempt::First, s(10)), Ok(()));
+}
+
+#[test]
+fn a_few_operations_are_no_sign_of_a_slow_store() {
+    let mut pace = Pace::new(1.0, s(10));
+    for _ in 0..31 {
+        pace.waits_for_store(false, true);
+    }
+    assert_eq!(pace.take(Urgency::Background, Attempt::First, s(1)), Ok(()));
+}

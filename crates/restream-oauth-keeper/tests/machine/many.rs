@@ -1,13 +1,13 @@
 //! Many grants in one process: its pace, its breaker, and that nobody starves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use restream_oauth_core::Call;
 use restream_oauth_core::transport::{Failure, FailureKind, Stage, Unread};
 use restream_oauth_keeper::machine::{Input, Machine, Ticket, Todo};
-use restream_oauth_keeper::store::{MemoryStore, Store};
+use restream_oauth_keeper::store::{MemoryStore, Store, StoreOp};
 use restream_oauth_keeper::{EventKind, GrantName, Mode, Now, Policy};
 
 use crate::scenario::{START, client, now_or_never, pair, record_of, tokens_of};
@@ -30,6 +30,10 @@ struct Many {
     sent: Vec<u64>,
     throttled: u32,
     pairs: u32,
+    /// How many operations the store takes in 100 ms; `None` for all of them at once.
+    store_takes: Option<usize>,
+    storing: VecDeque<(Ticket, GrantName, StoreOp)>,
+    most_storing: usize,
 }
 
 impl Many {
@@ -51,6 +55,9 @@ impl Many {
             sent: Vec::new(),
             throttled: 0,
             pairs: 0,
+            store_takes: None,
+            storing: VecDeque::new(),
+            most_storing: 0,
         };
         for index in 0..grants {
             let name: GrantName = format!("g{index}").parse().unwrap();
@@ -69,6 +76,10 @@ impl Many {
     fn drain(&mut self) {
         while let Some(todo) = self.machine.poll() {
             match todo {
+                Todo::Store { ticket, grant, op } if self.store_takes.is_some() => {
+                    self.storing.push_back((ticket, grant, op));
+                    self.most_storing = self.most_storing.max(self.storing.len());
+                }
                 Todo::Store { ticket, grant, op } => {
                     let outcome = now_or_never(self.store.execute(&grant, op));
                     self.machine.handle(Input::Stored { ticket, outcome }, self.now);
@@ -99,6 +110,12 @@ impl Many {
                 self.drain();
                 let wake = self.machine.wake_at();
                 assert!(wake.is_none_or(|wake| wake > self.now.steady), "a time that is past");
+            }
+            for _ in 0..self.store_takes.unwrap_or(0) {
+                let Some((ticket, grant, op)) = self.storing.pop_front() else { break };
+                let outcome = now_or_never(self.store.execute(&grant, op));
+                self.machine.handle(Input::Stored { ticket, outcome }, self.now);
+                self.drain();
             }
             for (ticket, call, deadline) in std::mem::take(&mut self.flying) {
                 let input = match server {
@@ -227,4 +244,18 @@ fn a_server_that_fails_two_times_in_five_costs_nobody_a_living_token() {
     }
     let in_doubt = many.count(|record| record.doubt.is_some());
     assert!(in_doubt < 50, "{in_doubt}");
+}
+
+#[test]
+fn a_store_that_cannot_follow_is_not_buried_under_operations() {
+    let policy = Policy { mode: Mode::Warm, requests_per_second: 100.0, ..Policy::default() };
+    let mut many = Many::with(10_000, 60, policy);
+    // A rotation is four operations here: 30 of them a second. The rate allows 100, and 160 are due.
+    many.store_takes = Some(12);
+    many.pass(60, Some(200));
+    assert!(many.sent.is_empty());
+    many.pass(200, Some(200));
+    assert!(many.most_storing <= 110, "{} operations waited", many.most_storing);
+    let sent = many.sent.len();
+    assert!((4500..=6100).contains(&sent), "{sent}: as many as the store takes");
 }

@@ -144,6 +144,15 @@ impl Work {
         }
     }
 
+    /// True while the store is asked. An operation that failed before says nothing about how busy the store is.
+    pub(in crate::machine) fn waits_for_store(&self) -> bool {
+        let requests = matches!(
+            self.step,
+            Step::Sending { .. } | Step::Revoking { .. } | Step::RevokingLatePair | Step::Trying { .. }
+        );
+        self.ticket.is_some() && self.attempts == 0 && !requests
+    }
+
     /// True from the request on until its outcome is stored: nobody is given the old token anew.
     pub(in crate::machine) fn is_past_sending(&self) -> bool {
         match self.step {
