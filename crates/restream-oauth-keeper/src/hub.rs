@@ -286,6 +286,10 @@ impl Hub {
         state.machine.export(state.machine.find(&name.parse().ok()?)?)
     }
 
+    pub(crate) fn policy(&self) -> Policy {
+        self.lock().machine.policy()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.lock().cells.len()
     }

@@ -164,6 +164,30 @@ impl Keeper {
         self.hub.events()
     }
 
+    /// The settings of this keeper.
+    ///
+    /// ```
+    /// # fn example(keeper: restream_oauth_keeper::Keeper) {
+    /// println!("{} requests a second", keeper.policy().requests_per_second);
+    /// # }
+    /// ```
+    pub fn policy(&self) -> Policy {
+        self.hub.policy()
+    }
+
+    /// How many grants this keeper keeps: each whose name it was ever given.
+    ///
+    /// ```
+    /// # fn example(keeper: restream_oauth_keeper::Keeper) -> Result<(), restream_oauth_keeper::InvalidGrantName> {
+    /// keeper.grant("default")?;
+    /// println!("{} grants", keeper.count());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn count(&self) -> usize {
+        self.hub.count()
+    }
+
     /// The saved form of a pair that is in memory alone, because the store refuses it
     /// ([`Stranded`](crate::EventKind::Stranded)); `None` if there is none. Write it to a safe place: it holds secrets.
     pub fn export(&self, name: &str) -> Option<Zeroizing<String>> {

@@ -69,6 +69,10 @@ impl Machine {
         }
     }
 
+    pub(crate) fn policy(&self) -> Policy {
+        self.shared.policy
+    }
+
     /// Keeps a grant from now on, in this mode or in that of the policy. Keeping it again changes nothing.
     #[expect(clippy::needless_pass_by_value, reason = "how names are kept is no matter of the caller")]
     pub fn watch(&mut self, name: GrantName, mode: Option<Mode>, now: Now) -> GrantId {
