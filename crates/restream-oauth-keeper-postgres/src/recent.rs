@@ -1,6 +1,7 @@
 //! What this process wrote a short while ago. A failover can lose what the standby did not have yet, and a server that was
 //! restarted what it had confirmed too early. Then each process writes it again.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,10 @@ const KEPT: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Recent {
     server: Option<i64>,
-    writes: VecDeque<(Instant, GrantName, Write)>,
+    /// What was written of each grant, and when.
+    writes: BTreeMap<GrantName, Vec<(Instant, Write)>>,
+    /// When something was written, from the oldest on.
+    order: VecDeque<(Instant, GrantName)>,
     claims: BTreeMap<GrantName, ClaimId>,
 }
 
@@ -72,8 +76,10 @@ impl Recent {
             (_, Write::Record(..)) => matches!(earlier, Write::Record(..)),
             (_, Write::Stray(..) | Write::Login(_)) => false,
         };
-        self.writes.retain(|(_, name, earlier)| name != grant || !is_replaced(earlier));
-        self.writes.push_back((now, grant.clone(), write));
+        let writes = self.writes.entry(grant.clone()).or_default();
+        writes.retain(|(_, earlier)| !is_replaced(earlier));
+        writes.push((now, write));
+        self.order.push_back((now, grant.clone()));
     }
 
     pub(crate) fn has_writes(&mut self, now: Instant) -> bool {
@@ -82,8 +88,15 @@ impl Recent {
     }
 
     fn forget_old(&mut self, now: Instant) {
-        while self.writes.front().is_some_and(|(at, ..)| now.saturating_duration_since(*at) > KEPT) {
-            self.writes.pop_front();
+        let is_old = |at: Instant| now.saturating_duration_since(at) > KEPT;
+        while let Some((_, grant)) = self.order.front().filter(|(at, _)| is_old(*at)).cloned() {
+            self.order.pop_front();
+            if let Entry::Occupied(mut writes) = self.writes.entry(grant) {
+                writes.get_mut().retain(|(at, _)| !is_old(*at));
+                if writes.get().is_empty() {
+                    writes.remove();
+                }
+            }
         }
     }
 
@@ -93,15 +106,16 @@ impl Recent {
         if before.is_none_or(|before| before == server) {
             return Vec::new();
         }
-        let fresh = self.writes.iter().filter(|(at, ..)| now.saturating_duration_since(*at) <= KEPT);
-        let with_claim = |(_, grant, write): &(Instant, GrantName, Write)| {
+        let is_fresh = |at: &Instant| now.saturating_duration_since(*at) <= KEPT;
+        let with_claim = |grant: &GrantName, write: &Write| {
             let write = match write.clone() {
                 Write::Record(record, _) => Write::Record(record, self.claims.get(grant).copied()),
                 other => other,
             };
             (grant.clone(), write)
         };
-        fresh.map(with_claim).collect()
+        let writes = self.writes.iter().flat_map(|(grant, writes)| writes.iter().map(move |write| (grant, write)));
+        writes.filter(|(_, (at, _))| is_fresh(at)).map(|(grant, (_, write))| with_claim(grant, write)).collect()
     }
 
     /// The next connection tries again.
@@ -181,7 +195,9 @@ mod tests {
             .collect();
         let expected = [("a", 2, Some(ClaimId(7))), ("b", 2, None), ("c has ended", 2, None)];
         assert_eq!(lost, expected.map(|(name, generation, claim)| (name.to_owned(), generation, claim)));
-        assert!(recent.server_is(3, now + KEPT + Duration::from_secs(1)).is_empty(), "older writes are forgotten");
+        let later = now + KEPT + Duration::from_secs(1);
+        assert!(recent.server_is(3, later).is_empty(), "older writes are too old");
+        assert!(!recent.has_writes(later) && recent.order.is_empty(), "and are forgotten");
     }
 
     #[test]
@@ -189,13 +205,13 @@ mod tests {
         let (mut recent, now) = (Recent::default(), Instant::now());
         let (name, claim) = ("a".parse().unwrap(), ClaimId(1));
         let kinds = |recent: &Recent| -> Vec<&str> {
-            let kind = |(_, _, write): &(Instant, GrantName, Write)| match write {
+            let kind = |(_, write): &(Instant, Write)| match write {
                 Write::Record(..) => "record",
                 Write::Stray(..) => "stray",
                 Write::Login(_) => "login",
                 Write::Tombstone(_) => "tombstone",
             };
-            recent.writes.iter().map(kind).collect()
+            recent.writes.values().flatten().map(kind).collect()
         };
         let tokens = Box::new(record(0).tokens.clone());
         let mut note = |op| {
