@@ -11,18 +11,22 @@ use crate::store::PostgresStore;
 /// How late a grant is before another worker takes it: longer than a rotation takes, and shorter than the rest of a token's
 /// life.
 const LATE: Duration = Duration::from_secs(15);
-/// How long nobody else takes a grant that was picked: as long as its refresh may have to wait for its turn.
-const PICKED: Duration = Duration::from_secs(300);
+/// How long nobody else takes a grant that was picked: longer than its refresh has to wait for its turn. A process that dies
+/// has the claims of some grants that it picked for as long.
+const PICKED: Duration = Duration::from_secs(120);
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
-/// How many grants it takes at a time, and how long it waits before it takes more.
+/// How many grants it takes at a time.
 const MOST: u32 = 500;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long it waits before it takes more, at least and at most.
+const SHORTEST_TURN: Duration = Duration::from_millis(100);
+const LONGEST_TURN: Duration = Duration::from_secs(60);
 
 /// Gives a keeper the grants that are due and that nobody keeps. Any number of workers share them.
 ///
 /// A worker keeps what it has picked from then on: it refreshes each grant in time, so no other worker finds it late. The
-/// grants of a worker that dies, or that cannot keep up, become late, and the others pick them. Two workers that keep the
+/// grants of a worker that dies, or that cannot keep up, become late, and the others pick them. It picks no more than its
+/// keeper can refresh in the meantime, so what is late is shared among the workers that are there. Two workers that keep the
 /// same grant do no harm: the claim lets one of them refresh, and the other one adopts the new pair.
 ///
 /// ```no_run
@@ -93,7 +97,11 @@ impl Worker {
         loop {
             let picked = self.pick(keeper).await;
             told(picked.as_ref().copied());
-            sleep(if picked.is_ok_and(|picked| picked >= self.most) { PAUSE } else { self.every }).await;
+            let pause = match picked {
+                Ok(picked) if picked >= self.most => turn(picked, keeper.policy().requests_per_second),
+                _ => self.every,
+            };
+            sleep(pause).await;
         }
     }
 
@@ -113,5 +121,23 @@ impl Worker {
             }
         }
         Ok(count)
+    }
+}
+
+/// How long a keeper with this pace takes to refresh so many grants.
+fn turn(picked: u32, requests_per_second: f64) -> Duration {
+    let turn = Duration::try_from_secs_f64(f64::from(picked) / requests_per_second).unwrap_or(LONGEST_TURN);
+    turn.clamp(SHORTEST_TURN, LONGEST_TURN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_takes_no_more_than_its_keeper_can_refresh() {
+        for (rate, seconds) in [(250.0, 2.0), (20.0, 25.0), (1e6, 0.1), (0.0, 60.0), (-1.0, 60.0), (f64::NAN, 60.0)] {
+            assert_eq!(turn(500, rate), Duration::from_secs_f64(seconds), "{rate}");
+        }
     }
 }
