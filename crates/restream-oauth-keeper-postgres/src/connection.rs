@@ -1,19 +1,26 @@
 //! One connection, and what a failed statement on it means.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use restream_oauth_keeper::store::StoreError;
 use tokio::task::AbortHandle;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::error::store_error;
 use crate::parameter::Parameter;
+
+/// How many statements of a connection are kept prepared: more than a keeper has. A program's own may be any number.
+const MOST_PREPARED: usize = 64;
 
 /// One connection.
 #[derive(Clone)]
 pub(crate) struct Connection {
     client: Arc<Client>,
     task: AbortHandle,
+    /// The statements that the server has planned; `None` if each is sent unnamed.
+    prepared: Option<Arc<Mutex<HashMap<String, Statement>>>>,
 }
 
 /// Why a statement has no result.
@@ -30,8 +37,8 @@ pub(crate) enum Failure {
 
 impl Connection {
     /// A connection, and the task that drives it.
-    pub(crate) fn new(client: Client, task: AbortHandle) -> Self {
-        Self { client: Arc::new(client), task }
+    pub(crate) fn new(client: Client, task: AbortHandle, prepares: bool) -> Self {
+        Self { client: Arc::new(client), task, prepared: prepares.then(Arc::default) }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -42,10 +49,11 @@ impl Connection {
         self.task.abort();
     }
 
-    /// Executes a statement, unnamed: a pooler may run the next one on another connection.
+    /// Executes a statement. It is unnamed, since a pooler may run the next one on another connection, unless the
+    /// configuration says that there is none.
     pub(crate) async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Failure> {
         let typed: Vec<_> = parameters.iter().map(Parameter::typed).collect();
-        self.client.query_typed(sql, &typed).await.map_err(|error| {
+        self.execute(sql, &typed).await.map_err(|error| {
             let code = error.code().map_or("", |code| code.code());
             let class = code.get(..2).unwrap_or_default();
             let failed = store_error(&error);
@@ -62,6 +70,35 @@ impl Connection {
                 }
             }
         })
+    }
+}
+
+impl Connection {
+    async fn execute(&self, sql: &str, typed: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        match self.prepared(sql, typed).await? {
+            Some(statement) => {
+                let parameters: Vec<_> = typed.iter().map(|(parameter, _)| *parameter).collect();
+                self.client.query(&statement, &parameters).await
+            }
+            None => self.client.query_typed(sql, typed).await,
+        }
+    }
+
+    /// The statement, prepared in this connection; `None` if it is to be sent unnamed.
+    async fn prepared(&self, sql: &str, typed: &[(&(dyn ToSql + Sync), Type)]) -> Result<Option<Statement>, Error> {
+        let Some(prepared) = &self.prepared else { return Ok(None) };
+        // No panic leaves the map half done.
+        let map = || prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let known = map();
+            if known.contains_key(sql) || known.len() >= MOST_PREPARED {
+                return Ok(known.get(sql).cloned());
+            }
+        }
+        let parameter_types: Vec<_> = typed.iter().map(|(_, type_)| type_.clone()).collect();
+        let statement = self.client.prepare_typed(sql, &parameter_types).await?;
+        map().insert(sql.to_owned(), statement.clone());
+        Ok(Some(statement))
     }
 }
 

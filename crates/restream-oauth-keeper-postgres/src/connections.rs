@@ -25,6 +25,7 @@ pub(crate) struct Connections {
     tls: Tls,
     slots: Vec<Slot>,
     limit: Duration,
+    prepares: bool,
     watch: Arc<Watch>,
 }
 
@@ -44,7 +45,7 @@ impl Connections {
     pub(crate) fn new(config: &Config, watch: Arc<Watch>) -> Result<Self, ConfigError> {
         let (server, tls) = config.resolve()?;
         let slots = (0..config.connections).map(|_| Slot::default()).collect();
-        Ok(Self { server, tls, slots, limit: config.statement_limit, watch })
+        Ok(Self { server, tls, slots, limit: config.statement_limit, prepares: config.prepares, watch })
     }
 
     /// Opens a connection that is not one of the set.
@@ -97,7 +98,7 @@ impl Connections {
             let (client, connection) =
                 self.server.connect(self.tls.clone()).await.map_err(|error| store_error(&error))?;
             let task = tokio::spawn(connection).abort_handle();
-            let connection = Connection::new(client, task);
+            let connection = Connection::new(client, task, self.prepares);
             self.watch.look(&connection).await?;
             Ok(connection)
         };

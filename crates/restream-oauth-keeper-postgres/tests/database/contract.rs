@@ -23,6 +23,25 @@ async fn the_store_passes_the_contract_through_pgbouncer_in_transaction_mode() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_passes_the_contract_with_prepared_statements() {
+    let Some(database) = Database::migrated().await else { return };
+    let prepared = database.config().prepare_statements();
+    check_contract(&prepared, &prepared).await;
+
+    let store = PostgresStore::connect(&prepared.connections(1)).await.unwrap();
+    let names = "SELECT name FROM pg_prepared_statements";
+    for _ in 0..2 {
+        let rows = store.query(names, &[]).await.unwrap();
+        assert!(!rows.is_empty(), "this statement is one of them");
+    }
+    // A program's own statements may be any number, and the server keeps no more than some of them.
+    for number in 0..100 {
+        store.query(&format!("SELECT {number}"), &[]).await.unwrap();
+    }
+    assert_eq!(store.query(names, &[]).await.unwrap().len(), 64);
+}
+
 /// The times of a record are not those of the process that wrote it: both processes here believe in another day.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_passes_the_contract_although_both_clocks_are_a_day_behind() {
