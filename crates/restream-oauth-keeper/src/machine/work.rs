@@ -9,7 +9,7 @@
 //!     └─▶ Trying (a stray) ────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! If what was settled is the death of the grant, LookingBack follows: a pair may have been parked since the claim.
+//! If what was settled is the death of the grant, `LookingBack` follows: a pair may have been parked since the claim.
 
 mod claim;
 mod failure;
