@@ -21,12 +21,11 @@ impl Grant {
             return;
         }
         let stashing = cx.store(StoreOp::Stash { tokens: tokens.clone() });
-        self.more().logins.push(PendingLogin {
-            waiter: Some((waiter, limit)),
-            tokens,
-            stashing: Some(stashing),
-            stashed: false,
-        });
+        let is_later = |login: &PendingLogin| login.tokens.sent_at() > tokens.sent_at();
+        let logins = &mut self.more().logins;
+        // While the store fails, logins are in memory alone. One that nobody waits for is dropped once this one is stored.
+        logins.retain(|login| login.waiter.is_some() || login.stashing.is_some() || is_later(login));
+        logins.push(PendingLogin { waiter: Some((waiter, limit)), tokens, stashing: Some(stashing), stashed: false });
     }
 
     /// Ends the login that is stored now, or the one that waits to be stored. A later login is not touched. Another

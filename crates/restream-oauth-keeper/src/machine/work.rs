@@ -9,6 +9,7 @@
 //!     └─▶ Trying (a stray) ────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! If the claim has run out before a refresh token that came alone was settled, `Comparing` and `Committing` follow.
 //! If what was settled is the death of the grant, `LookingBack` follows: a pair may have been parked since the claim.
 
 mod claim;

@@ -361,3 +361,21 @@ fn a_process_that_lost_its_claim_serves_no_token_of_a_login_that_has_ended() {
         assert!(matches!(scenario.got(waiter), Some(Err(TokenError::Gone(_)))), "{:?}", scenario.got(waiter));
     }
 }
+
+#[test]
+fn logins_that_a_broken_store_refuses_do_not_pile_up_in_memory_and_the_newest_is_stored_in_the_end() {
+    let mut scenario = Scenario::new();
+    let fails = |operation| (operation, u32::MAX, StoreErrorKind::Unavailable);
+    scenario.failing = vec![fails("stash"), fails("claim")];
+    let mut sizes = vec![];
+    for login in 1..=20 {
+        scenario.log_in(tokens(&format!("b{login}"), &format!("s{login}"), START + 200 * login));
+        scenario.pass(200);
+        sizes.push(format!("{:?}", scenario.machine).len());
+    }
+    assert!(sizes[19] < sizes[0] * 5 / 4, "{sizes:?}");
+    scenario.failing = vec![];
+    scenario.pass(120);
+    let record = scenario.record();
+    assert_eq!(record.tokens.access_token().expose_secret(), "b20");
+}

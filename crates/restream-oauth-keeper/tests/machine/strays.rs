@@ -93,6 +93,25 @@ fn a_refresh_token_that_came_alone_survives_a_claim_that_has_run_out() {
 }
 
 #[test]
+fn a_refresh_token_that_came_alone_and_that_another_process_has_sent_meanwhile_stays_in_doubt() {
+    let mut first = refreshing();
+    let mut second = first.sibling();
+    first.holding = Some("settle");
+    first.answer(200, r#"{"refresh_token":"r1"}"#);
+    second.store.break_claim(&second.name);
+    second.pass(3);
+    second.want();
+    assert_eq!(second.request().unwrap(), "/oauth/token grant_type=refresh_token&refresh_token=r1", "it was spooled");
+    let marked = second.record();
+    first.resume();
+    assert_eq!(first.record(), marked, "the mark of its request stays");
+    assert!(first.flying.is_empty());
+    second.rotate("a2", "r2");
+    first.pass(60);
+    assert_eq!(first.token_now().as_deref(), Some("a2"));
+}
+
+#[test]
 fn a_refresh_token_that_came_alone_survives_whatever_becomes_of_the_request_of_the_process_that_has_the_claim() {
     let endings: [fn(&mut Scenario); 5] = [
         |second| second.answer(400, DEAD),

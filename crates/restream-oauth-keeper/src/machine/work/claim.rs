@@ -99,6 +99,15 @@ impl Grant {
                     }
                 }
             },
+            Step::Comparing { record } => match outcome {
+                // Whoever has the claim has found it in the spool, and may have sent it.
+                StoreOutcome::Read { stored, .. }
+                    if stored.record().is_some_and(|it| it.salvaged == record.salvaged) =>
+                {
+                    self.adopt_stored(&stored, cx);
+                }
+                _ => self.commit_salvaged(work, record, cx),
+            },
             Step::LookingBack { dead } => match outcome {
                 StoreOutcome::Read { stored: Stored::Grant(stored), .. } => self.died(&stored, cx),
                 StoreOutcome::Read { stored, .. } => self.adopt_stored(&stored, cx),

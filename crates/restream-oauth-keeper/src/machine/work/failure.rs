@@ -23,13 +23,14 @@ impl Grant {
                 self.store_failed(error, cx);
                 return;
             }
-            // The only copy of a refresh token that came alone needs no claim, as a pair needs none. It counts as a
-            // generation, so that nothing which the holder of the claim writes about the one before replaces it.
-            Step::Settling { record: Some(mut record), .. } if lost_claim && is_newly_salvaged(&work, &record) => {
-                let parent = work.record().unwrap_or(&record).parent();
-                record.generation = record.generation.saturating_add(1);
-                record.sent = Some(parent.sent);
-                self.commit(work, record, parent, false, cx);
+            // This may be the only copy of a refresh token that came alone.
+            Step::Settling { record: Some(record), .. } if lost_claim && is_newly_salvaged(&work, &record) => {
+                work.store(Step::Comparing { record }, StoreOp::Read, cx);
+                self.work = Some(work);
+                return;
+            }
+            Step::Comparing { record } => {
+                self.commit_salvaged(work, record, cx);
                 return;
             }
             Step::Inserting { .. } | Step::Leaving | Step::Forgetting { .. } if lost_claim => {

@@ -168,6 +168,15 @@ impl Grant {
         self.work = Some(work);
     }
 
+    /// Stores a refresh token that came alone without the claim, as a pair is. It counts as a generation, so that nothing which
+    /// the holder of the claim writes about the one before replaces it.
+    pub(super) fn commit_salvaged(&mut self, work: Box<Work>, mut record: Box<Record>, cx: &mut Context<'_>) {
+        let parent = work.record().unwrap_or(&record).parent();
+        record.generation = record.generation.saturating_add(1);
+        record.sent = Some(parent.sent);
+        self.commit(work, record, parent, false, cx);
+    }
+
     /// The successor is durable: everybody may see it.
     pub(super) fn committed(
         &mut self,

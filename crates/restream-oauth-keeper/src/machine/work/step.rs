@@ -115,6 +115,11 @@ pub(super) enum Step {
         record: Option<Box<Record>>,
         leftovers: Leftovers,
     },
+    /// The claim has run out before a refresh token that came alone was stored. The store is read, in case another process
+    /// has stored it.
+    Comparing {
+        record: Box<Record>,
+    },
     /// The death of the grant is stored, and the claim released. The store is read once more before anybody hears of it: a
     /// pair may have been parked since the claim.
     LookingBack {
