@@ -388,6 +388,11 @@ impl World {
         self.hosts[self.processes[process].host].asleep_until.is_none()
     }
 
+    /// Which processes are awake.
+    pub(crate) fn awake(&self) -> Vec<bool> {
+        (0..self.processes.len()).map(|process| self.is_awake(process)).collect()
+    }
+
     pub(crate) fn holder(&self, process: usize) -> Holder {
         Holder { process, life: self.processes[process].life }
     }

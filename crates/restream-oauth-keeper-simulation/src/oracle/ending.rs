@@ -156,12 +156,19 @@ impl Oracle {
         self.pairs.get(&pair).is_some_and(|known| known.reached.iter().all(|it| !it.spool_ended))
     }
 
-    /// A user has to log in again: was the loss avoidable?
-    pub(crate) fn lost(&mut self, now: Time, family: FamilyId, server: &Server) {
+    /// A user has to log in again: was the loss avoidable? Not if whoever has the living pair sleeps, and nobody else can
+    /// read its answer, because the refresh token that was sent for it is not the newest any more.
+    pub(crate) fn lost(&mut self, now: Time, family: FamilyId, server: &Server, awake: &[bool]) {
         if !self.lost.insert(family) {
             return;
         }
-        match (server.families[family].ended, self.surviving(server, family)) {
+        let sleeps = |pair: &super::Pair| {
+            let holders = || pair.reached.iter().filter(|it| it.died.is_none());
+            !pair.was_stored && holders().count() > 0 && holders().all(|it| !awake[it.holder.process])
+        };
+        let surviving = self.surviving(server, family);
+        let surviving = surviving.filter(|pair| !self.pairs.get(pair).is_some_and(sleeps));
+        match (server.families[family].ended, surviving) {
             (Some((_, End::Revoked | End::RevokedByClient)), _) => {}
             (Some((_, End::Reused)), _) => self.tally.ended_by_server += 1,
             (None, Some(pair)) => {

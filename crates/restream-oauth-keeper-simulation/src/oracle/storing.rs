@@ -42,10 +42,12 @@ impl Oracle {
     /// A failover took place: what it lost is nobody's fault, unless a worker still holds it.
     pub(crate) fn failed_over(&mut self, now: Time, grant: usize, durable: &Durable<'_>, server: &Server) {
         let held = self.held_now(durable);
+        let stashed: BTreeSet<_> = durable.logins.iter().filter_map(|tokens| pair_of_tokens(tokens)).collect();
         let view = &mut self.grants[grant];
         let requests = durable.record.map(|record| record.requests);
         let changed = (view.generation, view.login, view.requests) != (durable.generation, durable.login, requests)
-            || view.held != held;
+            || view.held != held
+            || view.stashed != stashed;
         for lost in view.held.difference(&held) {
             if let Some(pair) = self.pairs.get_mut(lost) {
                 pair.lost_by_failover = true;
@@ -60,7 +62,7 @@ impl Oracle {
             view.recorded = durable.pairs_of_record().into_iter().collect();
             view.replaced.clear();
             view.was_dead = durable.record.is_some_and(|record| record.death.is_some());
-            view.stashed = durable.logins.iter().filter_map(|tokens| pair_of_tokens(tokens)).collect();
+            view.stashed = stashed;
         }
         let _ = server;
     }

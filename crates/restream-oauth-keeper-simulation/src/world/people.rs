@@ -24,6 +24,8 @@ impl World {
             return;
         }
         let limit = self.random.pick(&[SECOND, 10 * SECOND, 30 * SECOND, 100 * SECOND, 10 * MINUTE]);
+        // Eight processes that come together may take longer than a second to have the claim one after the other.
+        let limit = if self.oracle.judging { limit.max(10 * SECOND) } else { limit };
         let long = self.random.chance(self.setting.rates.wants_long);
         let valid_for = if long { self.random.below(self.setting.life) } else { 0 };
         self.ask_for_token(process, grant, limit, valid_for);
@@ -177,7 +179,8 @@ impl World {
         let wait = self.random.about(if lives { LOOK } else { LOOK / 5 });
         if !lives {
             if let Some(family) = family.filter(|_| self.now > MINUTE && record.is_some_and(|it| it.death.is_some())) {
-                self.oracle.lost(self.now, family, &self.server);
+                let awake = self.awake();
+                self.oracle.lost(self.now, family, &self.server, &awake);
             }
             if self.now < MINUTE || self.random.chance(6000) {
                 self.log_in(process, grant);

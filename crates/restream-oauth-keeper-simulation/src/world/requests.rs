@@ -70,7 +70,7 @@ impl World {
             &Around {
                 server: &self.server,
                 connections: &self.connections,
-                awake: &(0..self.processes.len()).map(|it| self.is_awake(it)).collect::<Vec<_>>(),
+                awake: &self.awake(),
                 woke: &self.processes.iter().map(|it| self.hosts[it.host].woke).collect::<Vec<_>>(),
                 wall: clocks.wall,
                 jumps: self.hosts[self.processes[holder.process].host].jumps,
