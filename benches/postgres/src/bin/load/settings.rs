@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     /// Whether the workers prepare their statements. Behind a pooler in transaction mode they must not.
     pub(crate) prepares: bool,
     pub(crate) picture: Option<PathBuf>,
+    /// A run of minutes, on whatever machine. It is too short to catch up after what fails in it.
+    pub(crate) quick: bool,
 }
 
 impl Settings {
@@ -32,13 +34,15 @@ impl Settings {
             rate: 250.0,
             prepares: true,
             picture: None,
+            quick: false,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("expected a value after {argument}"));
             match argument.as_str() {
                 "--quick" => {
                     let (grants, outage) = (100_000, Duration::from_secs(10));
-                    settings = Self { grants, lifetime: minutes(6), steady: minutes(2), outage, ..settings };
+                    settings =
+                        Self { grants, lifetime: minutes(6), steady: minutes(2), outage, quick: true, ..settings };
                 }
                 "--grants" => settings.grants = value()?.parse()?,
                 "--lifetime" => settings.lifetime = Duration::from_secs(value()?.parse()?),
