@@ -37,8 +37,8 @@ impl Bucket {
     }
 
     /// The next place in the queue, while so much comes in each second. A full bucket has a queue too, if something else
-    /// holds everybody up. The queue is a ring: those who give up do not
-    /// leave it, so nobody waits longer than [`LONGEST_QUEUE`] before asking again, however many asked before.
+    /// holds everybody up. The queue is a ring: those who give up do not leave it, so nobody waits longer than
+    /// [`LONGEST_QUEUE`] before asking again, however many asked before.
     pub(super) fn place(&mut self, rate: f64, now: Duration) -> Duration {
         let earliest = now.saturating_add(wait_for((1.0 - self.level).max(0.0), rate).min(LONGEST_QUEUE));
         let next = self.last_place.saturating_add(wait_for(1.0, rate)).max(earliest);
