@@ -119,6 +119,8 @@ struct Grant {
     misconfigured: Option<Time>,
     /// When refreshes were sent because the API refused the token, since it began to.
     replaced_at: Vec<Time>,
+    /// The login that they belong to.
+    replaced_of: Option<FamilyId>,
     /// When everything healed, the next request was far away: so many had failed, or a server had asked to wait.
     is_held_up: bool,
     /// When everything healed, its doubt had had its last replay by the schedule, at a quarter of an hour.

@@ -36,8 +36,7 @@ pub struct Record {
     /// a refusal tells a lost answer from a revoked grant.
     pub lost_answer: bool,
     /// The step of the pause before this pair may be replaced because the API refuses it: 0 and 1 stand for 60 seconds, and
-    /// each one more doubles it. It is 0 unless the pair before it was replaced for that reason. So the pauses grow in all
-    /// processes together.
+    /// each one more doubles it. A pair that is replaced as planned ends the row. So the pauses grow in all processes together.
     pub refused: u32,
     /// A refresh token that arrived without its access token. It is newer than the one in `tokens`, and is sent next.
     pub salvaged: Option<RefreshToken>,

@@ -99,7 +99,7 @@ impl Oracle {
             self.sends.entry(token).or_default().push(Send { number, process: by.process, at: now, is_undone: false });
             self.count(now, token, server.life);
             if before == 0 {
-                self.count_refusals(now, grant, token, server.life);
+                self.count_refusals(now, grant, token, server);
             }
             self.count_in_silence(now, grant);
         }
@@ -160,13 +160,17 @@ impl Oracle {
 
     /// I10: how often a refresh was sent because the API refused the token: two more than a doubt may have, by all processes
     /// together.
-    fn count_refusals(&mut self, now: Time, grant: usize, token: PairId, life: Time) {
+    fn count_refusals(&mut self, now: Time, grant: usize, token: PairId, server: &Server) {
         if !self.refused.contains(&token) {
             return;
         }
-        let life = life.min(HOUR);
-        let replaced = &mut self.grants[grant].replaced_at;
-        if replaced.last().is_some_and(|last| last + 2 * life < now) {
+        let life = server.life.min(HOUR);
+        let family = server.pairs[token].family;
+        let view = &mut self.grants[grant];
+        // A new login begins anew, as does a token that lived.
+        let is_another = view.replaced_of.replace(family).is_some_and(|before| before != family);
+        let replaced = &mut view.replaced_at;
+        if is_another || replaced.last().is_some_and(|last| last + 2 * life < now) {
             replaced.clear();
         }
         replaced.push(now);

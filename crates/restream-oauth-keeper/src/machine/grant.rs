@@ -276,10 +276,14 @@ impl Grant {
         }
     }
 
-    /// The step of the pause that the successor of this generation has.
-    pub(super) fn step_after(&self, generation: u64) -> u32 {
-        let refused = self.more.as_ref().filter(|more| more.rejected.is_some_and(|(known, _)| known == generation));
-        refused.map_or(0, |more| more.refused)
+    /// The step of the pause that the successor of this record has. A refresh that comes early for another reason says nothing
+    /// about refusals, of which another process may know.
+    pub(super) fn step_after(&self, record: &Record, cx: &Context<'_>) -> u32 {
+        match self.more.as_ref() {
+            Some(more) if more.rejected.is_some_and(|(known, _)| known == record.generation) => more.refused,
+            _ if cx.now.wall < record.usable_until => record.refused,
+            _ => 0,
+        }
     }
 
     // What the store and the server answer.

@@ -144,7 +144,7 @@ impl Grant {
             sent: marked.refresh_token().map(TokenHash::of),
             leaving: marked.leaving,
             user: marked.user.clone(),
-            refused: self.step_after(marked.generation),
+            refused: self.step_after(marked, cx),
             ..Record::of_login(tokens.clone(), self.usable_until(tokens, marked.login, generation, cx))
         };
         // One request makes the mark; more than one, or the end of a connection without an answer, a doubt.
