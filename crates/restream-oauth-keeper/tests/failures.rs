@@ -106,6 +106,12 @@ const ROWS: &[Row] = &[
         ],
     ),
     Row(
+        "The store takes fewer operations than the pace allows",
+        "Planned refreshes begin only while fewer operations wait for the store than refreshes begin in a second. So \
+        those under way end in time.",
+        &["machine/many::a_store_that_cannot_follow_is_not_buried_under_operations"],
+    ),
+    Row(
         "All requests of many grants fail",
         "Retries share a quota: 100 at once, a tenth of the pace from then on, and one more for each success. First \
         requests do not wait for it, and few grants do not notice it.",
@@ -261,15 +267,19 @@ const ROWS: &[Row] = &[
         &[
             "machine/doubt::a_late_pair_is_parked_and_wins_if_its_access_token_alone_lives",
             "machine/doubt::before_a_grant_is_buried_its_strays_are_tried",
+            "machine/strays::a_stray_that_comes_before_the_burial_is_tried_before_anybody_hears_of_a_death",
         ],
     ),
     Row(
         "The API refuses a token",
-        "One refresh, unless a newer pair is stored. An API that refuses every token makes no loop.",
+        "One refresh, unless a newer pair is stored. An API that refuses every token makes no loop: the pauses double, \
+        for all processes together.",
         &[
             "machine/rotation::a_401_for_the_newest_token_makes_one_refresh",
             "machine/trouble::a_refusal_of_a_young_token_adopts_a_newer_pair_at_once",
             "machine/rotation::an_api_that_refuses_every_token_does_not_become_a_loop",
+            "machine/trouble::pauses_after_refused_young_tokens_double_for_all_processes_together",
+            "machine/trouble::an_api_that_refuses_every_token_at_ten_minutes_of_age_does_not_become_a_loop",
         ],
     ),
     Row(
@@ -291,6 +301,7 @@ const ROWS: &[Row] = &[
         "The login is stashed, waits for the claim, and replaces the refreshed pair.",
         &[
             "machine/rotation::a_login_takes_the_claim_like_every_other_writer",
+            "machine/sessions::logins_that_a_broken_store_refuses_do_not_pile_up_in_memory_and_the_newest_is_stored_in_the_end",
             "machine/sessions::a_login_that_was_stored_by_another_process_and_replaced_does_not_come_back",
         ],
     ),
