@@ -156,8 +156,8 @@ impl Oracle {
         self.pairs.get(&pair).is_some_and(|known| known.reached.iter().all(|it| !it.spool_ended))
     }
 
-    /// A user has to log in again: was the loss avoidable? Not if whoever has the living pair sleeps, and nobody else can
-    /// read its answer, because the refresh token that was sent for it is not the newest any more.
+    /// A user has to log in again: was the loss avoidable? It was not if the process that has the living pair sleeps. Nobody
+    /// else can read the answer then: that takes the refresh token that was sent, which is not in the record any more.
     pub(crate) fn lost(&mut self, now: Time, family: FamilyId, server: &Server, awake: &[bool]) {
         if !self.lost.insert(family) {
             return;

@@ -100,7 +100,7 @@ impl Grant {
                 }
             },
             Step::Comparing { record } => match outcome {
-                // Whoever has the claim has found it in the spool, and may have sent it.
+                // The process with the claim found it in the spool. It may have sent it already.
                 StoreOutcome::Read { stored, .. }
                     if stored.record().is_some_and(|it| it.salvaged == record.salvaged) =>
                 {
