@@ -53,7 +53,16 @@ impl Connection {
     /// configuration says that there is none.
     pub(crate) async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Failure> {
         let typed: Vec<_> = parameters.iter().map(Parameter::typed).collect();
-        self.execute(sql, &typed).await.map_err(|error| {
+        self.query_typed(sql, &typed).await
+    }
+
+    /// Like [`query`](Self::query), with parameters of other types.
+    pub(crate) async fn query_typed(
+        &self,
+        sql: &str,
+        typed: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Failure> {
+        self.execute(sql, typed).await.map_err(|error| {
             let code = error.code().map_or("", |code| code.code());
             let class = code.get(..2).unwrap_or_default();
             let failed = store_error(&error);

@@ -54,6 +54,7 @@ mod password;
 mod recent;
 #[cfg(feature = "sealed")]
 mod reseal;
+mod restoring;
 mod schema;
 mod server;
 pub mod sql;

@@ -21,7 +21,14 @@ macro_rules! when_and_where {
 /// A parameter with a time.
 macro_rules! time {
     ($number:literal) => {
-        concat!("timestamptz 'epoch' + $", $number, "::bigint * interval '1 microsecond'")
+        time_of!(concat!("$", $number, "::bigint"))
+    };
+}
+
+/// A number with a time.
+macro_rules! time_of {
+    ($number:expr) => {
+        concat!("timestamptz 'epoch' + ", $number, " * interval '1 microsecond'")
     };
 }
 
@@ -288,33 +295,40 @@ SET started_at = pg_postmaster_start_time(), quiet_until = now() + $1::bigint * 
 WHERE started_at <> pg_postmaster_start_time()
 RETURNING (extract(epoch FROM started_at) * 1000000)::bigint AS server";
 
-/// Writes a record again that this server may have lost: `$1` to `$11` are those of [`PREPARE`], and `$12` is the lease in
-/// milliseconds. Changes nothing if the server has something newer. The claim, if there is one, comes back if nobody else
-/// has the grant and nobody has prepared a request since.
+/// Writes records again that this server may have lost, any number of them: a busy worker has thousands, and one at a time
+/// they would not be there before others claim grants. `$1` to `$11` are those of [`PREPARE`], each an array with one element
+/// a record, and `$12` is the lease in milliseconds. No name may be there twice. Changes nothing where the server has
+/// something newer. The claim, if there is one, comes back if nobody else has the grant and nobody has prepared a request
+/// since.
 ///
 /// Returns no row.
 pub const RESTORE: &str = concat!(
     "INSERT INTO restream_oauth.grants AS g
-  (name, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays, claim,
-   claimed_until)
-VALUES ($1, $3, $4, $5, $6, ",
-    time!(7),
+  (name, claim, claimed_until, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays)
+SELECT name, claim, CASE WHEN claim IS NOT NULL THEN now() + $12::bigint * interval '1 millisecond' END,
+  record, login, generation, requests, ",
+    time_of!("usable_until"),
     ", ",
-    time!(8),
+    time_of!("run_at"),
+    ",
+  ",
+    time_of!("doubt_since"),
     ", ",
-    time!(9),
-    ", ",
-    time!(10),
-    ", $11, $2,
-  CASE WHEN $2 IS NOT NULL THEN now() + $12::bigint * interval '1 millisecond' END)
+    time_of!("died_at"),
+    ", strays
+FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[], $11::bigint[])
+  AS lost (name, claim, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays)
+ORDER BY name -- so that two workers never wait for each other
 ON CONFLICT (name) DO UPDATE
-SET record = $3, tombstone = NULL, login = $4, generation = $5, requests = $6,
-    usable_until = excluded.usable_until, run_at = excluded.run_at,
+SET record = excluded.record, tombstone = NULL, login = excluded.login, generation = excluded.generation,
+    requests = excluded.requests, usable_until = excluded.usable_until, run_at = excluded.run_at,
     doubt_since = excluded.doubt_since, died_at = excluded.died_at, strays = excluded.strays,
     claim = CASE WHEN g.claim IS NULL OR g.claimed_until <= now() THEN excluded.claim ELSE g.claim END,
     claimed_until = CASE WHEN g.claim IS NULL OR g.claimed_until <= now() THEN excluded.claimed_until
       ELSE g.claimed_until END
-WHERE g.generation IS NULL OR g.generation < $5 OR (g.login = $4 AND g.generation = $5 AND g.requests <= $6)"
+WHERE g.generation IS NULL OR g.generation < excluded.generation
+  OR (g.login = excluded.login AND g.generation = excluded.generation AND g.requests <= excluded.requests)"
 );
 
 /// Writes a tombstone again that this server may have lost: `$1` is the name, `$2` the tombstone, `$3` its login and `$4` its

@@ -74,8 +74,7 @@ impl Statement {
             StoreOp::Claim => {
                 claimed = Some(ClaimId(new_claim));
                 let lost = lost_claim.map_or(Parameter::Number(None), number_of);
-                let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-                (sql::CLAIM, vec![name, number_of(new_claim), lost, Parameter::Number(Some(lease))])
+                (sql::CLAIM, vec![name, number_of(new_claim), lost, lease()])
             }
             StoreOp::Prepare { claim, record } => (sql::PREPARE, written(*claim, Some(record))?),
             StoreOp::Spool { claim, answer } => {
@@ -157,7 +156,7 @@ impl Statement {
     }
 }
 
-/// The parameters of [`sql::RESTORE`].
+/// One element of each array of [`sql::RESTORE`].
 pub(crate) fn restored(
     grant: &GrantName,
     record: &Record,
@@ -168,7 +167,6 @@ pub(crate) fn restored(
     let claim = claim.map_or(Parameter::Number(None), |claim| number_of(claim.0));
     let mut parameters = vec![Parameter::Text(grant.as_str().into()), claim];
     parameters.extend(record_parameters(grant, Some(record), offset, form)?);
-    parameters.push(Parameter::Number(i64::try_from(LEASE.as_millis()).ok()));
     Ok(parameters)
 }
 
@@ -205,6 +203,11 @@ fn record_parameters(
         optional(moved.death.map(|death| death.at)),
         Parameter::Number(strays),
     ])
+}
+
+/// How long a claim lasts, as a parameter.
+pub(crate) fn lease() -> Parameter {
+    Parameter::Number(i64::try_from(LEASE.as_millis()).ok())
 }
 
 /// When a worker has to look at the grant, if nobody keeps it: when its token is no longer promised, or its refresh is in

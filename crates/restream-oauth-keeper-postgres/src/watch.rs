@@ -15,6 +15,7 @@ use crate::known_clock::KnownClock;
 use crate::offset::ClockOffset;
 use crate::parameter::Parameter;
 use crate::recent::Recent;
+use crate::restoring::restore;
 use crate::sql;
 
 /// What a process knows of the server.
@@ -87,17 +88,11 @@ impl Watch {
         let noted = connection.query(sql::NOTE_SERVER, std::slice::from_ref(&self.quiet)).await;
         noted.map_err(Failure::into_error)?;
         let lost = lock(&self.recent).server_is(server, Instant::now());
-        for (grant, write) in lost {
-            let written = match write.statement(&grant, self.offset(), &self.form) {
-                Ok((sql, parameters)) => connection.query(sql, &parameters).await.map_err(Failure::into_error),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = written {
-                lock(&self.recent).was_not_brought_back();
-                return Err(error);
-            }
+        let restored = restore(connection, &lost, self.offset(), &self.form).await;
+        if restored.is_err() {
+            lock(&self.recent).was_not_brought_back();
         }
-        Ok(())
+        restored
     }
 }
 

@@ -1,11 +1,70 @@
-//! A tombstone that is written again after a failover ends what it ended before, and nothing that came later.
+//! What is written again after a failover replaces what came earlier, and nothing that came later.
 
-use restream_oauth_keeper::Stored;
-use restream_oauth_keeper::store::StoreOp;
+use restream_oauth_keeper::store::{Store as _, StoreOp, StoreOutcome};
+use restream_oauth_keeper::{GrantName, Record, Stored};
 use restream_oauth_keeper_postgres::sql;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::support::{Database, claim, done, grant, login, next, put, stored, tokens};
+
+/// What [`sql::RESTORE`] is given, of all grants that are there.
+const KEPT: &str = "SELECT array_agg(name) AS names, array_agg(claim) AS claims, array_agg(record) AS records,
+  array_agg(login) AS logins, array_agg(generation) AS generations, array_agg(requests) AS requests,
+  array_agg((extract(epoch FROM usable_until) * 1000000)::bigint) AS usable_until, array_agg(NULL::bigint) AS nothing
+FROM restream_oauth.grants";
+
+#[tokio::test]
+async fn records_that_come_back_together_replace_what_is_older_and_nothing_that_is_newer() {
+    let Some(database) = Database::migrated().await else { return };
+    let (store, client) = (database.store().await, database.client().await);
+    let names = ["older", "newer", "another", "gone", "claimed"];
+    let [older, newer, another, gone, claimed]: [GrantName; 5] = names.map(|name| name.parse().unwrap());
+    let first = login("1");
+    let second = next(&first, "2");
+    let third = next(&second, "3");
+    for name in [&older, &newer, &another, &gone, &claimed] {
+        put(&store, name, &second).await;
+    }
+    for name in [&gone, &claimed] {
+        claim(&store, name).await;
+    }
+    let kept = client.query_one(KEPT, &[]).await.unwrap();
+
+    client.batch_execute("DELETE FROM restream_oauth.grants").await.unwrap();
+    // Generations count on from the login before.
+    let other_login = Box::new(Record { generation: third.generation, ..*login("another") });
+    for (name, record) in [(&older, &first), (&newer, &third), (&another, &other_login), (&claimed, &first)] {
+        put(&store, name, record).await;
+    }
+    let held = claim(&store, &claimed).await.claim;
+
+    let column = |name: &str| kept.get::<_, Vec<Option<i64>>>(name);
+    let documents = |name: &str| kept.get::<_, Vec<Option<Vec<u8>>>>(name);
+    let (names, records, logins) = (kept.get::<_, Vec<String>>("names"), documents("records"), documents("logins"));
+    let claims = column("claims");
+    let numbers =
+        ["generations", "requests", "usable_until", "usable_until", "nothing", "nothing", "nothing"].map(column);
+    let mut typed: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+        (&names, Type::TEXT_ARRAY),
+        (&claims, Type::INT8_ARRAY),
+        (&records, Type::BYTEA_ARRAY),
+        (&logins, Type::BYTEA_ARRAY),
+    ];
+    typed.extend(numbers.iter().map(|numbers| (numbers as &(dyn ToSql + Sync), Type::INT8_ARRAY)));
+    typed.push((&120_000_i64, Type::INT8));
+    client.query_typed(sql::RESTORE, &typed).await.unwrap();
+
+    let (mut has, busy) =
+        (Vec::new(), async |name| matches!(store.execute(name, StoreOp::Claim).await, StoreOutcome::Busy));
+    for name in [&older, &newer, &another, &gone, &claimed] {
+        has.push(stored(&store, name).await);
+    }
+    let expected = [&second, &third, &other_login, &second, &second].map(|record| Stored::Grant(record.clone()));
+    assert_eq!(has, expected);
+    assert!(busy(&gone).await, "the claim came back with the record");
+    done(&store, &claimed, StoreOp::Prepare { claim: held, record: second }).await;
+    assert!(!busy(&older).await, "there was no claim");
+}
 
 #[tokio::test]
 async fn a_tombstone_that_comes_back_ends_the_login_that_it_ended_and_no_later_one() {
@@ -21,7 +80,7 @@ async fn a_tombstone_that_comes_back_ends_the_login_that_it_ended_and_no_later_o
     let parameters = [Type::TEXT, Type::BYTEA, Type::BYTEA, Type::INT8];
     let restore = async || {
         let name = grant().as_str().to_owned();
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&name, &tombstone, &ended, &generation];
+        let values: [&(dyn ToSql + Sync); 4] = [&name, &tombstone, &ended, &generation];
         let typed: Vec<_> = values.into_iter().zip(parameters.clone()).collect();
         client.query_typed(sql::RESTORE_TOMBSTONE, &typed).await.unwrap();
         stored(&store, &grant()).await
