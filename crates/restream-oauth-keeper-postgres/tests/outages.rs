@@ -6,13 +6,14 @@ mod support;
 
 use std::time::Duration;
 
-use restream_oauth_keeper::Stored;
 use restream_oauth_keeper::store::{Leftovers, Store as _, StoreErrorKind, StoreOp, StoreOutcome};
-use restream_oauth_keeper_postgres::{Config, PostgresStore};
+use restream_oauth_keeper::{GrantName, Stored};
+use restream_oauth_keeper_postgres::{Config, PostgresStore, sql};
 use support::{
     Database, claim, client_of, done, kind_of, login, marked, next, put, record, server, stored, tokens, variable,
 };
 use tokio::time::{sleep, timeout};
+use tokio_postgres::error::SqlState;
 
 /// Long enough to see that nothing is claimed meanwhile.
 const QUIET: Duration = Duration::from_secs(8);
@@ -21,9 +22,12 @@ const LONG: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_outlives_its_server_and_a_failover_that_loses_the_newest_writes() {
     let Some(database) = Database::migrated().await else { return };
+    let administrator = client_of(&database.url().replace("//keeper@", "//postgres@")).await;
+    let log = format!("ALTER DATABASE {} SET log_statement = 'all'", database.name);
+    administrator.batch_execute(&log).await.unwrap();
     a_stopped_server(&database).await;
     a_killed_server(&database).await;
-    a_full_disk_is_told_apart(&database).await;
+    a_full_disk().await;
     a_lost_tail(&database).await;
     // For whatever is run after this.
     server("primary", "start");
@@ -33,7 +37,9 @@ async fn a_store_outlives_its_server_and_a_failover_that_loses_the_newest_writes
 async fn a_stopped_server(database: &Database) {
     let store = PostgresStore::connect(&database.config().quiet_after_restart(QUIET)).await.unwrap();
     let stopped = "stopped".parse().unwrap();
-    put(&store, &stopped, &login("1")).await;
+    for name in ["another", "a-third", "stopped"] {
+        put(&store, &name.parse().unwrap(), &login("1")).await;
+    }
     let held = claim(&store, &stopped).await.claim;
     server("primary", "stop");
     let outcome = store.execute(&stopped, StoreOp::Read).await;
@@ -48,6 +54,18 @@ async fn a_stopped_server(database: &Database) {
     let outcome = store.execute(&stopped, StoreOp::Claim).await;
     assert_eq!(kind_of(&outcome), &StoreErrorKind::Unavailable, "nothing is claimed yet");
     eventually_claimed(&store, &stopped).await;
+    assert_eq!(
+        restorations(database),
+        1,
+        "what may be lost is written again at once, and not one grant after the other"
+    );
+}
+
+/// How often [`sql::RESTORE`] was executed, as the server's log has it.
+fn restorations(database: &Database) -> usize {
+    let log = std::fs::read_to_string(variable("RESTREAM_TEST_LOG").unwrap()).unwrap();
+    let executed = format!("{} LOG:  execute <unnamed>: {}", database.name, sql::RESTORE.lines().next().unwrap());
+    log.lines().filter(|line| line.ends_with(&executed)).count()
 }
 
 /// `kill -9`, in effect: what was confirmed is there.
@@ -65,23 +83,47 @@ async fn a_killed_server(database: &Database) {
     support::release(&store, &killed, found.claim).await;
 }
 
-/// A trigger stands in for a full disk: it raises the error that the server raises then.
-async fn a_full_disk_is_told_apart(database: &Database) {
-    let administrator = client_of(&database.url().replace("//keeper@", "//postgres@")).await;
-    administrator
-        .batch_execute(
-            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
-               'BEGIN RAISE EXCEPTION ''could not extend file'' USING ERRCODE = ''disk_full''; END';
-             CREATE TRIGGER full_disk BEFORE UPDATE OF record ON restream_oauth.grants
-               FOR EACH ROW EXECUTE FUNCTION full_disk()",
-        )
-        .await
-        .unwrap();
-    let store = database.store().await;
-    let held = eventually_claimed(&store, &"killed".parse().unwrap()).await.claim;
-    let outcome = store.execute(&"killed".parse().unwrap(), StoreOp::Insert { claim: held, record: login("3") }).await;
+/// On a server of its own: a table space on a disk of one megabyte, which another table fills.
+async fn a_full_disk() {
+    let Some(disk) = variable("RESTREAM_TEST_SMALL_DISK") else { return };
+    server("small", "start");
+    let url = variable("RESTREAM_TEST_SMALL").unwrap();
+    let config = Config::from_url(&url).unwrap();
+    PostgresStore::migrate(&config).await.unwrap();
+    let (store, administrator) = (PostgresStore::connect(&config).await.unwrap(), client_of(&url).await);
+    administrator.batch_execute(&format!("CREATE TABLESPACE disk LOCATION '{disk}'")).await.unwrap();
+    let on_disk =
+        "ALTER TABLE restream_oauth.grants SET TABLESPACE disk; CREATE TABLE filler (byte char) TABLESPACE disk";
+    administrator.batch_execute(on_disk).await.unwrap();
+    let kept = "kept".parse().unwrap();
+    put(&store, &kept, &login("1")).await;
+    let fill = "INSERT INTO filler SELECT '' FROM generate_series(1, 1000000)";
+    let full = administrator.batch_execute(fill).await.unwrap_err();
+    assert_eq!(full.code(), Some(&SqlState::DISK_FULL));
+
+    // The page that is there has room for some grants.
+    let refused = async {
+        for number in 0.. {
+            let grant: GrantName = format!("grant-{number}").parse().unwrap();
+            let claimed = match store.execute(&grant, StoreOp::Claim).await {
+                StoreOutcome::Claimed(claimed) => claimed,
+                outcome => return (grant, StoreOp::Claim, outcome),
+            };
+            let insert = StoreOp::Insert { claim: claimed.claim, record: login("1") };
+            match store.execute(&grant, insert.clone()).await {
+                StoreOutcome::Done => {}
+                outcome => return (grant, insert, outcome),
+            }
+        }
+        unreachable!("numbers do not end")
+    };
+    let (grant, op, outcome) = timeout(LONG, refused).await.expect("the disk is full at some time");
     assert_eq!(kind_of(&outcome), &StoreErrorKind::NoRoom);
-    administrator.batch_execute("DROP FUNCTION full_disk() CASCADE").await.unwrap();
+    assert_eq!(record(&store, &kept).await.generation, 0, "it can still be read");
+    administrator.batch_execute("DROP TABLE filler").await.unwrap();
+    let outcome = store.execute(&grant, op).await;
+    assert!(matches!(outcome, StoreOutcome::Done | StoreOutcome::Claimed(_)), "there is room again: {outcome:?}");
+    server("small", "stop");
 }
 
 /// The standby lacks the newest writes when it is promoted: each worker writes them again before anybody claims anything.
@@ -169,10 +211,7 @@ async fn a_lost_tail(database: &Database) {
     assert_eq!(eventually_claimed(&other, &in_flight).await.stored, Stored::Grant(answered));
 }
 
-async fn eventually_claimed(
-    store: &PostgresStore,
-    grant: &restream_oauth_keeper::GrantName,
-) -> restream_oauth_keeper::store::Claimed {
+async fn eventually_claimed(store: &PostgresStore, grant: &GrantName) -> restream_oauth_keeper::store::Claimed {
     let claimed = async {
         loop {
             match store.execute(grant, StoreOp::Claim).await {
