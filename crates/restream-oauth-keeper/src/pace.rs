@@ -5,6 +5,9 @@
 //! further rotation makes all others slower, until their requests have no answer in time and nothing is finished any more.
 //! So background work begins only while fewer operations wait for the store than rotations begin in a second.
 //!
+//! Planned refreshes leave half of the bucket, and half of the room in front of the store, to those who cannot wait: callers,
+//! replays, and tokens that soon expire. A process that cannot keep up refreshes those first that expire first.
+//!
 //! The schedule of one grant says when it is tried again; the quota says how often a process with many of them does so.
 //! It holds 100 retries. Each success gives one back, and time a tenth of the full rate. So a process never retries more
 //! often than it succeeded, plus 100, plus a tenth of its rate. The AWS SDKs have such a quota (500 tokens, and five for a
@@ -16,7 +19,7 @@ mod bucket;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bucket::{Bucket, wait_for};
+use bucket::{Bucket, Queue, wait_for};
 
 /// Why a request is sent. Background work waits while the breaker is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ const SHRINK: f64 = 0.7;
 const GROWTH: f64 = 0.01;
 /// The lowest rate, as a share of the full one.
 const LOWEST: f64 = 0.05;
+/// The share of the bucket, and of the room in front of the store, that planned refreshes leave to those who cannot wait.
+const RESERVE: f64 = 0.5;
 /// How many operations may wait for the store, in seconds of the full rate, and the least number of them.
 const STORING: f64 = 1.0;
 const FEWEST_STORING: f64 = 32.0;
@@ -81,7 +86,13 @@ pub(crate) struct Pace {
     full_rate: f64,
     rate: f64,
     requests: Bucket,
+    /// What planned refreshes leave in the bucket.
+    reserve: f64,
     retries: Bucket,
+    /// Planned refreshes that wait, all others, and those for which there is no retry.
+    planned: Queue,
+    pressing: Queue,
+    retrying: Queue,
     /// True from the moment when a retry had to wait for the quota, until half of the quota is there again.
     short: bool,
     /// True if nobody was told of that yet.
@@ -112,12 +123,17 @@ struct Open {
 impl Pace {
     pub(crate) fn new(requests_per_second: f64, silence: Duration) -> Self {
         let rate = if requests_per_second.is_finite() { requests_per_second.clamp(0.01, 10_000.0) } else { 20.0 };
+        // After a quiet time, what a second brings may be sent at once.
+        let most = rate.max(1.0);
         Self {
             full_rate: rate,
             rate,
-            // After a quiet time, what a second brings may be sent at once.
-            requests: Bucket::new(rate.max(1.0)),
+            requests: Bucket::new(most),
+            reserve: (most - 1.0) * RESERVE,
             retries: Bucket::new(RETRIES),
+            planned: Queue::default(),
+            pressing: Queue::default(),
+            retrying: Queue::default(),
             short: false,
             short_is_news: false,
             trickle: 1.0,
@@ -134,14 +150,18 @@ impl Pace {
     /// Takes the right to send one request, or says how long to wait before asking again.
     pub(crate) fn take(&mut self, urgency: Urgency, attempt: Attempt, now: Duration) -> Result<(), Duration> {
         self.count(now);
-        let can_wait = matches!(urgency, Urgency::Background | Urgency::Expiring);
-        if !self.requests.has_one() || can_wait && self.store_is_behind() {
-            return Err(self.requests.place(self.rate, now));
+        let (needed, queue) = match urgency {
+            Urgency::Background => (1.0 + self.reserve, &mut self.planned),
+            _ => (1.0, &mut self.pressing),
+        };
+        if !self.requests.has(needed) || store_is_behind(self.full_rate, self.storing, urgency) {
+            return Err(queue.place(self.requests.wait(needed, self.rate), self.rate, now));
         }
-        if attempt == Attempt::Retry && !self.retries.has_one() {
+        if attempt == Attempt::Retry && !self.retries.has(1.0) {
             self.short_is_news |= !self.short;
             self.short = true;
-            return Err(self.retries.place(self.full_rate * RETRY_SHARE, now));
+            let rate = self.full_rate * RETRY_SHARE;
+            return Err(self.retrying.place(self.retries.wait(1.0, rate), rate, now));
         }
         if self.is_open(now) {
             match urgency {
@@ -181,10 +201,6 @@ impl Pace {
         self.storing = self.storing.saturating_add(u32::from(waits)).saturating_sub(u32::from(waited));
     }
 
-    fn store_is_behind(&self) -> bool {
-        f64::from(self.storing) >= (self.full_rate * STORING).max(FEWEST_STORING)
-    }
-
     /// Notes that a request of a grant was sent.
     pub(crate) fn sent(&mut self, grant: u32, now: Duration) {
         self.flying.insert(grant, now);
@@ -214,7 +230,7 @@ impl Pace {
     /// A first request proves to be a retry: another process sent the one before it. It has the right to be sent, but the
     /// quota counts it. Nothing is owed, or such requests could hold up retries for long.
     pub(crate) fn is_a_retry(&mut self) {
-        if self.retries.has_one() {
+        if self.retries.has(1.0) {
             self.retries.take();
         }
     }
@@ -278,6 +294,16 @@ impl Pace {
         self.short &= !self.retries.is_half_full();
         self.trickle = (self.trickle + self.rate * TRICKLE * passed).min(1.0);
     }
+}
+
+/// True if so many operations wait for the store that this request has to wait.
+fn store_is_behind(full_rate: f64, storing: u32, urgency: Urgency) -> bool {
+    let share = match urgency {
+        Urgency::Background => 1.0 - RESERVE,
+        Urgency::Expiring => 1.0,
+        Urgency::Wanted | Urgency::Replay => return false,
+    };
+    f64::from(storing) >= (full_rate * STORING * share).max(FEWEST_STORING)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A token bucket, and the queue of those who find it empty.
+//! A token bucket, and the queues of those who find too little in it.
 
 use std::time::Duration;
 
@@ -10,18 +10,16 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(30);
 pub(super) struct Bucket {
     level: f64,
     most: f64,
-    /// When the last of those who wait may ask again: each gets a place of its own in the queue.
-    last_place: Duration,
 }
 
 impl Bucket {
     /// A full bucket.
     pub(super) fn new(most: f64) -> Self {
-        Self { level: most, most, last_place: Duration::ZERO }
+        Self { level: most, most }
     }
 
-    pub(super) fn has_one(&self) -> bool {
-        self.level >= 1.0
+    pub(super) fn has(&self, amount: f64) -> bool {
+        self.level >= amount
     }
 
     pub(super) fn is_half_full(&self) -> bool {
@@ -36,11 +34,25 @@ impl Bucket {
         self.level = (self.level + amount).min(self.most);
     }
 
-    /// The next place in the queue, while so much comes in each second. A full bucket has a queue too, if something else
-    /// holds everybody up. The queue is a ring: those who give up do not leave it, so nobody waits longer than
-    /// [`LONGEST_QUEUE`] before asking again, however many asked before.
-    pub(super) fn place(&mut self, rate: f64, now: Duration) -> Duration {
-        let earliest = now.saturating_add(wait_for((1.0 - self.level).max(0.0), rate).min(LONGEST_QUEUE));
+    /// How long until it has so much, while so much comes in each second.
+    pub(super) fn wait(&self, amount: f64, rate: f64) -> Duration {
+        wait_for((amount - self.level).max(0.0), rate)
+    }
+}
+
+/// Those who ask again later. It is a ring: those who give up do not leave it, so nobody waits longer than
+/// [`LONGEST_QUEUE`] before asking again, however many asked before.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// When the last one may ask again: each gets a place of its own.
+    last_place: Duration,
+}
+
+impl Queue {
+    /// The next place, no sooner than after this wait, while so many are served each second. A full bucket has a queue too,
+    /// if something else holds everybody up.
+    pub(super) fn place(&mut self, wait: Duration, rate: f64, now: Duration) -> Duration {
+        let earliest = now.saturating_add(wait.min(LONGEST_QUEUE));
         let next = self.last_place.saturating_add(wait_for(1.0, rate)).max(earliest);
         let place = if next > now.saturating_add(LONGEST_QUEUE) { earliest } else { next };
         self.last_place = place;

@@ -119,8 +119,31 @@ fn a_first_request_needs_no_quota_of_retries() {
     let retries = std::iter::repeat_with(|| pace.take(Urgency::Wanted, Attempt::Retry, s(1)));
     assert_eq!(retries.take_while(Result::is_ok).count(), 100);
     for _ in 0..900 {
-        assert_eq!(pace.take(Urgency::Background, Attempt::First, s(1)), Ok(()));
+        assert_eq!(pace.take(Urgency::Wanted, Attempt::First, s(1)), Ok(()));
     }
+}
+
+#[test]
+fn a_process_that_cannot_keep_up_sends_what_soon_expires_first() {
+    let mut pace = Pace::new(20.0, s(10));
+    // A thousand planned refreshes are due at once. Of what soon expires, half of the rate is due from then on.
+    let planned = (0..1000_u64).map(|grant| std::cmp::Reverse((s(0), true, grant)));
+    let expiring = (0..600).map(|grant| std::cmp::Reverse((s(grant / 10), false, grant)));
+    let mut waiting: std::collections::BinaryHeap<_> = planned.chain(expiring).collect();
+    let mut sent = [0_u32; 2];
+    while let Some(std::cmp::Reverse((now, can_wait, grant))) = waiting.pop().filter(|next| next.0.0 < s(61)) {
+        let urgency = if can_wait { Urgency::Background } else { Urgency::Expiring };
+        match pace.take(urgency, Attempt::First, now) {
+            Ok(()) => {
+                sent[usize::from(can_wait)] += 1;
+                let due = s(grant / 10);
+                assert!(can_wait || now <= due + s(1), "{grant} was due at {due:?} and is sent at {now:?}");
+            }
+            Err(wait) => waiting.push(std::cmp::Reverse((now + wait, can_wait, grant))),
+        }
+    }
+    assert_eq!(sent[0], 600);
+    assert!((600..=640).contains(&sent[1]), "the other half of the rate: {}", sent[1]);
 }
 
 #[test]
@@ -362,22 +385,28 @@ fn a_retry_that_was_taken_for_a_first_request_counts_and_leaves_no_debt() {
 #[test]
 fn background_work_waits_while_the_store_is_behind() {
     let mut pace = Pace::new(100.0, s(10));
-    for _ in 0..100 {
-        assert_eq!(pace.take(Urgency::Background, Attempt::First, s(1)), Ok(()));
-        pace.waits_for_store(false, true);
+    for (waiting, held_up, goes_on) in [
+        (49, [].as_slice(), [Urgency::Background, Urgency::Expiring, Urgency::Wanted, Urgency::Replay].as_slice()),
+        (1, &[Urgency::Background], &[Urgency::Expiring, Urgency::Wanted, Urgency::Replay]),
+        (49, &[Urgency::Background], &[Urgency::Expiring, Urgency::Wanted, Urgency::Replay]),
+        (1, &[Urgency::Background, Urgency::Expiring], &[Urgency::Wanted, Urgency::Replay]),
+    ] {
+        for _ in 0..waiting {
+            pace.waits_for_store(false, true);
+        }
+        for urgency in held_up {
+            let waits: Vec<_> = (0..10).map(|_| pace.take(*urgency, Attempt::First, s(10)).unwrap_err()).collect();
+            assert!(waits.is_sorted_by(|one, next| one < next), "each has a place of its own: {waits:?}");
+            assert!(*waits.last().unwrap() < s(1), "{waits:?}");
+        }
+        for urgency in goes_on {
+            assert_eq!(pace.take(*urgency, Attempt::First, s(10)), Ok(()), "{urgency:?}");
+        }
     }
-    pace.count(s(10));
-    for urgency in [Urgency::Background, Urgency::Expiring] {
-        let waits: Vec<_> = (0..10).map(|_| pace.take(urgency, Attempt::First, s(10)).unwrap_err()).collect();
-        assert!(waits.is_sorted_by(|one, next| one < next), "each has a place of its own: {waits:?}");
-        assert!(*waits.last().unwrap() < s(1), "{waits:?}");
-    }
-    assert_eq!(pace.take(Urgency::Wanted, Attempt::First, s(10)), Ok(()), "somebody waits");
-    assert_eq!(pace.take(Urgency::Replay, Attempt::Retry, s(10)), Ok(()), "a doubt ends");
     pace.waits_for_store(true, true);
-    assert!(pace.take(Urgency::Background, Attempt::First, s(10)).is_err(), "the next operation of the same grant");
+    assert!(pace.take(Urgency::Expiring, Attempt::First, s(10)).is_err(), "the next operation of the same grant");
     pace.waits_for_store(true, false);
-    assert_eq!(pace.take(Urgency::Background, Attempt::First, s(10)), Ok(()));
+    assert_eq!(pace.take(Urgency::Expiring, Attempt::First, s(10)), Ok(()));
 }
 
 #[test]
