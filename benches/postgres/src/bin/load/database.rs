@@ -25,10 +25,12 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn create() -> Outcome<Self> {
-        let server = env::var("RESTREAM_TEST_POSTGRES").map_err(|_| "start this with .ci/postgres")?;
+        let url = env::var("RESTREAM_TEST_POSTGRES").map_err(|_| "start this with .ci/postgres")?;
+        // Nobody runs a standby on the machine of its primary.
+        server("standby", "stop")?;
         let name = format!("load_{}", std::process::id());
-        connect(&server).await?.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
-        let (host, _) = server.rsplit_once('/').ok_or("expected a URL with a database")?;
+        connect(&url).await?.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
+        let (host, _) = url.rsplit_once('/').ok_or("expected a URL with a database")?;
         let url = format!("{host}/{name}");
         PostgresStore::migrate(&Config::from_url(&url)?).await?;
         let client = Some(connect(&url).await?);
@@ -84,9 +86,9 @@ async fn connect(url: &str) -> Outcome<tokio_postgres::Client> {
     Ok(client)
 }
 
-/// Stops or starts the server.
-pub(crate) fn server(what: &str) -> Outcome<()> {
+/// Stops or starts the `primary` or its `standby`.
+pub(crate) fn server(which: &str, what: &str) -> Outcome<()> {
     let server = env::var("RESTREAM_TEST_SERVER")?;
-    let status = Command::new(server).args(["primary", what]).status()?;
-    if status.success() { Ok(()) } else { Err(format!("the server did not {what}").into()) }
+    let status = Command::new(server).args([which, what]).status()?;
+    if status.success() { Ok(()) } else { Err(format!("the {which} did not {what}").into()) }
 }

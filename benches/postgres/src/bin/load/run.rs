@@ -113,11 +113,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn stop_the_database(&mut self) -> Outcome<()> {
         self.mark("database stopped");
-        server("stop")
+        server("primary", "stop")
     }
 
     pub(crate) fn start_the_database(&mut self) -> Outcome<()> {
-        server("start")?;
+        server("primary", "start")?;
         self.mark("database started");
         Ok(())
     }
