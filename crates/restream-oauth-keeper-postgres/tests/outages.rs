@@ -98,8 +98,8 @@ async fn a_full_disk() {
     let kept = "kept".parse().unwrap();
     put(&store, &kept, &login("1")).await;
     let fill = "INSERT INTO filler SELECT '' FROM generate_series(1, 1000000)";
-    let full = administrator.batch_execute(fill).await.unwrap_err();
-    assert_eq!(full.code(), Some(&SqlState::DISK_FULL));
+    let error = administrator.batch_execute(fill).await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::DISK_FULL));
 
     // The page that is there has room for some grants.
     let refused = async {
