@@ -16,6 +16,14 @@ const IN_DOUBT: &str = "SELECT name FROM restream_oauth.grants
 WHERE run_at <= now() AND doubt_since <= timestamptz 'epoch' + $1::bigint * interval '1 millisecond'";
 const DEAD: &str = "SELECT name FROM restream_oauth.grants WHERE died_at IS NOT NULL";
 
+/// What the page about sizing says: the table in the server's own memory, and room for the log of a quarter of an hour. With
+/// PostgreSQL's defaults each page goes into the log as a whole once a minute.
+const SIZED: [&str; 3] = [
+    "ALTER SYSTEM SET shared_buffers = '1GB'",
+    "ALTER SYSTEM SET max_wal_size = '16GB'",
+    "ALTER SYSTEM SET checkpoint_timeout = '15min'",
+];
+
 /// A database and a connection to it.
 pub(crate) struct Database {
     pub(crate) url: String,
@@ -28,6 +36,12 @@ impl Database {
         let url = env::var("RESTREAM_TEST_POSTGRES").map_err(|_| "start this with .ci/postgres")?;
         // Nobody runs a standby on the machine of its primary.
         server("standby", "stop")?;
+        let administrator = connect(&url.replace("//keeper@", "//postgres@")).await?;
+        for setting in SIZED {
+            administrator.batch_execute(setting).await?;
+        }
+        server("primary", "stop")?;
+        server("primary", "start")?;
         let name = format!("load_{}", std::process::id());
         connect(&url).await?.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
         let (host, _) = url.rsplit_once('/').ok_or("expected a URL with a database")?;

@@ -23,6 +23,8 @@ SELECT name, record, login, generation, requests, timestamptz 'epoch' + usable_u
   timestamptz 'epoch' + run_at * interval '1 microsecond'
 FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
   AS login (name, record, login, generation, requests, usable_until, run_at)";
+/// How long one grant takes: 400 others are due in each second that storing all of them takes.
+const STORED_WITHIN: Duration = Duration::from_micros(100);
 /// How many rows a statement inserts.
 const BATCH: usize = 1000;
 
@@ -39,7 +41,8 @@ pub(crate) fn client(id: &str, secret: &str, redirect_uri: &str, base_url: &str)
     Ok(Client::builder(id).secret(secret).redirect_uri(redirect_uri).endpoints(Endpoints::at(base_url)).build()?)
 }
 
-/// Mints the grants with ages spread evenly over 70 % of a life, and stores them. Returns what they ask for.
+/// Mints the grants so that their ages are spread evenly over 70 % of a life when all are stored, and stores them. Returns
+/// what they ask for.
 pub(crate) async fn fill(database: &Database, sandbox: &Sandbox, settings: &Settings) -> Outcome<Demand> {
     let secret = sandbox.client_secret().unwrap_or_default();
     let client = client(sandbox.client_id(), secret, &sandbox.redirect_uris()[0], sandbox.base_url())?;
@@ -47,10 +50,14 @@ pub(crate) async fn fill(database: &Database, sandbox: &Sandbox, settings: &Sett
     let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut demand = Demand::new(milliseconds(settings.lifetime));
     let (mut rows, mut last) = (Rows::default(), None);
-    for minted in sandbox.mint(settings.grants.into(), settings.lifetime.mul_f64(0.7))? {
+    let filling = STORED_WITHIN * settings.grants;
+    let begin = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + filling;
+    for minted in sandbox.mint(settings.grants.into(), settings.lifetime.mul_f64(0.7).saturating_sub(filling))? {
         let tokens = received(&client, minted.token_response, SystemTime::UNIX_EPOCH + minted.issued_at)?;
-        // As a keeper draws it in the mode `Warm`.
-        let promised = settings.lifetime.mul_f64(0.6 + 0.2 * drawn(minted.number));
+        // As a keeper draws it in the mode `Warm`, for a token that will be so old and has not been refreshed.
+        let age = begin.saturating_sub(minted.issued_at).as_secs_f64() / settings.lifetime.as_secs_f64();
+        let earliest = age.max(0.6);
+        let promised = settings.lifetime.mul_f64(earliest + (0.8 - earliest) * drawn(minted.number));
         let record = Record::of_login(tokens, SystemTime::UNIX_EPOCH + minted.issued_at + promised);
         demand.add(milliseconds(minted.issued_at + promised), milliseconds(minted.issued_at + settings.lifetime));
         let grant: GrantName = name(minted.number).parse()?;
