@@ -18,14 +18,14 @@ macro_rules! when_and_where {
     };
 }
 
-/// A parameter with a time.
+/// A parameter with such a number, as a time.
 macro_rules! time {
     ($number:literal) => {
         time_of!(concat!("$", $number, "::bigint"))
     };
 }
 
-/// A number with a time.
+/// A number of microseconds since 1970, as a time.
 macro_rules! time_of {
     ($number:expr) => {
         concat!("timestamptz 'epoch' + ", $number, " * interval '1 microsecond'")
@@ -319,7 +319,7 @@ SELECT name, claim, CASE WHEN claim IS NOT NULL THEN now() + $12::bigint * inter
 FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
     $9::bigint[], $10::bigint[], $11::bigint[])
   AS lost (name, claim, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays)
-ORDER BY name -- so that two workers never wait for each other
+ORDER BY name -- in the same order as others, or two workers could wait for each other for ever
 ON CONFLICT (name) DO UPDATE
 SET record = excluded.record, tombstone = NULL, login = excluded.login, generation = excluded.generation,
     requests = excluded.requests, usable_until = excluded.usable_until, run_at = excluded.run_at,

@@ -33,7 +33,7 @@ pub struct Policy {
     pub mode: Mode,
     /// How many token requests this process sends in a second, on average. The keeper slows down by itself when the
     /// server answers 429 or 503. While everything fails, retries have a tenth of this rate, after the first hundred of
-    /// them.
+    /// them. If it is too low for what is due, callers, replays and tokens that expire within two minutes go first.
     pub requests_per_second: f64,
     /// A request that has no answer after this long counts as in doubt, before it ends. While too many requests are in
     /// doubt, nothing is refreshed that can wait.
