@@ -18,7 +18,7 @@ macro_rules! when_and_where {
     };
 }
 
-/// A parameter with such a number, as a time.
+/// A parameter of microseconds since 1970, as a time.
 macro_rules! time {
     ($number:literal) => {
         time_of!(concat!("$", $number, "::bigint"))
