@@ -104,6 +104,8 @@ pub(crate) struct Pace {
     /// How the last request of each grant ended, if that was within the last [`WINDOW`]. A grant counts once, however
     /// often it is sent again.
     ended: BTreeMap<u32, (Duration, bool)>,
+    /// How many of them ended in doubt: it is asked for each request.
+    doubts: usize,
     /// The grants in the order in which their requests ended. An entry is valid if `ended` has the same time.
     order: VecDeque<(Duration, u32)>,
     /// When the request of each grant was sent that has no answer yet.
@@ -140,6 +142,7 @@ impl Pace {
             storing: 0,
             counted: Duration::ZERO,
             ended: BTreeMap::new(),
+            doubts: 0,
             order: VecDeque::new(),
             flying: BTreeMap::new(),
             open: None,
@@ -213,7 +216,9 @@ impl Pace {
         if ending == Ending::NotSent {
             return false;
         }
-        self.ended.insert(grant, (now, ending == Ending::Doubt));
+        let in_doubt = ending == Ending::Doubt;
+        let before = self.ended.insert(grant, (now, in_doubt));
+        self.count_doubts(before, in_doubt);
         self.order.push_back((now, grant));
         if ending == Ending::Good {
             self.retries.fill(1.0);
@@ -246,6 +251,7 @@ impl Pace {
     fn close(&mut self) -> bool {
         if self.open.take().is_some() {
             self.ended.clear();
+            self.doubts = 0;
             self.order.clear();
             // A silent request would open it again at once.
             self.flying.clear();
@@ -259,24 +265,30 @@ impl Pace {
         while let Some((at, grant)) = self.order.front().copied().filter(|(at, _)| at.saturating_add(WINDOW) < now) {
             self.order.pop_front();
             if self.ended.get(&grant).is_some_and(|(last, _)| *last == at) {
-                self.ended.remove(&grant);
+                let before = self.ended.remove(&grant);
+                self.count_doubts(before, false);
             }
         }
         if self.open.is_none() {
-            let silent = |sent: &Duration| sent.saturating_add(self.silence) <= now;
             // A grant whose last request ended and whose next one is silent counts once.
-            let others =
-                self.flying.iter().filter(|(grant, sent)| silent(sent) && !self.ended.contains_key(grant)).count();
-            let in_doubt =
-                |(grant, (_, doubt)): &(&u32, &(Duration, bool))| *doubt || self.flying.get(grant).is_some_and(silent);
-            let doubts = self.ended.iter().filter(in_doubt).count().saturating_add(others);
-            let all = self.ended.len().saturating_add(others);
+            let (mut doubts, mut all) = (self.doubts, self.ended.len());
+            for (grant, _) in self.flying.iter().filter(|(_, sent)| sent.saturating_add(self.silence) <= now) {
+                let last = self.ended.get(grant);
+                doubts = doubts.saturating_add(usize::from(last.is_none_or(|(_, in_doubt)| !in_doubt)));
+                all = all.saturating_add(usize::from(last.is_none()));
+            }
             if doubts >= FEWEST_DOUBTS && doubts.saturating_mul(SHARE_OF_DOUBTS) >= all {
                 self.open = Some(Open { next_test: now.saturating_add(FIRST_PAUSE), pause: FIRST_PAUSE });
                 self.trickle = 1.0;
             }
         }
         self.open.is_some()
+    }
+
+    /// Notes that an entry of `ended` has become another one, or is gone.
+    fn count_doubts(&mut self, before: Option<(Duration, bool)>, in_doubt: bool) {
+        let was_in_doubt = before.is_some_and(|(_, doubt)| doubt);
+        self.doubts = self.doubts.saturating_add(usize::from(in_doubt)).saturating_sub(usize::from(was_in_doubt));
     }
 
     /// True if keeping this many grants, each refreshed once in `life`, takes more than half of the rate.

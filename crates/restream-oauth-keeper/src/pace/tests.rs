@@ -250,6 +250,7 @@ proptest! {
             }
             let bound = 100.0 + successes + rate / 10.0 * now.as_secs_f64();
             prop_assert!(retries <= bound + 1e-6, "{retries} retries by {now:?}, {successes} successes");
+            prop_assert_eq!(pace.doubts, pace.ended.values().filter(|(_, in_doubt)| *in_doubt).count());
         }
         // Whatever happened, one that waits has its turn: of the quota in ten seconds, of the breaker in a minute, of
         // a rate that had shrunk in twenty seconds. It asks when it is told to, and waits half a minute at most.
