@@ -66,6 +66,7 @@ const ORDERS: &[(&str, &[&str])] = &[
             "store",
             "connections",
             "watch",
+            "restoring",
             "connection",
             "recent",
             "statement",
