@@ -295,8 +295,8 @@ SET started_at = pg_postmaster_start_time(), quiet_until = now() + $1::bigint * 
 WHERE started_at <> pg_postmaster_start_time()
 RETURNING (extract(epoch FROM started_at) * 1000000)::bigint AS server";
 
-/// Writes records again that this server may have lost, any number of them: a busy worker has thousands, and one at a time
-/// they would not be there before others claim grants. `$1` to `$11` are those of [`PREPARE`], each an array with one element
+/// Writes records again that this server may have lost, any number of them: a busy worker has thousands, and they should be
+/// there before others claim grants. `$1` to `$11` are those of [`PREPARE`], each an array with one element
 /// a record, and `$12` is the lease in milliseconds. No name may be there twice. Changes nothing where the server has
 /// something newer. The claim, if there is one, comes back if nobody else has the grant and nobody has prepared a request
 /// since.
