@@ -16,6 +16,7 @@ fn utf16(text: &str) -> Vec<u8> {
     std::iter::once(0xFEFF_u16).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
+/// pi #7499.
 #[test]
 fn a_byte_order_mark_is_skipped() {
     let setup = Setup::new();

@@ -207,6 +207,7 @@ fn exit_codes_follow_the_advice() {
     assert_eq!(setup.sandbox.ledger().canary_hits, 0);
 }
 
+/// workers-sdk #3867.
 #[test]
 fn profile_distinguishes_expired_missing_and_damaged_tokens() {
     let setup = Setup::new();

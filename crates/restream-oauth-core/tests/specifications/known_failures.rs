@@ -412,6 +412,33 @@ pub(crate) const ROWS: &[Row] = &[
         ]),
     ),
     Row(
+        "pi #7499",
+        "",
+        "files",
+        "A byte order mark before the saved credentials makes the client ignore all of them without a word, and it saves \
+        no new ones.",
+        Tests(&[
+            "core::a_byte_order_mark_before_a_saved_document_is_skipped",
+            "keeper::documents_of_a_program_without_a_keeper_are_generation_0",
+            "cli::a_byte_order_mark_is_skipped",
+        ]),
+    ),
+    Row(
+        "openpilot #36485",
+        "",
+        "time",
+        "A device starts with a wrong clock, sets it, and goes on with the token that it got before, until the API refuses \
+        it.",
+        Tests(&["core::a_clock_that_jumps_gives_a_result_and_no_panic"]),
+    ),
+    Row(
+        "workers-sdk #3867",
+        "",
+        "terminal",
+        "A command that asks who is logged in reports an expired session as an error of its own, to be filed as a bug.",
+        Tests(&["cli::profile_distinguishes_expired_missing_and_damaged_tokens"]),
+    ),
+    Row(
         "streamlit #15568",
         "",
         "browser",

@@ -160,6 +160,7 @@ fn validity_counts_from_the_moment_of_sending() {
     assert!(!tokens.is_fresh(edge, Duration::from_nanos(1)));
 }
 
+/// openpilot #36485.
 #[test]
 fn a_clock_that_jumps_gives_a_result_and_no_panic() {
     let tokens = tokens(DOCUMENTED);

@@ -276,6 +276,7 @@ fn any_client_restores_tokens_of_version_1_and_they_stay_unbound() {
     assert_eq!(load(&document).unwrap_err(), SavedError::Damaged("client_id"));
 }
 
+/// pi #7499.
 #[test]
 fn a_byte_order_mark_before_a_saved_document_is_skipped() {
     let saved = tokens(DOCUMENTED).to_saved();

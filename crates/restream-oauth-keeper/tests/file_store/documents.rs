@@ -42,6 +42,7 @@ fn grants_have_a_file_each_and_a_file_store_of_one_file_has_one() {
     assert_eq!((one.path(&default()), one.path(&other)), (folder.0.join("tokens.txt"), folder.0.join("tokens.txt")));
 }
 
+/// pi #7499.
 #[test]
 fn documents_of_a_program_without_a_keeper_are_generation_0() {
     let version_1 = saved_tokens("1")
