@@ -13,8 +13,8 @@
 # answer there is only `priorResponse()`, and of the hang-up nothing. After the plain 503, the new connection and the
 # silence it does not.
 #
-# What follows: a token service behind a slow handler or a proxy that closes idle connections ends logins of Android
-# programs, and the log of the client shows one request. The server's log shows two with the same token within milliseconds,
+# What follows: a token service behind a slow handler or a proxy that closes idle connections ends logins of the
+# programs on this stack, and the log of the client shows one request. The server's log shows two with the same token within milliseconds,
 # which looks like theft.
 #
 # How to avoid: `retryOnConnectionFailure(false)` for the client that asks the token endpoint: it covers the 408 too. The
