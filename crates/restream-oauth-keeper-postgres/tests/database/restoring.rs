@@ -54,13 +54,13 @@ async fn records_that_come_back_together_replace_what_is_older_and_nothing_that_
     typed.push((&120_000_i64, Type::INT8));
     client.query_typed(sql::RESTORE, &typed).await.unwrap();
 
-    let (mut has, busy) =
-        (Vec::new(), async |name| matches!(store.execute(name, StoreOp::Claim).await, StoreOutcome::Busy));
+    let mut has = Vec::new();
     for name in [&older, &newer, &another, &gone, &claimed] {
         has.push(stored(&store, name).await);
     }
     let expected = [&second, &third, &other_login, &second, &second].map(|record| Stored::Grant(record.clone()));
     assert_eq!(has, expected);
+    let busy = async |name| matches!(store.execute(name, StoreOp::Claim).await, StoreOutcome::Busy);
     assert!(busy(&gone).await, "the claim came back with the record");
     done(&store, &claimed, StoreOp::Prepare { claim: held, record: second }).await;
     assert!(!busy(&older).await, "there was no claim");
