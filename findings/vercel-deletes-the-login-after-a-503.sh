@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Software: vercel 60.1.3 (npm, the command line of Vercel), with Node 20. Source of 64.0.2 looked at: the same lines.
+# Software: vercel 60.1.3 (npm, the command line of Vercel), with Node 20. In 64.0.2, by its source, the same answers empty the login, too.
 #
 # What was run: `vercel whoami` with a stored login whose access token has expired. In the place of the network is a function that
 # plays vercel.com (a replaced `fetch`): discovery and the API answer well. The token endpoint, which rotates, answers well; or 503 or
