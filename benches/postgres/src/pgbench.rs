@@ -78,7 +78,7 @@ fn rotation() -> String {
         let mut text = text.to_owned();
         // From the last to the first, so that `$1` is not found in `$12`.
         for (index, value) in values.iter().enumerate().rev() {
-            text = text.replace(&format!("${}", index + 1), value);
+            text = text.replace(&format!("${}", index + 1), &format!("ARRAY[{value}]"));
         }
         let _ = writeln!(script, "{text};");
     }

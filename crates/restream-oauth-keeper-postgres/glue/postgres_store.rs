@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use postgres::Client;
 use restream_oauth_keeper::GrantName;
 use restream_oauth_keeper::store::{Store, StoreError, StoreErrorKind, StoreOp, StoreOutcome};
-use restream_oauth_keeper_postgres::{ClockOffset, Columns, Parameter, Statement, sql};
+use restream_oauth_keeper_postgres::{Arrays, ClockOffset, Columns, Statement, sql};
 
 // begin glue
 /// A connection, and what is known of the database's clock.
@@ -33,9 +33,9 @@ impl PostgresStore {
         let (client, offset) = &mut *guard;
         let random = RandomState::new().hash_one("claim");
         let statement = Statement::of(grant, op, random, *offset).ok_or("an unknown operation")?;
-        let parameters: Vec<_> = statement.parameters().iter().map(Parameter::typed).collect();
+        let arrays = Arrays::of([statement.parameters()]);
         let sent = SystemTime::now();
-        let rows = client.query_typed(statement.sql(), &parameters)?;
+        let rows = client.query_typed(statement.sql(), &arrays.typed())?;
         let row = Columns::try_from(rows.first().ok_or("no row")?)?;
         offset.observe(sent, SystemTime::now(), row.now);
         Ok(statement.outcome(&row, *offset))

@@ -33,9 +33,9 @@ impl SqlxStore {
         let (random, mut offset) = (RandomState::new().hash_one("claim"), *self.1.lock().map_err(|_| "poisoned")?);
         let statement = Statement::of(grant, op, random, offset).ok_or("an unknown operation")?;
         let query = statement.parameters().iter().fold(sqlx::query(statement.sql()), |query, it| match it {
-            Parameter::Text(text) => query.bind(&**text),
-            Parameter::Bytes(bytes) => query.bind(bytes.as_ref().map(|bytes| bytes.as_slice())),
-            Parameter::Number(number) => query.bind(*number),
+            Parameter::Text(text) => query.bind(vec![&**text]),
+            Parameter::Bytes(bytes) => query.bind(vec![bytes.as_ref().map(|bytes| bytes.as_slice())]),
+            Parameter::Number(number) => query.bind(vec![*number]),
         });
         let sent = SystemTime::now();
         let r = query.persistent(false).fetch_one(&self.0).await?; // unnamed, as PgBouncer wants it

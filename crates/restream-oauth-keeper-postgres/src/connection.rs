@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use restream_oauth_keeper::store::StoreError;
+use restream_oauth_keeper::store::{StoreError, StoreErrorKind};
 use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -24,9 +24,12 @@ pub(crate) struct Connection {
 }
 
 /// Why a statement has no result.
+#[derive(Clone)]
 pub(crate) enum Failure {
-    /// It has certainly not happened.
-    Nothing(StoreError),
+    /// It was not sent.
+    NotSent(StoreError),
+    /// The database did not take it, so it has certainly not happened.
+    Refused(StoreError),
     /// It has certainly not happened, and may work now: another statement was in its way.
     Collision(StoreError),
     /// The connection broke. Nobody knows whether it has happened.
@@ -75,7 +78,7 @@ impl Connection {
                     if code == "25006" {
                         self.task.abort();
                     }
-                    Failure::Nothing(failed)
+                    Failure::Refused(failed)
                 }
             }
         })
@@ -114,7 +117,16 @@ impl Connection {
 impl Failure {
     pub(crate) fn into_error(self) -> StoreError {
         match self {
-            Self::Nothing(error) | Self::Collision(error) | Self::Unknown(error) | Self::Slow(error) => error,
+            Self::NotSent(error)
+            | Self::Refused(error)
+            | Self::Collision(error)
+            | Self::Unknown(error)
+            | Self::Slow(error) => error,
         }
+    }
+
+    /// The statement ended without the row that it always returns.
+    pub(crate) fn no_row() -> Self {
+        Self::Unknown(StoreError::new(StoreErrorKind::Unavailable, "the database returned no row"))
     }
 }

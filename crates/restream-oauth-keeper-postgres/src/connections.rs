@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use restream_oauth_keeper::store::{StoreError, StoreErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::config::Config;
@@ -57,12 +58,32 @@ impl Connections {
         Ok(client)
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How long a statement may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Executes a statement on the connection with the least to do.
     pub(crate) async fn query(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Row>, Failure> {
-        let slot = self.least_busy().map_err(Failure::Nothing)?;
+        let typed: Vec<_> = parameters.iter().map(Parameter::typed).collect();
+        self.query_typed(sql, &typed).await
+    }
+
+    /// Like [`query`](Self::query), with parameters of other types.
+    pub(crate) async fn query_typed(
+        &self,
+        sql: &str,
+        typed: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Failure> {
+        let slot = self.least_busy().map_err(Failure::NotSent)?;
         let _busy = Busy::on(slot);
-        let connection = self.connection(slot).await.map_err(Failure::Nothing)?;
-        let result = timeout(self.limit, connection.query(sql, parameters)).await;
+        let connection = self.connection(slot).await.map_err(Failure::NotSent)?;
+        let result = timeout(self.limit, connection.query_typed(sql, typed)).await;
         result.unwrap_or_else(|_| {
             // Whatever hangs behind the statement in the same connection would hang as long.
             connection.hang_up();
@@ -125,6 +146,6 @@ impl Drop for Busy<'_> {
     }
 }
 
-fn took_too_long() -> StoreError {
+pub(crate) fn took_too_long() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")
 }

@@ -40,6 +40,7 @@
 mod readme {}
 
 mod admin;
+mod batches;
 mod columns;
 mod config;
 mod connection;
@@ -69,7 +70,7 @@ pub use columns::Columns;
 pub use config::Config;
 pub use error::{ConfigError, ConnectError};
 pub use offset::ClockOffset;
-pub use parameter::Parameter;
+pub use parameter::{Arrays, Parameter};
 #[cfg(feature = "sealed")]
 pub use reseal::Resealed;
 pub use schema::{GRANTS, SCHEMA_VERSION, migrations};

@@ -126,8 +126,7 @@ impl Recent {
 }
 
 impl Write {
-    /// The statement that writes it again, and changes nothing if something newer is there. The parameters for a record are
-    /// one element of each array of [`sql::RESTORE`].
+    /// The statement that writes it again, and changes nothing if something newer is there.
     pub(crate) fn statement(
         &self,
         grant: &GrantName,

@@ -1,19 +1,25 @@
 //! Writes again what a server has lost.
 
+use std::collections::BTreeSet;
+
 use restream_oauth_keeper::GrantName;
 use restream_oauth_keeper::store::StoreError;
-use tokio_postgres::types::{ToSql, Type};
 
 use crate::connection::{Connection, Failure};
 use crate::form::Form;
 use crate::offset::ClockOffset;
-use crate::parameter::Parameter;
+use crate::parameter::{Arrays, Parameter};
 use crate::recent::Write;
-use crate::sql;
-use crate::statement::lease;
 
-/// How many records go into one statement: a few hundred kilobytes.
+/// How many grants go into one statement: a few hundred kilobytes.
 const AT_ONCE: usize = 500;
+
+/// What goes into one statement.
+struct Batch<'a> {
+    sql: &'static str,
+    grants: BTreeSet<&'a GrantName>,
+    parameters: Vec<Vec<Parameter>>,
+}
 
 /// Writes all of it again. Nothing that is newer on the server changes.
 pub(crate) async fn restore(
@@ -22,43 +28,26 @@ pub(crate) async fn restore(
     offset: ClockOffset,
     form: &Form,
 ) -> Result<(), StoreError> {
-    let (mut records, mut others) = (Vec::new(), Vec::new());
+    let mut batches: Vec<Batch<'_>> = Vec::new();
     for (grant, write) in lost {
-        match write.statement(grant, offset, form)? {
-            (sql::RESTORE, record) => records.push(record),
-            other => others.push(other),
+        let (sql, parameters) = write.statement(grant, offset, form)?;
+        if let Some(batch) = batches.iter_mut().find(|batch| batch.takes(sql, grant)) {
+            batch.grants.insert(grant);
+            batch.parameters.push(parameters);
+        } else {
+            batches.push(Batch { sql, grants: BTreeSet::from([grant]), parameters: vec![parameters] });
         }
     }
-    // A refresh writes a record. All else is rare.
-    for records in records.chunks(AT_ONCE) {
-        let columns = columns(records);
-        let lease = lease();
-        let lists = columns.iter().map(|(values, type_)| (values as &(dyn ToSql + Sync), type_.clone()));
-        let typed: Vec<_> = lists.chain([lease.typed()]).collect();
-        connection.query_typed(sql::RESTORE, &typed).await.map_err(Failure::into_error)?;
-    }
-    for (sql, parameters) in &others {
-        connection.query(sql, parameters).await.map_err(Failure::into_error)?;
+    for batch in &batches {
+        let arrays = Arrays::of(batch.parameters.iter().map(Vec::as_slice));
+        connection.query_typed(batch.sql, &arrays.typed()).await.map_err(Failure::into_error)?;
     }
     Ok(())
 }
 
-/// What is the same parameter of each record, as an array, and its type.
-fn columns(records: &[Vec<Parameter>]) -> Vec<(Vec<&Parameter>, Type)> {
-    let Some(first) = records.first() else { return Vec::new() };
-    let mut columns: Vec<_> = first.iter().map(|value| (Vec::with_capacity(records.len()), array_of(value))).collect();
-    for record in records {
-        for ((values, _), value) in columns.iter_mut().zip(record) {
-            values.push(value);
-        }
-    }
-    columns
-}
-
-fn array_of(value: &Parameter) -> Type {
-    match value {
-        Parameter::Text(_) => Type::TEXT_ARRAY,
-        Parameter::Bytes(_) => Type::BYTEA_ARRAY,
-        Parameter::Number(_) => Type::INT8_ARRAY,
+impl Batch<'_> {
+    /// A statement cannot do two things to one grant.
+    fn takes(&self, sql: &str, grant: &GrantName) -> bool {
+        self.sql == sql && self.grants.len() < AT_ONCE && !self.grants.contains(grant)
     }
 }

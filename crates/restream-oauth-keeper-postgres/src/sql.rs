@@ -3,11 +3,15 @@
 //! Each operation of a keeper is one statement that commits by itself. No statement needs a session, so a pooler may run
 //! each on another connection. A statement whose connection broke has happened wholly or not at all.
 //!
-//! Parameters are `text`, `bytea` and `bigint`; times are microseconds since 1970 on the database's clock.
-//! [`Statement`](crate::Statement) gives them in order. Each statement returns one row with the columns of
-//! [`Columns`](crate::Columns), whatever happened.
+//! The statement of an operation takes the same operation of any number of grants: each parameter is an array with one
+//! element a grant, and no grant may be there twice. What happens to one does not depend on the others. A busy store sends
+//! many at once, because planning and committing take the database longer than writing a row.
 //!
-//! A statement first locks the row, which gives its newest version (`old`), then decides (`judged`), then writes. The row
+//! Elements are `text`, `bytea` and `bigint`; times are microseconds since 1970 on the database's clock.
+//! [`Statement`](crate::Statement) gives them in order. Each statement returns one row a grant, in the order of the arrays,
+//! with the columns of [`Columns`](crate::Columns), whatever happened.
+//!
+//! A statement first locks the rows, which gives their newest versions (`old`), then decides (`judged`), then writes. A row
 //! holds everything that belongs to the grant, so no two tables can disagree.
 
 /// The columns in which a statement says when it ran and on which server.
@@ -18,16 +22,9 @@ macro_rules! when_and_where {
     };
 }
 
-/// A parameter of microseconds since 1970, as a time.
+/// A number of microseconds since 1970, as a time.
 macro_rules! time {
     ($number:literal) => {
-        time_of!(concat!("$", $number, "::bigint"))
-    };
-}
-
-/// A number of microseconds since 1970, as a time.
-macro_rules! time_of {
-    ($number:expr) => {
         concat!("timestamptz 'epoch' + ", $number, " * interval '1 microsecond'")
     };
 }
@@ -39,22 +36,60 @@ macro_rules! microseconds {
     };
 }
 
+/// The parameters as rows (`given`): the arrays, and the names of their elements.
+macro_rules! given {
+    ($arrays:expr, $names:expr) => {
+        concat!(
+            "WITH given AS MATERIALIZED (
+  SELECT * FROM unnest(",
+            $arrays,
+            ") WITH ORDINALITY
+  AS given (",
+            $names,
+            ", place)
+)"
+        )
+    };
+}
+
+/// The parameters of a statement that writes a record, and those that follow them.
+macro_rules! given_record {
+    () => {
+        given_record!("", "")
+    };
+    ($arrays:literal, $names:literal) => {
+        given!(
+            concat!(
+                "$1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[],
+    $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]",
+                $arrays
+            ),
+            concat!(
+                "name, by_claim, new_record, new_login, new_generation, new_requests, new_usable_until,
+    new_run_at, new_doubt_since, new_died_at, new_strays",
+                $names
+            )
+        )
+    };
+}
+
 /// What every statement that writes a record sets. The holder of the claim knows of the strays that were there when it
 /// claimed the grant; later ones stay.
 macro_rules! set_record {
     () => {
         concat!(
-            "record = $3, tombstone = NULL, login = $4, generation = $5, requests = $6,
-      usable_until = ",
-            time!(7),
-            ", run_at = ",
-            time!(8),
+            "record = j.new_record, tombstone = NULL, login = j.new_login, generation = j.new_generation,
+      requests = j.new_requests, usable_until = ",
+            time!("j.new_usable_until"),
             ",
-      doubt_since = ",
-            time!(9),
-            ", died_at = ",
-            time!(10),
-            ", strays = $11"
+      run_at = ",
+            time!("j.new_run_at"),
+            ", doubt_since = ",
+            time!("j.new_doubt_since"),
+            ",
+      died_at = ",
+            time!("j.new_died_at"),
+            ", strays = j.new_strays"
         )
     };
 }
@@ -62,23 +97,26 @@ macro_rules! set_record {
 /// Releases the claim, and deals with what is left.
 macro_rules! release {
     () => {
-        "claim = CASE WHEN g.claim = $2 THEN NULL ELSE g.claim END,
-      claimed_until = CASE WHEN g.claim = $2 THEN NULL ELSE g.claimed_until END,
-      spooled = CASE WHEN g.claim = $2 AND $12 <> 'leave' THEN NULL ELSE g.spooled END,
-      set_aside = CASE WHEN g.claim = $2 AND $12 = 'remove' THEN NULL
-        WHEN g.claim = $2 AND $12 = 'aside' THEN g.set_aside || g.spooled ELSE g.set_aside END,
-      logins = CASE WHEN g.claim = $2 AND $12 <> 'leave'
+        "claim = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.claim END,
+      claimed_until = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.claimed_until END,
+      spooled = CASE WHEN g.claim = j.by_claim AND j.leftovers <> 'leave' THEN NULL ELSE g.spooled END,
+      set_aside = CASE WHEN g.claim = j.by_claim AND j.leftovers = 'remove' THEN NULL
+        WHEN g.claim = j.by_claim AND j.leftovers = 'aside' THEN g.set_aside || g.spooled ELSE g.set_aside END,
+      logins = CASE WHEN g.claim = j.by_claim AND j.leftovers <> 'leave'
         THEN nullif(g.logins[coalesce(g.logins_seen, 0) + 1:], '{}') ELSE g.logins END,
-      logins_seen = CASE WHEN g.claim = $2 THEN NULL ELSE g.logins_seen END"
+      logins_seen = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.logins_seen END"
     };
 }
 
-/// Locks the row and decides. The argument is the decision.
+/// Locks the rows and decides. The argument is the decision. All statements lock rows in the order of the names, or two of
+/// them could wait for each other for ever.
 macro_rules! judge {
     ($decision:literal) => {
         concat!(
-            "WITH old AS MATERIALIZED (
-  SELECT * FROM restream_oauth.grants WHERE name = $1 FOR UPDATE
+            ", old AS MATERIALIZED (
+  SELECT given.*, g.claim, g.record, g.tombstone, g.parked, g.login, g.generation, g.requests
+  FROM given JOIN restream_oauth.grants AS g ON g.name = given.name
+  ORDER BY g.name FOR UPDATE OF g
 ), judged AS MATERIALIZED (
   SELECT old.*, ",
             $decision,
@@ -88,7 +126,7 @@ macro_rules! judge {
     };
 }
 
-/// The row that a statement returns after a decision. The argument is the outcome where there is no row.
+/// The rows that a statement returns after a decision. The argument is the outcome where there was no row.
 macro_rules! answer {
     ($without_row:literal) => {
         concat!(
@@ -103,45 +141,50 @@ SELECT coalesce(j.outcome, ",
        ",
             when_and_where!(),
             "
-FROM (VALUES (1)) AS always LEFT JOIN judged AS j ON true"
+FROM given LEFT JOIN judged AS j ON j.place = given.place ORDER BY given.place"
         )
     };
 }
 
 /// `Read`. `$1` is the name of the grant.
 pub const READ: &str = concat!(
-    "SELECT 'read' AS outcome, g.record, g.tombstone, g.parked, NULL::bytea[] AS spooled, NULL::bytea[] AS logins,
+    given!("$1::text[]", "name"),
+    "
+SELECT 'read' AS outcome, g.record, g.tombstone, g.parked, NULL::bytea[] AS spooled, NULL::bytea[] AS logins,
        (g.spooled IS NOT NULL OR g.logins IS NOT NULL) IS TRUE AS left_over,
        ",
     when_and_where!(),
     "
-FROM (VALUES (1)) AS always LEFT JOIN restream_oauth.grants AS g ON g.name = $1"
+FROM given LEFT JOIN restream_oauth.grants AS g ON g.name = given.name ORDER BY given.place"
 );
 
 /// `Claim`. `$1` is the name, `$2` the new claim, `$3` an earlier claim of the same process whose outcome it does not
-/// know, or `NULL`, and `$4` the lease in milliseconds. The same claim can be taken twice, since its first answer may be lost. A row that another statement has locked counts as busy.
+/// know, or `NULL`, and `$4` the lease in milliseconds. The same claim can be taken twice, since its first answer may be
+/// lost. A row that another statement has locked counts as busy.
 ///
 /// Nothing is claimed on a server that nobody has [noted](NOTE_SERVER), nor in the first seconds after.
 pub const CLAIM: &str = concat!(
-    "WITH ready AS MATERIALIZED (
+    given!("$1::text[], $2::bigint[], $3::bigint[], $4::bigint[]", "name, by_claim, lost_claim, lease"),
+    ", ready AS MATERIALIZED (
   SELECT FROM restream_oauth.server WHERE started_at = pg_postmaster_start_time() AND quiet_until <= now()
 ), old AS MATERIALIZED (
-  SELECT name FROM restream_oauth.grants
-  WHERE name = $1 AND (claim IS NULL OR claimed_until <= now() OR claim = $2 OR claim = $3)
+  SELECT given.* FROM given JOIN restream_oauth.grants AS g ON g.name = given.name
+  WHERE (g.claim IS NULL OR g.claimed_until <= now() OR g.claim = given.by_claim OR g.claim = given.lost_claim)
     AND EXISTS (SELECT FROM ready)
-  FOR UPDATE SKIP LOCKED
+  ORDER BY g.name FOR UPDATE OF g SKIP LOCKED
 ), taken AS (
   UPDATE restream_oauth.grants AS g
-  SET claim = $2, claimed_until = now() + $4::bigint * interval '1 millisecond',
+  SET claim = old.by_claim, claimed_until = now() + old.lease * interval '1 millisecond',
       parked_seen = cardinality(g.parked), logins_seen = cardinality(g.logins)
   FROM old WHERE g.name = old.name
-  RETURNING g.record, g.tombstone, g.parked, g.spooled, g.logins
+  RETURNING g.name, g.record, g.tombstone, g.parked, g.spooled, g.logins
 ), made AS (
   INSERT INTO restream_oauth.grants AS g (name, claim, claimed_until)
-  SELECT $1, $2, now() + $4::bigint * interval '1 millisecond'
-  WHERE EXISTS (SELECT FROM ready) AND NOT EXISTS (SELECT FROM restream_oauth.grants WHERE name = $1)
+  SELECT given.name, given.by_claim, now() + given.lease * interval '1 millisecond' FROM given
+  WHERE EXISTS (SELECT FROM ready) AND NOT EXISTS (SELECT FROM restream_oauth.grants AS g WHERE g.name = given.name)
+  ORDER BY given.name COLLATE \"C\"
   ON CONFLICT (name) DO NOTHING
-  RETURNING g.record, g.tombstone, g.parked, g.spooled, g.logins
+  RETURNING g.name, g.record, g.tombstone, g.parked, g.spooled, g.logins
 ), claimed AS (
   SELECT 'claimed' AS outcome, * FROM taken UNION ALL SELECT 'claimed', * FROM made
 )
@@ -150,16 +193,17 @@ SELECT coalesce(c.outcome, CASE WHEN EXISTS (SELECT FROM ready) THEN 'busy' ELSE
        ",
     when_and_where!(),
     "
-FROM (VALUES (1)) AS always LEFT JOIN claimed AS c ON true"
+FROM given LEFT JOIN claimed AS c ON c.name = given.name ORDER BY given.place"
 );
 
 /// `Prepare`. `$1` is the name, `$2` the claim, `$3` to `$11` are the record and what is known of it: the record, its
 /// login, generation and requests, then until when it is usable, when it is due, since when it is in doubt, when it died,
 /// and how many strays are in it (`NULL` for none).
 pub const PREPARE: &str = concat!(
+    given_record!(),
     judge!(
-        "CASE WHEN claim IS DISTINCT FROM $2 THEN 'lost'
-    WHEN record IS NULL OR login <> $4 OR generation <> $5 THEN 'superseded' ELSE 'done' END"
+        "CASE WHEN claim IS DISTINCT FROM by_claim THEN 'lost'
+    WHEN record IS NULL OR login <> new_login OR generation <> new_generation THEN 'superseded' ELSE 'done' END"
     ),
     ", written AS (
   UPDATE restream_oauth.grants AS g
@@ -174,10 +218,11 @@ pub const PREPARE: &str = concat!(
 
 /// `Spool`. `$1` is the name, `$2` the claim, `$3` the answer.
 pub const SPOOL: &str = concat!(
-    judge!("CASE WHEN claim IS DISTINCT FROM $2 THEN 'lost' ELSE 'done' END"),
+    given!("$1::text[], $2::bigint[], $3::bytea[]", "name, by_claim, answer"),
+    judge!("CASE WHEN claim IS DISTINCT FROM by_claim THEN 'lost' ELSE 'done' END"),
     ", written AS (
-  UPDATE restream_oauth.grants AS g SET spooled = array_append(g.spooled, $3)
-  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND ($3 = ANY (g.spooled)) IS NOT TRUE
+  UPDATE restream_oauth.grants AS g SET spooled = array_append(g.spooled, j.answer)
+  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND (j.answer = ANY (g.spooled)) IS NOT TRUE
 )",
     answer!("'lost'")
 );
@@ -185,14 +230,19 @@ pub const SPOOL: &str = concat!(
 /// `Commit`. `$1` to `$11` are those of [`PREPARE`], `$12` is the login and `$13` the generation of the parent. The parent
 /// decides. The claim says only which strays the writer knows.
 pub const COMMIT: &str = concat!(
-    judge!("CASE WHEN record IS NULL OR login <> $12 OR generation <> $13 THEN 'superseded' ELSE 'done' END"),
+    given_record!(", $12::bytea[], $13::bigint[]", ", parent_login, parent_generation"),
+    judge!(
+        "CASE WHEN record IS NULL OR login <> parent_login OR generation <> parent_generation THEN 'superseded'
+    ELSE 'done' END"
+    ),
     ", written AS (
   UPDATE restream_oauth.grants AS g
   SET ",
     set_record!(),
     ",
-      parked = CASE WHEN g.claim = $2 THEN nullif(g.parked[coalesce(g.parked_seen, 0) + 1:], '{}') ELSE g.parked END,
-      parked_seen = CASE WHEN g.claim = $2 THEN NULL ELSE g.parked_seen END
+      parked = CASE WHEN g.claim = j.by_claim THEN nullif(g.parked[coalesce(g.parked_seen, 0) + 1:], '{}')
+        ELSE g.parked END,
+      parked_seen = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.parked_seen END
   FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done'
 )",
     answer!("'superseded'")
@@ -200,10 +250,11 @@ pub const COMMIT: &str = concat!(
 
 /// `Park`. `$1` is the name, `$2` the login of the parent, `$3` the pair.
 pub const PARK: &str = concat!(
-    judge!("CASE WHEN record IS NULL OR login <> $2 THEN 'superseded' ELSE 'done' END"),
+    given!("$1::text[], $2::bytea[], $3::bytea[]", "name, parent_login, pair"),
+    judge!("CASE WHEN record IS NULL OR login <> parent_login THEN 'superseded' ELSE 'done' END"),
     ", written AS (
-  UPDATE restream_oauth.grants AS g SET parked = array_append(g.parked, $3)
-  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND ($3 = ANY (g.parked)) IS NOT TRUE
+  UPDATE restream_oauth.grants AS g SET parked = array_append(g.parked, j.pair)
+  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND (j.pair = ANY (g.parked)) IS NOT TRUE
 )",
     answer!("'superseded'")
 );
@@ -211,25 +262,32 @@ pub const PARK: &str = concat!(
 /// `Stash`. `$1` is the name, `$2` the tokens of the login. The grant is due at once, so that a worker finds a login whose
 /// process died.
 pub const STASH: &str = concat!(
-    "INSERT INTO restream_oauth.grants AS g (name, logins, run_at) VALUES ($1, ARRAY[$2], now())
-ON CONFLICT (name) DO UPDATE
-SET logins = CASE WHEN $2 = ANY (g.logins) THEN g.logins ELSE array_append(g.logins, $2) END,
-    run_at = least(g.run_at, now())
-RETURNING 'done' AS outcome, NULL::bytea AS record, NULL::bytea AS tombstone, NULL::bytea[] AS parked,
+    given!("$1::text[], $2::bytea[]", "name, tokens"),
+    ", stashed AS (
+  INSERT INTO restream_oauth.grants AS g (name, logins, run_at)
+  SELECT given.name, ARRAY[given.tokens], now() FROM given ORDER BY given.name COLLATE \"C\"
+  ON CONFLICT (name) DO UPDATE
+  SET logins = CASE WHEN excluded.logins <@ g.logins THEN g.logins ELSE g.logins || excluded.logins END,
+      run_at = least(g.run_at, now())
+)
+SELECT 'done' AS outcome, NULL::bytea AS record, NULL::bytea AS tombstone, NULL::bytea[] AS parked,
        NULL::bytea[] AS spooled, NULL::bytea[] AS logins, false AS left_over,
        ",
-    when_and_where!()
+    when_and_where!(),
+    "
+FROM given ORDER BY given.place"
 );
 
 /// `Insert`. `$1` to `$11` are those of [`PREPARE`]. Strays of an earlier login are dropped.
 pub const INSERT: &str = concat!(
-    judge!("CASE WHEN claim IS DISTINCT FROM $2 THEN 'lost' ELSE 'done' END"),
+    given_record!(),
+    judge!("CASE WHEN claim IS DISTINCT FROM by_claim THEN 'lost' ELSE 'done' END"),
     ", written AS (
   UPDATE restream_oauth.grants AS g
   SET ",
     set_record!(),
     ",
-      parked = CASE WHEN g.login = $4 THEN g.parked END, parked_seen = NULL
+      parked = CASE WHEN g.login = j.new_login THEN g.parked END, parked_seen = NULL
   FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done'
 )",
     answer!("'lost'")
@@ -241,43 +299,51 @@ pub const INSERT: &str = concat!(
 /// Without the claim, the record is written only if it adds to what is known of a doubt. The writer may not know the strays
 /// of the stored record then, so that record is parked with them.
 pub const SETTLE: &str = concat!(
+    given_record!(", $12::text[]", ", leftovers"),
     judge!(
-        "CASE WHEN $3 IS NULL THEN 'done'
-    WHEN record IS NULL OR login <> $4 OR generation <> $5 THEN 'superseded'
-    WHEN claim IS DISTINCT FROM $2 AND ($9 IS NULL OR $6 < requests) THEN 'lost' ELSE 'done' END"
+        "CASE WHEN new_record IS NULL THEN 'done'
+    WHEN record IS NULL OR login <> new_login OR generation <> new_generation THEN 'superseded'
+    WHEN claim IS DISTINCT FROM by_claim AND (new_doubt_since IS NULL OR new_requests < requests) THEN 'lost'
+    ELSE 'done' END"
     ),
     ", written AS (
   UPDATE restream_oauth.grants AS g
   SET ",
     set_record!(),
     ",
-      parked = CASE WHEN g.claim = $2 THEN nullif(g.parked[coalesce(g.parked_seen, 0) + 1:], '{}')
+      parked = CASE WHEN g.claim = j.by_claim THEN nullif(g.parked[coalesce(g.parked_seen, 0) + 1:], '{}')
         WHEN g.strays IS NOT NULL
         THEN array_append(g.parked, 'replaced '::bytea || g.record) ELSE g.parked END,
-      parked_seen = CASE WHEN g.claim = $2 THEN NULL ELSE g.parked_seen END,
+      parked_seen = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.parked_seen END,
       ",
     release!(),
     "
-  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND $3 IS NOT NULL
+  FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done' AND j.new_record IS NOT NULL
 ), released AS (
   UPDATE restream_oauth.grants AS g
   SET ",
     release!(),
     "
   FROM judged AS j
-  WHERE g.name = j.name AND g.claim = $2 AND (j.outcome = 'superseded' OR (j.outcome = 'done' AND $3 IS NULL))
+  WHERE g.name = j.name AND g.claim = j.by_claim
+    AND (j.outcome = 'superseded' OR (j.outcome = 'done' AND j.new_record IS NULL))
 )",
-    answer!("CASE WHEN $3 IS NULL THEN 'done' ELSE 'superseded' END")
+    answer!("CASE WHEN given.new_record IS NULL THEN 'done' ELSE 'superseded' END")
 );
 
 /// `Forget`. `$1` is the name, `$2` the claim, `$3` the tombstone, `$4` its login and `$5` its generation. A login that was
 /// stashed since the claim stays, and is due at once.
 pub const FORGET: &str = concat!(
-    judge!("CASE WHEN claim IS DISTINCT FROM $2 THEN 'lost' ELSE 'done' END"),
+    given!(
+        "$1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[]",
+        "name, by_claim, new_tombstone, new_login, new_generation"
+    ),
+    judge!("CASE WHEN claim IS DISTINCT FROM by_claim THEN 'lost' ELSE 'done' END"),
     ", written AS (
   UPDATE restream_oauth.grants AS g
-  SET record = NULL, tombstone = $3, login = $4, generation = $5, requests = NULL, usable_until = NULL,
-      doubt_since = NULL, died_at = NULL, strays = NULL, parked = NULL, parked_seen = NULL, spooled = NULL, set_aside = NULL,
+  SET record = NULL, tombstone = j.new_tombstone, login = j.new_login, generation = j.new_generation, requests = NULL,
+      usable_until = NULL, doubt_since = NULL, died_at = NULL, strays = NULL, parked = NULL, parked_seen = NULL,
+      spooled = NULL, set_aside = NULL,
       logins = nullif(g.logins[coalesce(g.logins_seen, 0) + 1:], '{}'), logins_seen = NULL,
       run_at = CASE WHEN cardinality(g.logins) > coalesce(g.logins_seen, 0) THEN now() END,
       claim = NULL, claimed_until = NULL
@@ -295,31 +361,30 @@ SET started_at = pg_postmaster_start_time(), quiet_until = now() + $1::bigint * 
 WHERE started_at <> pg_postmaster_start_time()
 RETURNING (extract(epoch FROM started_at) * 1000000)::bigint AS server";
 
-/// Writes records again that this server may have lost, any number of them: a busy worker has thousands, and they should be
-/// there before others claim grants. `$1` to `$11` are those of [`PREPARE`], each an array with one element
-/// a record, and `$12` is the lease in milliseconds. No name may be there twice. Changes nothing where the server has
-/// something newer. The claim, if there is one, comes back if nobody else has the grant and nobody has prepared a request
-/// since.
+/// Writes records again that this server may have lost: a busy worker has thousands, and they should be there before others
+/// claim grants. `$1` to `$11` are those of [`PREPARE`], and `$12` is the lease in milliseconds. Changes nothing where the
+/// server has something newer. The claim, if there is one, comes back if nobody else has the grant and nobody has prepared a
+/// request since.
 ///
 /// Returns no row.
 pub const RESTORE: &str = concat!(
-    "INSERT INTO restream_oauth.grants AS g
+    given_record!(", $12::bigint[]", ", lease"),
+    "
+INSERT INTO restream_oauth.grants AS g
   (name, claim, claimed_until, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays)
-SELECT name, claim, CASE WHEN claim IS NOT NULL THEN now() + $12::bigint * interval '1 millisecond' END,
-  record, login, generation, requests, ",
-    time_of!("usable_until"),
-    ", ",
-    time_of!("run_at"),
+SELECT name, by_claim, CASE WHEN by_claim IS NOT NULL THEN now() + lease * interval '1 millisecond' END,
+  new_record, new_login, new_generation, new_requests, ",
+    time!("new_usable_until"),
     ",
   ",
-    time_of!("doubt_since"),
+    time!("new_run_at"),
     ", ",
-    time_of!("died_at"),
-    ", strays
-FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[])
-  AS lost (name, claim, record, login, generation, requests, usable_until, run_at, doubt_since, died_at, strays)
-ORDER BY name -- in the same order as others, or two workers could wait for each other for ever
+    time!("new_doubt_since"),
+    ",
+  ",
+    time!("new_died_at"),
+    ", new_strays
+FROM given ORDER BY name COLLATE \"C\"
 ON CONFLICT (name) DO UPDATE
 SET record = excluded.record, tombstone = NULL, login = excluded.login, generation = excluded.generation,
     requests = excluded.requests, usable_until = excluded.usable_until, run_at = excluded.run_at,
@@ -331,17 +396,22 @@ WHERE g.generation IS NULL OR g.generation < excluded.generation
   OR (g.login = excluded.login AND g.generation = excluded.generation AND g.requests <= excluded.requests)"
 );
 
-/// Writes a tombstone again that this server may have lost: `$1` is the name, `$2` the tombstone, `$3` its login and `$4` its
+/// Writes tombstones again that this server may have lost: `$1` is the name, `$2` the tombstone, `$3` its login and `$4` its
 /// generation. Changes nothing if the server has a later pair or another login. A login that waits stays, and is due at once.
 ///
 /// Returns no row.
-pub const RESTORE_TOMBSTONE: &str = "INSERT INTO restream_oauth.grants AS g (name, tombstone, login, generation)
-VALUES ($1, $2, $3, $4)
+pub const RESTORE_TOMBSTONE: &str = concat!(
+    given!("$1::text[], $2::bytea[], $3::bytea[], $4::bigint[]", "name, tombstone, login, generation"),
+    "
+INSERT INTO restream_oauth.grants AS g (name, tombstone, login, generation)
+SELECT name, tombstone, login, generation FROM given ORDER BY name COLLATE \"C\"
 ON CONFLICT (name) DO UPDATE
-SET record = NULL, tombstone = $2, login = $3, generation = $4, requests = NULL, usable_until = NULL,
-    doubt_since = NULL, died_at = NULL, strays = NULL, parked = NULL, parked_seen = NULL, spooled = NULL, set_aside = NULL,
-    logins_seen = NULL, run_at = CASE WHEN g.logins IS NOT NULL THEN now() END, claim = NULL, claimed_until = NULL
-WHERE g.generation IS NULL OR (g.login = $3 AND g.generation <= $4)";
+SET record = NULL, tombstone = excluded.tombstone, login = excluded.login, generation = excluded.generation,
+    requests = NULL, usable_until = NULL, doubt_since = NULL, died_at = NULL, strays = NULL, parked = NULL,
+    parked_seen = NULL, spooled = NULL, set_aside = NULL, logins_seen = NULL,
+    run_at = CASE WHEN g.logins IS NOT NULL THEN now() END, claim = NULL, claimed_until = NULL
+WHERE g.generation IS NULL OR (g.login = excluded.login AND g.generation <= excluded.generation)"
+);
 
 /// What a failure of this server can lose, and its clock.
 pub const SERVER: &str = concat!(

@@ -119,12 +119,16 @@ impl Statement {
         Ok(Self { sql, parameters, claim: claimed, grant: grant.clone(), form: form.clone() })
     }
 
+    pub(crate) fn grant(&self) -> &GrantName {
+        &self.grant
+    }
+
     /// The text: one of the constants of [`sql`].
     pub fn sql(&self) -> &'static str {
         self.sql
     }
 
-    /// The parameters, in order.
+    /// The parameters, in order. The text takes them as arrays: see [`Arrays`](crate::Arrays).
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
@@ -156,7 +160,7 @@ impl Statement {
     }
 }
 
-/// One element of each array of [`sql::RESTORE`].
+/// The parameters of [`sql::RESTORE`].
 pub(crate) fn restored(
     grant: &GrantName,
     record: &Record,
@@ -167,6 +171,7 @@ pub(crate) fn restored(
     let claim = claim.map_or(Parameter::Number(None), |claim| number_of(claim.0));
     let mut parameters = vec![Parameter::Text(grant.as_str().into()), claim];
     parameters.extend(record_parameters(grant, Some(record), offset, form)?);
+    parameters.push(lease());
     Ok(parameters)
 }
 
@@ -206,7 +211,7 @@ fn record_parameters(
 }
 
 /// How long a claim lasts, as a parameter.
-pub(crate) fn lease() -> Parameter {
+fn lease() -> Parameter {
     Parameter::Number(i64::try_from(LEASE.as_millis()).ok())
 }
 

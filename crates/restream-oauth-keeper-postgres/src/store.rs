@@ -13,6 +13,7 @@ use restream_oauth_keeper::{GrantName, InvalidGrantName, Record};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, Row};
 
+use crate::batches::Batches;
 use crate::columns::Columns;
 use crate::config::Config;
 use crate::connection::Failure;
@@ -55,7 +56,8 @@ pub struct PostgresStore {
 }
 
 struct Shared {
-    connections: Connections,
+    connections: Arc<Connections>,
+    batches: Arc<Batches>,
     durability: Durability,
     watch: Arc<Watch>,
     /// Claims that may be there, although the database never said so.
@@ -72,7 +74,7 @@ impl PostgresStore {
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let watch = Arc::new(Watch::new(config));
-        let connections = Connections::new(config, Arc::clone(&watch))?;
+        let connections = Arc::new(Connections::new(config, Arc::clone(&watch))?);
         let client = connections.open().await?;
         let durability = Durability::read(&client.query_typed_one(sql::SERVER, &[]).await?)?;
         if durability.read_only {
@@ -82,7 +84,8 @@ impl PostgresStore {
         // So that nothing of it is found out by the first grant.
         connections.look().await?;
         let (lost_claims, random) = (Mutex::default(), (RandomState::new(), AtomicU64::new(0)));
-        let shared = Arc::new(Shared { connections, durability, watch, lost_claims, random });
+        let batches = Batches::new(Arc::clone(&connections));
+        let shared = Arc::new(Shared { connections, batches, durability, watch, lost_claims, random });
         tokio::spawn(keep_watch(Arc::downgrade(&shared), config.quiet.div_f64(4.0)));
         Ok(Self { shared, runtime })
     }
@@ -191,7 +194,7 @@ impl Shared {
         let new_claim = self.random();
         let (offset, form) = (self.watch.offset(), self.watch.form());
         let statement = match Statement::again(grant, op, new_claim, lost_claim, offset, form) {
-            Ok(statement) => statement,
+            Ok(statement) => Arc::new(statement),
             Err(error) => return StoreOutcome::Failed(error),
         };
         let (row, attempts) = match self.send(op, &statement).await {
@@ -225,19 +228,18 @@ impl Shared {
     }
 
     /// Sends a statement, again if its connection broke. Returns the row, and how often it was sent.
-    async fn send(&self, op: &StoreOp, statement: &Statement) -> Result<(Columns, u32), Failure> {
+    async fn send(&self, op: &StoreOp, statement: &Arc<Statement>) -> Result<(Columns, u32), Failure> {
         let mut attempt = 1;
         loop {
             let sent = self.watch.now();
-            match self.connections.query(statement.sql(), statement.parameters()).await {
+            match self.batches.query(statement).await {
                 // The statement says itself whether it was executed before.
                 Err(Failure::Unknown(_) | Failure::Collision(_)) if attempt < ATTEMPTS && is_repeatable(op) => {
                     attempt = attempt.saturating_add(1);
                 }
                 Err(failure) => return Err(failure),
-                Ok(rows) => {
-                    let row = rows.first().ok_or_else(no_row)?;
-                    let row = Columns::try_from(row).map_err(|error| Failure::Unknown(store_error(&error)))?;
+                Ok(row) => {
+                    let row = Columns::try_from(&row).map_err(|error| Failure::Unknown(store_error(&error)))?;
                     self.watch.observe(sent, row.now);
                     return Ok((row, attempt));
                 }
@@ -250,7 +252,7 @@ impl Shared {
         let op = StoreOp::Settle { claim, record: None, leftovers: Leftovers::Leave };
         if let Some(statement) = Statement::of(grant, &op, 0, self.watch.offset()) {
             // If it fails, the lease ends it.
-            let _ = self.connections.query(statement.sql(), statement.parameters()).await;
+            let _ = self.batches.query(&Arc::new(statement)).await;
         }
     }
 
@@ -294,10 +296,6 @@ fn settled_before(op: &StoreOp, attempt: u32, outcome: StoreOutcome) -> StoreOut
         }
         _ => outcome,
     }
-}
-
-fn no_row() -> Failure {
-    Failure::Unknown(StoreError::new(StoreErrorKind::Unavailable, "the database returned no row"))
 }
 
 /// No panic leaves what is behind these locks half done.

@@ -64,8 +64,9 @@ async fn a_stopped_server(database: &Database) {
 /// How often [`sql::RESTORE`] was executed, as the server's log has it.
 fn restorations(database: &Database) -> usize {
     let log = std::fs::read_to_string(variable("RESTREAM_TEST_LOG").unwrap()).unwrap();
-    let executed = format!("{} LOG:  execute <unnamed>: {}", database.name, sql::RESTORE.lines().next().unwrap());
-    log.lines().filter(|line| line.ends_with(&executed)).count()
+    // The log puts a tab before each further line.
+    let executed = format!("{} LOG:  execute <unnamed>: {}", database.name, sql::RESTORE.replace('\n', "\n\t"));
+    log.matches(&executed).count()
 }
 
 /// `kill -9`, in effect: what was confirmed is there.

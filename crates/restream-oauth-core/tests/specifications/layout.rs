@@ -64,6 +64,7 @@ const ORDERS: &[(&str, &[&str])] = &[
             "reseal",
             "worker",
             "store",
+            "batches",
             "connections",
             "watch",
             "restoring",

@@ -4,6 +4,7 @@
 mod support;
 
 mod admin;
+mod batches;
 mod clocks;
 mod connecting;
 mod contract;

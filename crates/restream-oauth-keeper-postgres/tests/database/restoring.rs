@@ -51,7 +51,8 @@ async fn records_that_come_back_together_replace_what_is_older_and_nothing_that_
         (&logins, Type::BYTEA_ARRAY),
     ];
     typed.extend(numbers.iter().map(|numbers| (numbers as &(dyn ToSql + Sync), Type::INT8_ARRAY)));
-    typed.push((&120_000_i64, Type::INT8));
+    let leases = [120_000_i64].repeat(names.len());
+    typed.push((&leases, Type::INT8_ARRAY));
     client.query_typed(sql::RESTORE, &typed).await.unwrap();
 
     let mut has = Vec::new();
@@ -77,10 +78,10 @@ async fn a_tombstone_that_comes_back_ends_the_login_that_it_ended_and_no_later_o
     done(&store, &grant(), StoreOp::Forget { claim: held, tombstone: second.tombstone() }).await;
     let row = client.query_one("SELECT tombstone, login, generation FROM restream_oauth.grants", &[]).await.unwrap();
     let (tombstone, ended, generation): (Vec<u8>, Vec<u8>, i64) = (row.get(0), row.get(1), row.get(2));
-    let parameters = [Type::TEXT, Type::BYTEA, Type::BYTEA, Type::INT8];
+    let parameters = [Type::TEXT_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::INT8_ARRAY];
     let restore = async || {
         let name = grant().as_str().to_owned();
-        let values: [&(dyn ToSql + Sync); 4] = [&name, &tombstone, &ended, &generation];
+        let values: [&(dyn ToSql + Sync); 4] = [&vec![name], &vec![&tombstone], &vec![&ended], &vec![generation]];
         let typed: Vec<_> = values.into_iter().zip(parameters.clone()).collect();
         client.query_typed(sql::RESTORE_TOMBSTONE, &typed).await.unwrap();
         stored(&store, &grant()).await
