@@ -29,17 +29,18 @@ pub(crate) struct Recent {
     claims: BTreeMap<GrantName, ClaimId>,
 }
 
-/// A write that has to be there.
+/// A write that has to be there. Nearly all are records, and a busy process has thousands, so the others must not make it
+/// larger.
 #[derive(Clone)]
 pub(crate) enum Write {
     /// A record, and the claim of this process if it still has it.
     Record(Box<Record>, Option<ClaimId>),
     /// A pair that came too late.
-    Stray(Parent, Box<Tokens>),
+    Stray(Box<(Parent, Tokens)>),
     /// A login that waits for the claim.
     Login(Box<Tokens>),
     /// What is left after a logout.
-    Tombstone(Tombstone),
+    Tombstone(Box<Tombstone>),
 }
 
 impl Recent {
@@ -63,9 +64,9 @@ impl Recent {
             | StoreOp::Commit { record, .. }
             | StoreOp::Insert { record, .. }
             | StoreOp::Settle { record: Some(record), .. } => Write::Record(record.clone(), None),
-            StoreOp::Park { parent, tokens } => Write::Stray(*parent, tokens.clone()),
+            StoreOp::Park { parent, tokens } => Write::Stray(Box::new((*parent, *tokens.clone()))),
             StoreOp::Stash { tokens } => Write::Login(tokens.clone()),
-            StoreOp::Forget { tombstone, .. } => Write::Tombstone(*tombstone),
+            StoreOp::Forget { tombstone, .. } => Write::Tombstone(Box::new(*tombstone)),
             _ => return,
         };
         let is_replaced = |earlier: &Write| match (op, &write) {
@@ -76,7 +77,7 @@ impl Recent {
             (_, Write::Record(..)) => matches!(earlier, Write::Record(..)),
             (_, Write::Stray(..) | Write::Login(_)) => false,
         };
-        let writes = self.writes.entry(grant.clone()).or_default();
+        let writes = self.writes.entry(grant.clone()).or_insert_with(|| Vec::with_capacity(1));
         writes.retain(|(_, earlier)| !is_replaced(earlier));
         writes.push((now, write));
         self.order.push_back((now, grant.clone()));
@@ -135,7 +136,10 @@ impl Write {
     ) -> Result<(&'static str, Vec<Parameter>), StoreError> {
         let op = match self {
             Self::Record(record, claim) => return Ok((sql::RESTORE, restored(grant, record, *claim, offset, form)?)),
-            Self::Stray(parent, tokens) => StoreOp::Park { parent: *parent, tokens: tokens.clone() },
+            Self::Stray(stray) => {
+                let (parent, tokens) = &**stray;
+                StoreOp::Park { parent: *parent, tokens: Box::new(tokens.clone()) }
+            }
             Self::Login(tokens) => StoreOp::Stash { tokens: tokens.clone() },
             Self::Tombstone(tombstone) => {
                 let mut parameters = vec![Parameter::Text(grant.as_str().into())];
