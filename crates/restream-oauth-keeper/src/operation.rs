@@ -52,7 +52,8 @@ pub enum StoreOp {
         answer: Spooled,
     },
     /// Replaces the record by its successor, if the stored record is still the parent: `Superseded` otherwise. The
-    /// parent decides, and not the claim, so that a pair whose claim has run out is committed all the same.
+    /// parent decides, and not the claim, so that a pair whose claim has run out is committed all the same. While the claim
+    /// lasts, a store may drop what was spooled: a keeper that commits has read it, and removes it next.
     Commit {
         /// The claim. It may have run out.
         claim: ClaimId,

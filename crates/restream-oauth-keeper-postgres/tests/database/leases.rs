@@ -168,6 +168,35 @@ async fn an_answer_a_login_and_a_stray_that_come_twice_are_there_once() {
     assert_eq!(found.stored.record().unwrap().strays.len(), 1);
 }
 
+/// With the answer in it the row has no room in its page, and its next version would be in another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_drops_the_answers_of_its_own_claim_and_of_no_other() {
+    let Some(database) = Database::migrated().await else { return };
+    let (one, other, grant, client) =
+        (database.store().await, database.store().await, grant(), database.client().await);
+    let answers = async || -> Option<i32> {
+        client.query_one("SELECT cardinality(spooled) FROM restream_oauth.grants", &[]).await.unwrap().get(0)
+    };
+    let first = login("1");
+    put(&one, &grant, &first).await;
+    let spool = |claim, number| {
+        let answer = Spooled { parent: first.parent(), number, answer: Zeroizing::new("{\"a\":1}".to_owned()) };
+        StoreOp::Spool { claim, answer }
+    };
+    let former = claim(&one, &grant).await.claim;
+    done(&one, &grant, spool(former, 1)).await;
+    run_out(&database).await;
+    let holder = claim(&other, &grant).await.claim;
+    done(&other, &grant, spool(holder, 2)).await;
+    let second = next(&first, "2");
+    done(&one, &grant, StoreOp::Commit { claim: former, parent: first.parent(), record: second.clone() }).await;
+    assert_eq!(answers().await, Some(2), "the holder of the claim may not have read its answer yet");
+    let third = next(&second, "3");
+    done(&other, &grant, StoreOp::Commit { claim: holder, parent: second.parent(), record: third }).await;
+    assert_eq!(answers().await, None);
+    release(&other, &grant, holder).await;
+}
+
 /// `SKIP LOCKED`: an administrator's transaction, or another claim, does not make a worker wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_somebody_else_has_locked_counts_as_busy_at_once() {
