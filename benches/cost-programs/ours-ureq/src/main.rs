@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let redirect_uri = "https://app.example/callback";
     let client = Client::builder("client-id").secret(env::var("SECRET")?).redirect_uri(redirect_uri).build()?;
     let code = AuthorizationCode::without_state_check(env::var("CODE")?, redirect_uri, None);
-    let tokens = Transport::new().send(client.exchange(&code))?;
+    let tokens = Transport::new()?.send(client.exchange(&code))?;
     println!("{}", tokens.access_token().expose_secret().len());
     Ok(())
 }
