@@ -229,7 +229,8 @@ pub const SPOOL: &str = concat!(
 
 /// `Commit`. `$1` to `$11` are those of [`PREPARE`], `$12` is the login and `$13` the generation of the parent. The parent
 /// decides. The claim says only which strays the writer knows, and that it has read the answers: they go at once, because with
-/// them the row often has no room in its page. A keeper would remove them next, by [`SETTLE`].
+/// them the row often has no room in its page. A keeper would remove them next, by [`SETTLE`]. The grant is not due any more,
+/// whoever picked it.
 pub const COMMIT: &str = concat!(
     given_record!(", $12::bytea[], $13::bigint[]", ", parent_login, parent_generation"),
     judge!(
@@ -244,7 +245,7 @@ pub const COMMIT: &str = concat!(
       parked = CASE WHEN g.claim = j.by_claim THEN nullif(g.parked[coalesce(g.parked_seen, 0) + 1:], '{}')
         ELSE g.parked END,
       parked_seen = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.parked_seen END,
-      spooled = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.spooled END
+      spooled = CASE WHEN g.claim = j.by_claim THEN NULL ELSE g.spooled END, picked_until = NULL
   FROM judged AS j WHERE g.name = j.name AND j.outcome = 'done'
 )",
     answer!("'superseded'")

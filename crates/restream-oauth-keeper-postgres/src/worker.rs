@@ -11,9 +11,8 @@ use crate::store::PostgresStore;
 /// How late a grant is before another worker takes it: longer than a rotation takes, and shorter than the rest of a token's
 /// life.
 const LATE: Duration = Duration::from_secs(15);
-/// How long nobody else takes a grant that was picked: longer than its refresh has to wait for its turn. A process that dies
-/// has the claims of some grants that it picked for as long.
-const PICKED: Duration = Duration::from_secs(120);
+/// The longest that nobody else takes a grant that was picked.
+const LONGEST_PICK: Duration = Duration::from_secs(120);
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
 /// How many grants it takes at a time.
@@ -47,7 +46,6 @@ const LONGEST_TURN: Duration = Duration::from_secs(60);
 pub struct Worker {
     store: PostgresStore,
     late: Duration,
-    picked: Duration,
     every: Duration,
     most: u32,
 }
@@ -55,7 +53,7 @@ pub struct Worker {
 impl Worker {
     /// A worker on the store of its keeper.
     pub fn new(store: PostgresStore) -> Self {
-        Self { store, late: LATE, picked: PICKED, every: EVERY, most: MOST }
+        Self { store, late: LATE, every: EVERY, most: MOST }
     }
 
     /// How late a grant is before this worker takes it from another: 15 seconds unless set. A rotation has to fit in.
@@ -111,7 +109,8 @@ impl Worker {
     /// [`StoreError`] if the database cannot be asked.
     pub async fn pick(&self, keeper: &Keeper) -> Result<u32, StoreError> {
         let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let (late, picked) = (milliseconds(self.late), milliseconds(self.picked));
+        let picked = picked_for(self.most, keeper.policy().requests_per_second, self.late);
+        let (late, picked) = (milliseconds(self.late), milliseconds(picked));
         let names = self.store.pick(late, self.most.into(), picked).await?;
         let mut count = 0_u32;
         for name in names {
@@ -130,6 +129,12 @@ fn turn(picked: u32, requests_per_second: f64) -> Duration {
     turn.clamp(SHORTEST_TURN, LONGEST_TURN)
 }
 
+/// How long nobody else takes a grant that was picked: longer than its refresh has to wait for its turn. What a process has
+/// picked and not refreshed when it dies waits for as long.
+fn picked_for(most: u32, requests_per_second: f64, late: Duration) -> Duration {
+    turn(most, requests_per_second).saturating_mul(4).saturating_add(late).min(LONGEST_PICK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +143,15 @@ mod tests {
     fn a_worker_takes_no_more_than_its_keeper_can_refresh() {
         for (rate, seconds) in [(250.0, 2.0), (20.0, 25.0), (1e6, 0.1), (0.0, 60.0), (-1.0, 60.0), (f64::NAN, 60.0)] {
             assert_eq!(turn(500, rate), Duration::from_secs_f64(seconds), "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_pick_lasts_for_longer_than_the_turn_and_no_longer_than_two_minutes() {
+        let late = Duration::from_secs(15);
+        for (most, rate, seconds) in [(500, 250.0, 23), (500, 20.0, 115), (500, 1.0, 120), (1, 250.0, 15)] {
+            let picked = picked_for(most, rate, late).as_secs();
+            assert_eq!(picked, seconds, "{most} grants, {rate} a second");
         }
     }
 }
