@@ -3,13 +3,14 @@
 //!     .ci/postgres cargo run --release --locked --manifest-path benches/postgres/Cargo.toml              # three runs, by turns
 //!     .ci/postgres cargo run --release --locked --manifest-path benches/postgres/Cargo.toml -- --quick   # one, of few grants
 //!
-//! Prints the table of the benches' README. Client and server share the machine.
+//! Prints the table of the benches' README. Client and server share the machine, and there is no standby.
 
 mod database;
 mod ours;
 mod pgbench;
 mod provider;
 mod row_lock;
+mod server;
 
 use std::env;
 use std::error::Error;
@@ -33,6 +34,8 @@ async fn measure((runs, grants): (usize, u32)) -> Outcome<()> {
         .secret("secret")
         .redirect_uri("https://app.example/callback")
         .build()?;
+    // Nobody runs a standby on the machine of its primary.
+    server::server("standby", "stop")?;
     let database = Database::create(&oauth).await?;
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..runs {

@@ -1,12 +1,12 @@
 //! A database of the run's own, on the server of `.ci/postgres`.
 
 use std::env;
-use std::process::Command;
 
 use restream_oauth_keeper_postgres::{Config, PostgresStore};
 use tokio_postgres::NoTls;
 
 use crate::Outcome;
+use crate::server::server;
 
 /// The grants that should have been refreshed half a minute ago.
 const LATE: &str = "SELECT count(*) FROM restream_oauth.grants WHERE run_at < now() - interval '30 seconds'";
@@ -98,11 +98,4 @@ async fn connect(url: &str) -> Outcome<tokio_postgres::Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
-}
-
-/// Stops or starts the `primary` or its `standby`.
-pub(crate) fn server(which: &str, what: &str) -> Outcome<()> {
-    let server = env::var("RESTREAM_TEST_SERVER")?;
-    let status = Command::new(server).args([which, what]).status()?;
-    if status.success() { Ok(()) } else { Err(format!("the {which} did not {what}").into()) }
 }

@@ -22,10 +22,15 @@
 mod database;
 mod demand;
 mod fill;
+#[path = "../../../../keeper/src/live.rs"]
+#[allow(unreachable_pub, reason = "it is public where it comes from")]
+mod live;
 mod picture;
 mod report;
 mod run;
 mod sample;
+#[path = "../../server.rs"]
+mod server;
 mod settings;
 mod worker;
 
@@ -46,6 +51,9 @@ pub(crate) const LEASE: Duration = Duration::from_mins(2);
 const RESTART: Duration = Duration::from_secs(5);
 /// How much longer the run waits for what the killed worker left: workers look each five seconds, and refresh then.
 const GRACE: Duration = Duration::from_secs(30);
+
+#[global_allocator]
+static ALLOCATOR: live::Counting = live::Counting;
 
 fn main() -> Outcome<()> {
     let mut arguments = env::args().skip(1);

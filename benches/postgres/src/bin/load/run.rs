@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use restream_oauth_sandbox::{Ledger, Reuse, Sandbox};
 use tokio::time::{sleep, timeout};
 
-use crate::database::{Database, server};
+use crate::database::Database;
 use crate::sample::{DatabaseSample, Sample, count, rate};
+use crate::server::server;
 use crate::settings::Settings;
 use crate::worker::{Given, Process};
 use crate::{Outcome, fill};
@@ -220,7 +221,7 @@ impl<'a> Run<'a> {
     fn tell(&self, sample: &Sample) {
         let rate = self.samples.last().map_or(0.0, |before| rate(before, sample));
         let late = sample.database.as_ref().map(|it| (it.late, it.in_doubt, it.bytes));
-        let held: Vec<u64> = sample.workers.iter().map(|worker| worker.map_or(0, |(held, _)| held)).collect();
+        let held: Vec<u64> = sample.workers.iter().map(|worker| worker.map_or(0, |(held, _)| held.grants)).collect();
         let a_grant = count(u64::from(self.settings.grants));
         let expired = sample.expired + sample.expired_before_refresh;
         let at = sample.at.as_secs();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::worker::Held;
+
 /// One look at everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -16,8 +18,8 @@ pub(crate) struct Sample {
     pub(crate) expired_before_refresh: u64,
     /// What the database says; `None` while it does not answer.
     pub(crate) database: Option<DatabaseSample>,
-    /// How many grants each worker keeps, and its memory in bytes; `None` while it is not there.
-    pub(crate) workers: Vec<Option<(u64, u64)>>,
+    /// What each worker keeps, and its memory in bytes as the system counts it; `None` while it is not there.
+    pub(crate) workers: Vec<Option<(Held, u64)>>,
 }
 
 /// What the database says.

@@ -1,7 +1,7 @@
 //! A worker as a process of its own, so that it can be killed as any process can.
 //!
 //! It reads what it needs from its standard input, one value a line, and works until the input ends. It prints one line for
-//! each thing that the run must know: `held N`, `doubt NAME`, `missed N`.
+//! each thing that the run must know: `held N BYTES`, `doubt NAME`, `missed N`.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use restream_oauth_keeper::seal::KeyRing;
 use restream_oauth_keeper::{EventKind, Events, Keeper, Mode, Policy};
 use restream_oauth_keeper_postgres::{Config, PostgresStore, Worker};
 
-use crate::{Outcome, fill};
+use crate::{Outcome, fill, live};
 
 /// The argument of a worker.
 pub(crate) const NAME: &str = "worker";
@@ -54,7 +54,7 @@ pub(crate) async fn work() -> Outcome<()> {
     let working = tokio::spawn(async move { Worker::new(store).run(&kept, |error| eprintln!("{error}")).await });
     tokio::spawn(async move {
         loop {
-            say(&format!("held {}", held.count()));
+            say(&format!("held {} {}", held.count(), live::bytes()));
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     });
@@ -92,10 +92,18 @@ pub(crate) struct Process {
     told: Arc<Mutex<Told>>,
 }
 
+/// What a worker keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) grants: u64,
+    /// What the process has allocated.
+    pub(crate) bytes: u64,
+}
+
 /// What a worker has said.
 #[derive(Default)]
 struct Told {
-    held: u64,
+    held: Held,
     doubts: BTreeSet<String>,
     missed: u64,
 }
@@ -128,8 +136,8 @@ impl Process {
         if status.success() { Ok(()) } else { Err(format!("a worker ended with {status}").into()) }
     }
 
-    /// How many grants it keeps.
-    pub(crate) fn held(&self) -> u64 {
+    /// What it keeps.
+    pub(crate) fn held(&self) -> Held {
         lock(&self.told).held
     }
 
@@ -143,7 +151,7 @@ impl Process {
         lock(&self.told).doubts.clone()
     }
 
-    /// The memory that the process takes, in bytes.
+    /// The memory that the system gives the process, in bytes.
     pub(crate) fn memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -162,12 +170,17 @@ fn listen(output: ChildStdout, told: &Mutex<Told>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let mut told = lock(told);
         match line.split_once(' ') {
-            Some(("held", number)) => told.held = number.parse().unwrap_or(told.held),
+            Some(("held", numbers)) => told.held = held(numbers).unwrap_or(told.held),
             Some(("missed", number)) => told.missed = number.parse().unwrap_or(told.missed),
             Some(("doubt", name)) => drop(told.doubts.insert(name.to_owned())),
             _ => {}
         }
     }
+}
+
+fn held(numbers: &str) -> Option<Held> {
+    let (grants, bytes) = numbers.split_once(' ')?;
+    Some(Held { grants: grants.parse().ok()?, bytes: bytes.parse().ok()? })
 }
 
 fn lock(told: &Mutex<Told>) -> std::sync::MutexGuard<'_, Told> {
