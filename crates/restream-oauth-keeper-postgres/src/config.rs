@@ -169,7 +169,7 @@ impl Config {
         self
     }
 
-    /// How many connections to open: 8 unless set. Each carries many statements at a time.
+    /// How many connections to open at most: 8 unless set. A keeper needs few, because its operations share statements.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
