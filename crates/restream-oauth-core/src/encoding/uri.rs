@@ -4,7 +4,6 @@
 //! address is recognised by parsing it, never by comparing a prefix.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::form;
 
@@ -249,7 +248,11 @@ fn split_authority(authority: &str) -> Result<(&str, Option<u16>), UriProblem> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
             let (address, port) = bracketed.split_once(']').ok_or(UriProblem::Host)?;
-            address.parse::<Ipv6Addr>().map_err(|_| UriProblem::Host)?;
+            // Whether it is an address is for the transport to say: nothing is sent if it is none.
+            let is_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            if !address.contains(':') || !address.bytes().all(is_address) {
+                return Err(UriProblem::Host);
+            }
             let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(UriProblem::Host)?) };
             (address, port)
         }
@@ -272,14 +275,24 @@ fn split_authority(authority: &str) -> Result<(&str, Option<u16>), UriProblem> {
     }
 }
 
-/// A literal IPv4 or IPv6 loopback address. IPv4-mapped IPv6 addresses are not loopback.
+/// A literal loopback address: one of 127.0.0.0/8, or `::1` as most write it. IPv4-mapped IPv6 addresses are not loopback.
+/// Std's parsers know more spellings, but take 3 KB of a wasm module.
 fn is_loopback_address(host: &str) -> bool {
-    host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+    let is_byte = |part: &str| {
+        let is_plain = part.len() == 1 || !part.starts_with('0');
+        is_plain && part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u16>().is_ok_and(|byte| byte < 256)
+    };
+    let mut parts = host.split('.');
+    let is_ipv4 = parts.next() == Some("127") && parts.clone().count() == 3 && parts.all(is_byte);
+    is_ipv4 || matches!(host, "::1" | "0:0:0:0:0:0:0:1")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -308,6 +321,8 @@ mod tests {
             "http://[::ffff:127.0.0.1]/",
             "http://0.0.0.0/",
             "http://[::]/",
+            "http://[::11]/",
+            "http://[0:1]/",
             "http://evil.example/127.0.0.1",
             "http://127.0.0.1./",
             "http://1.127.0.0.1/",
@@ -322,6 +337,21 @@ mod tests {
         for uri in hostile {
             assert_eq!(endpoint(uri), Err(UriProblem::PlainHttp), "{uri}");
             assert_eq!(redirect(uri), Err(UriProblem::PlainHttp), "{uri}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_counts_as_loopback_is_loopback_to_std(
+            host in prop_oneof!["(127|0|[0-9]{1,3})(\\.[0-9]{1,3}){2,4}", "[0-9a-f:.]{0,24}", "(0{0,4}:){1,7}0{0,3}1", "127[0-9.+]{0,12}"]
+        ) {
+            let ipv4 = host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+            let ipv6 = host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
+            if host.contains(':') {
+                prop_assert!(ipv6 || !is_loopback_address(&host));
+            } else {
+                prop_assert_eq!(is_loopback_address(&host), ipv4);
+            }
         }
     }
 
@@ -353,6 +383,8 @@ mod tests {
             ("https://[::1/", UriProblem::Host),
             ("https://[fe80::1%25eth0]/", UriProblem::Host),
             ("https://[::1]x/", UriProblem::Host),
+            ("https://[a.example]/", UriProblem::Host),
+            ("https://[]/", UriProblem::Host),
             ("https://a!b/", UriProblem::Host),
             ("https://a:/", UriProblem::Port),
             ("https://a:0/", UriProblem::Port),
