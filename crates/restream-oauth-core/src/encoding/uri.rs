@@ -385,6 +385,8 @@ mod tests {
             ("https://[::1]x/", UriProblem::Host),
             ("https://[a.example]/", UriProblem::Host),
             ("https://[]/", UriProblem::Host),
+            ("https://[abc]/", UriProblem::Host),
+            ("https://[::g]/", UriProblem::Host),
             ("https://a!b/", UriProblem::Host),
             ("https://a:/", UriProblem::Port),
             ("https://a:0/", UriProblem::Port),
