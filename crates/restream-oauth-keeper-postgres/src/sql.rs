@@ -229,8 +229,8 @@ pub const SPOOL: &str = concat!(
 
 /// `Commit`. `$1` to `$11` are those of [`PREPARE`], `$12` is the login and `$13` the generation of the parent. The parent
 /// decides. The claim says only which strays the writer knows, and that it has read the answers: they go at once, because with
-/// them the row often has no room in its page. A keeper would remove them next, by [`SETTLE`]. The grant is not due any more,
-/// whoever picked it.
+/// them the row often has no room in its page. A keeper would remove them next, by [`SETTLE`]. `picked_until` is cleared,
+/// because the grant is not due any more.
 pub const COMMIT: &str = concat!(
     given_record!(", $12::bytea[], $13::bigint[]", ", parent_login, parent_generation"),
     judge!(
