@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Software: boxsdk 3.14.0 (PyPI, the last release of its major version) with redis-py 5.2.1 and redis-server 7.0.15 (Debian 12), Python 3.11.
 #
-# What was run: two processes share a login by `RedisManagedOAuth2`, as its documentation shows: the same `unique_id`, a Redis client
-# with its defaults. The first has stored its pair in Redis; its access token lives. The second one starts and asks for the
+# What was run: two processes share a login by `RedisManagedOAuth2`: the same `unique_id`, and a Redis client with its defaults, as
+# the class makes one itself if none is given. The first has stored its pair in Redis; its access token lives. The second one starts and asks for the
 # user. Then the first one asks, twice. A server on loopback stands in for Box, and rotates.
 #
 # A good engineer would guess: the second process takes the living access token from Redis, and no refresh is sent.
