@@ -18,6 +18,8 @@ pub(super) enum StringEnd {
     Broken,
 }
 
+/// Not in a page, which downloads the code: there, 64 KiB read byte by byte take less time than half a kilobyte of code.
+const MANY_AT_ONCE: bool = !cfg!(target_family = "wasm");
 const WORD: usize = 8;
 /// In bytes. Most strings are shorter.
 const BLOCK: usize = 64;
@@ -26,7 +28,7 @@ const BLOCK: usize = 64;
 pub(super) fn find(text: &[u8], start: usize) -> (usize, StringEnd) {
     let mut at = start;
     let mut bits = 0;
-    for _ in 0..BLOCK / WORD {
+    for _ in 0..if MANY_AT_ONCE { BLOCK / WORD } else { 0 } {
         let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<WORD>) else { break };
         let word = u64::from_le_bytes(*word);
         bits |= word;
@@ -73,6 +75,9 @@ fn find_in_any(text: &[u8]) -> (usize, StringEnd) {
 /// The text from its first quote, backslash or control character on. Adds every byte that it looks at to `bits`, by
 /// "or": the highest bit of a byte is 0 in ASCII.
 fn after_plain_run<'a>(text: &'a [u8], bits: &mut u64) -> &'a [u8] {
+    if !MANY_AT_ONCE {
+        return after_short_run(text, bits);
+    }
     let mut rest = text;
     loop {
         // Words first, so that a text full of escapes is not looked at in blocks again and again.
