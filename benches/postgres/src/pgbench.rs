@@ -67,7 +67,7 @@ fn rotation() -> String {
     };
     let nothing = [NAME, CLAIM, "(NULL::bytea)", "(NULL::bytea)"].into_iter().chain([NOTHING; 7]).chain(["'remove'"]);
     let statements = [
-        (sql::CLAIM, vec![NAME, CLAIM, NOTHING, "(120000::bigint)"]),
+        (sql::CLAIM, vec![NAME, CLAIM, "(120000::bigint)"]),
         (sql::PREPARE, written("(0::bigint)", DOUBT)),
         (sql::SPOOL, vec![NAME, CLAIM, "(:record::bytea || :record::bytea || :record::bytea)"]),
         (sql::COMMIT, [written("(1::bigint)", NOTHING), vec![LOGIN, "(0::bigint)"]].concat()),

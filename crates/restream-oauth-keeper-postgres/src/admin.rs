@@ -119,8 +119,8 @@ impl PostgresStore {
 
     /// Reads a grant in plain, for another store. `None` if there is no pair.
     ///
-    /// A grant that is used at the place to which it was exported must not be used here any more: the first refresh kills
-    /// the other's pair.
+    /// A grant that is used at the place to which it was exported must not be used here any more: the first refresh at
+    /// one place kills the pair at the other.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot be asked, or the record cannot be read.

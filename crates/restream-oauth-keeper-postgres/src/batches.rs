@@ -9,15 +9,15 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_postgres::Row;
 
-use crate::connection::Failure;
-use crate::connections::{Connections, took_too_long};
+use crate::connection::{Failure, took_too_long};
+use crate::connections::Connections;
 use crate::parameter::Arrays;
 use crate::statement::Statement;
 
 /// How many operations go into one statement: more of them save little, and share the fate of a statement that fails. So
-/// many do not wait for another statement to end.
+/// many are sent at once if a connection is free.
 const MOST: usize = 64;
-/// How long fewer of them wait for it. It may hang.
+/// How long fewer of them wait for a statement to end. It may hang.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The operations of one store.
@@ -58,10 +58,14 @@ impl Batches {
         let (answer, result) = oneshot::channel();
         let waiting = Waiting { statement: Arc::clone(statement), since: Instant::now(), answer };
         let turn = self.queue().add(waiting, self.connections.count());
+        self.start(turn);
+        result.await.unwrap_or_else(|_| Err(Failure::no_row()))
+    }
+
+    fn start(self: &Arc<Self>, turn: Turn) {
         if !matches!(turn, Turn::End) {
             tokio::spawn(Arc::clone(self).work(turn));
         }
-        result.await.unwrap_or_else(|_| Err(Failure::no_row()))
     }
 
     async fn work(self: Arc<Self>, mut turn: Turn) {
@@ -73,7 +77,9 @@ impl Batches {
                 }
                 Turn::Wait => {
                     sleep(PATIENCE).await;
-                    self.queue().after_waiting(self.connections.count())
+                    let (turn, left) = self.queue().after_waiting(self.connections.count());
+                    self.start(left);
+                    turn
                 }
                 Turn::End => return,
             };
@@ -81,20 +87,26 @@ impl Batches {
     }
 
     async fn send(&self, batch: Vec<Waiting>) {
-        let limit = self.connections.limit();
-        let (batch, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|waiting| waiting.since.elapsed() < limit);
-        deliver(late, Err(Failure::NotSent(took_too_long())));
+        let batch = self.in_time(batch);
         match self.execute(&batch).await {
-            // What the database does not take of one grant must not be in the way of others.
-            Err(Failure::Refused(_)) if batch.len() > 1 => {
+            // What the database does not take of one grant, or not now, must not be in the way of others.
+            Err(Failure::Refused(_) | Failure::Collision(_)) if batch.len() > 1 => {
                 for waiting in batch {
-                    let alone = vec![waiting];
+                    let alone = self.in_time(vec![waiting]);
                     let result = self.execute(&alone).await;
                     deliver(alone, result);
                 }
             }
             result => deliver(batch, result),
         }
+    }
+
+    /// Those that have not waited for too long. The others fail.
+    fn in_time(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let limit = self.connections.limit();
+        let (batch, late) = batch.into_iter().partition(|waiting| waiting.since.elapsed() < limit);
+        deliver(late, Err(Failure::NotSent(took_too_long())));
+        batch
     }
 
     async fn execute(&self, batch: &[Waiting]) -> Result<Vec<Row>, Failure> {
@@ -127,9 +139,11 @@ impl Queue {
         self.wait()
     }
 
-    fn after_waiting(&mut self, most_senders: usize) -> Turn {
+    /// What the task does next, and what another one has to do.
+    fn after_waiting(&mut self, most_senders: usize) -> (Turn, Turn) {
         self.is_watched = false;
-        if self.senders < most_senders { self.one_more_sends() } else { self.wait() }
+        let turn = if self.senders < most_senders { self.one_more_sends() } else { self.wait() };
+        (turn, self.wait())
     }
 
     fn one_more_sends(&mut self) -> Turn {
@@ -224,7 +238,8 @@ mod tests {
         assert_eq!(names(&queue.after_sending()), "d", "in the order in which they came");
         assert_eq!(names(&queue.after_sending()), "b");
         assert_eq!(names(&queue.after_sending()), "");
-        assert_eq!(names(&queue.after_waiting(2)), "");
+        let (turn, left) = queue.after_waiting(2);
+        assert_eq!((names(&turn), names(&left)), Default::default());
         assert_eq!(names(&queue.add(waiting("f", &StoreOp::Claim), 2)), "f", "no task is left");
     }
 
@@ -233,11 +248,15 @@ mod tests {
         let mut queue = Queue::default();
         assert_eq!(names(&queue.add(waiting("hangs", &StoreOp::Claim), 2)), "hangs");
         assert_eq!(names(&queue.add(waiting("b", &StoreOp::Claim), 2)), "waits");
-        assert_eq!(names(&queue.after_waiting(2)), "b", "it has waited for long enough");
-        assert_eq!(names(&queue.add(waiting("c", &StoreOp::Claim), 2)), "waits");
-        assert_eq!(names(&queue.after_waiting(2)), "waits", "both connections are busy");
+        assert_eq!(names(&queue.add(waiting("c", &settle()), 2)), "", "one task waits already");
+        let (turn, left) = queue.after_waiting(2);
+        assert_eq!(names(&turn), "b", "it has waited for long enough");
+        assert_eq!(names(&left), "waits", "and what cannot go with it is not left alone");
+        let (turn, left) = queue.after_waiting(2);
+        assert_eq!((names(&turn).as_str(), names(&left).as_str()), ("waits", ""), "both connections are busy");
         assert_eq!(names(&queue.after_sending()), "", "few are left to the one that waits, or to the other sender");
-        assert_eq!(names(&queue.after_waiting(2)), "c");
+        let (turn, left) = queue.after_waiting(2);
+        assert_eq!((names(&turn).as_str(), names(&left).as_str()), ("c", ""));
     }
 
     #[test]

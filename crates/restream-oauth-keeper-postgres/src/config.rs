@@ -124,7 +124,7 @@ impl Config {
         place
     }
 
-    /// The password. Without it, `PGPASSWORD` and the file that `PGPASSFILE` names are asked.
+    /// The password. Without it, `PGPASSWORD` is read, or the file that `PGPASSFILE` names, or `~/.pgpass`.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Zeroizing::new(password.into()));
@@ -183,8 +183,8 @@ impl Config {
         self
     }
 
-    /// Lets the server plan each statement once a connection, and not each time: it then takes about half of the work for
-    /// a rotation. Only for a server without a pooler before it, or with one that knows prepared statements, as PgBouncer
+    /// Lets the server plan each statement once a connection, and not each time. This helps while few grants share a
+    /// statement. Only for a server without a pooler before it, or with one that knows prepared statements, as PgBouncer
     /// does from 1.21 on. Another one makes the store fail, with an error that names a prepared statement.
     ///
     /// ```

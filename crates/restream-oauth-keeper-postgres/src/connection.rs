@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use restream_oauth_keeper::store::{StoreError, StoreErrorKind};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row, Statement};
 
@@ -19,6 +22,8 @@ const MOST_PREPARED: usize = 64;
 pub(crate) struct Connection {
     client: Arc<Client>,
     task: AbortHandle,
+    /// How long a statement may take.
+    limit: Duration,
     /// The statements that the server has planned; `None` if each is sent unnamed.
     prepared: Option<Arc<Mutex<HashMap<String, Statement>>>>,
 }
@@ -40,16 +45,12 @@ pub(crate) enum Failure {
 
 impl Connection {
     /// A connection, and the task that drives it.
-    pub(crate) fn new(client: Client, task: AbortHandle, prepares: bool) -> Self {
-        Self { client: Arc::new(client), task, prepared: prepares.then(Arc::default) }
+    pub(crate) fn new(client: Client, task: AbortHandle, limit: Duration, prepares: bool) -> Self {
+        Self { client: Arc::new(client), task, limit, prepared: prepares.then(Arc::default) }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
-    }
-
-    pub(crate) fn hang_up(&self) {
-        self.task.abort();
     }
 
     /// Executes a statement. It is unnamed, since a pooler may run the next one on another connection, unless the
@@ -65,13 +66,20 @@ impl Connection {
         sql: &str,
         typed: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Failure> {
-        self.execute(sql, typed).await.map_err(|error| {
+        let Ok(result) = timeout(self.limit, self.execute(sql, typed)).await else {
+            // Whatever hangs behind the statement in the same connection would hang as long.
+            self.task.abort();
+            return Err(Failure::Slow(took_too_long()));
+        };
+        result.map_err(|error| {
             let code = error.code().map_or("", |code| code.code());
             let class = code.get(..2).unwrap_or_default();
             let failed = store_error(&error);
+            if ends_the_connection(&error) {
+                return Failure::Unknown(failed);
+            }
             match (code, class) {
-                // The server ends the connection, perhaps after the commit.
-                ("" | "57P01" | "57P02" | "57P03", _) | (_, "08" | "XX") => Failure::Unknown(failed),
+                ("", _) | (_, "08" | "XX") => Failure::Unknown(failed),
                 ("55P03", _) | (_, "40") => Failure::Collision(failed),
                 _ => {
                     // A pooler may have put a standby behind this connection.
@@ -112,6 +120,16 @@ impl Connection {
         map().insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))
     }
+}
+
+/// True if the server ends the connection, perhaps after the commit.
+fn ends_the_connection(error: &Error) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
+}
+
+pub(crate) fn took_too_long() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")
 }
 
 impl Failure {

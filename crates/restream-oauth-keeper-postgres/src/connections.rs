@@ -1,7 +1,7 @@
 //! A handful of connections. Each carries many statements at a time, one behind the other.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use restream_oauth_keeper::store::{StoreError, StoreErrorKind};
@@ -11,7 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::config::Config;
-use crate::connection::{Connection, Failure};
+use crate::connection::{Connection, Failure, took_too_long};
 use crate::error::{ConfigError, ConnectError, store_error};
 use crate::parameter::Parameter;
 use crate::tls::Tls;
@@ -33,13 +33,32 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct Slot {
     in_flight: AtomicUsize,
-    state: Mutex<State>,
+    /// Locked while it is opened.
+    open: Mutex<Option<Connection>>,
+    /// Why it could not be opened, and when.
+    failed: std::sync::Mutex<Option<(Instant, StoreError)>>,
 }
 
-#[derive(Default)]
-struct State {
-    open: Option<Connection>,
-    failed: Option<(Instant, StoreError)>,
+impl Slot {
+    /// The connection, if it is open.
+    fn opened(&self) -> Option<Connection> {
+        self.open.try_lock().ok()?.clone().filter(|connection| !connection.is_closed())
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Why it is not opened now.
+    fn failure(&self) -> Option<StoreError> {
+        let failed = self.failed();
+        failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE).map(|(_, error)| error.clone())
+    }
+
+    /// No panic leaves what is behind this lock half done.
+    fn failed(&self) -> MutexGuard<'_, Option<(Instant, StoreError)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Connections {
@@ -81,52 +100,53 @@ impl Connections {
         typed: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Failure> {
         let slot = self.least_busy().map_err(Failure::NotSent)?;
-        let _busy = Busy::on(slot);
-        let connection = self.connection(slot).await.map_err(Failure::NotSent)?;
-        let result = timeout(self.limit, connection.query_typed(sql, typed)).await;
-        result.unwrap_or_else(|_| {
-            // Whatever hangs behind the statement in the same connection would hang as long.
-            connection.hang_up();
-            Err(Failure::Slow(took_too_long()))
-        })
+        let busy = Busy::on(slot);
+        let (_busy, connection) = match self.connection(slot).await {
+            Ok(connection) => (busy, connection),
+            // The server may allow fewer connections than there are slots.
+            Err(error) => self.least_busy_opened().ok_or(Failure::NotSent(error))?,
+        };
+        connection.query_typed(sql, typed).await
     }
 
     /// Looks at the server again, through a connection that may lead to another server than when it was opened.
     pub(crate) async fn look(&self) -> Result<(), StoreError> {
-        let connection = self.connection(self.least_busy()?).await?;
-        timeout(self.limit, self.watch.look(&connection)).await.unwrap_or_else(|_| Err(took_too_long()))
+        self.watch.look(&self.connection(self.least_busy()?).await?).await
     }
 
     fn least_busy(&self) -> Result<&Slot, StoreError> {
-        let slot = self.slots.iter().min_by_key(|slot| slot.in_flight.load(Ordering::Relaxed));
+        let slot = self.slots.iter().min_by_key(|slot| (slot.failure().is_some(), slot.in_flight()));
         slot.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable, "there are no connections"))
     }
 
-    async fn connection(&self, slot: &Slot) -> Result<Connection, StoreError> {
-        let connection = timeout(self.limit, self.connection_of(slot)).await;
-        connection.unwrap_or_else(|_| Err(took_too_long()))
+    fn least_busy_opened(&self) -> Option<(Busy<'_>, Connection)> {
+        let opened = self.slots.iter().filter_map(|slot| Some((slot, slot.opened()?)));
+        let (slot, connection) = opened.min_by_key(|(slot, _)| slot.in_flight())?;
+        Some((Busy::on(slot), connection))
     }
 
-    async fn connection_of(&self, slot: &Slot) -> Result<Connection, StoreError> {
-        let mut state = slot.state.lock().await;
-        if let Some(connection) = state.open.as_ref().filter(|connection| !connection.is_closed()) {
+    async fn connection(&self, slot: &Slot) -> Result<Connection, StoreError> {
+        let mut open = timeout(self.limit, slot.open.lock()).await.map_err(|_| took_too_long())?;
+        if let Some(connection) = open.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
         }
-        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
-            return Err(error.clone());
+        if let Some(error) = slot.failure() {
+            return Err(error);
         }
-        let opened = async {
-            let (client, connection) =
-                self.server.connect(self.tls.clone()).await.map_err(|error| store_error(&error))?;
-            let task = tokio::spawn(connection).abort_handle();
-            let connection = Connection::new(client, task, self.prepares);
-            self.watch.look(&connection).await?;
-            Ok(connection)
-        };
-        let opened: Result<Connection, StoreError> = opened.await;
-        state.failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
-        state.open = opened.as_ref().ok().cloned();
+        let opened = self.connect().await;
+        *slot.failed() = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        *open = opened.as_ref().ok().cloned();
         opened
+    }
+
+    /// Opens a connection of the set. Takes as long as writing again what the server has lost.
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let opened = timeout(self.limit, self.server.connect(self.tls.clone())).await.map_err(|_| took_too_long())?;
+        let (client, connection) = opened.map_err(|error| store_error(&error))?;
+        let task = tokio::spawn(connection).abort_handle();
+        let connection = Connection::new(client, task, self.limit, self.prepares);
+        self.watch.look(&connection).await?;
+        Ok(connection)
     }
 }
 
@@ -144,8 +164,4 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-pub(crate) fn took_too_long() -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the database did not answer in time")
 }

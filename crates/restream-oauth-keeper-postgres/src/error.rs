@@ -11,8 +11,7 @@ use tokio_postgres::error::SqlState;
 pub enum ConfigError {
     /// The text is no URL of a PostgreSQL database.
     Url,
-    /// The URL holds a password. Other users of the machine see the arguments and the environment of a process, and logs
-    /// keep them.
+    /// The URL holds a password. Other users of the machine see the arguments of a process, and logs keep them.
     PasswordInUrl,
     /// TLS was switched off for a server that is not this machine.
     PlaintextOffLoopback,
@@ -36,8 +35,8 @@ impl fmt::Display for ConfigError {
                 "expected TLS, got sslmode=disable for a server that is not this machine: leave it out, or allow plain \
                  text explicitly"
             }
-            Self::PasswordFile => "the file that PGPASSFILE names cannot be read",
-            Self::PasswordFileReadable => "other users can read the file that PGPASSFILE names: chmod 600",
+            Self::PasswordFile => "the file of passwords (PGPASSFILE or ~/.pgpass) cannot be read",
+            Self::PasswordFileReadable => "other users can read the file of passwords (PGPASSFILE or ~/.pgpass): chmod 600",
             Self::Certificates => "expected root certificates in PEM, got something else",
         })
     }

@@ -11,7 +11,7 @@ const SECOND: i64 = 1_000_000;
 ///
 /// Each statement says when it ran. That lies between the times at which it was sent and answered, so a slow statement
 /// proves little: the offset stays what it is as long as nothing contradicts it. So a record is read back with exactly
-/// the times with which it was written, which a time that is counted anew at each reading could not promise.
+/// the times with which it was written. An offset that is measured anew at each read would change them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockOffset {
     /// Microseconds; whole seconds, so that no time is rounded when it is stored.

@@ -89,7 +89,7 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// Shows no value, because it may hold a token.
+/// Shows of bytes only their number, because they may hold a token.
 impl fmt::Debug for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! The password of a role, from where `libpq` takes it: `PGPASSWORD`, or the file that `PGPASSFILE` names.
+//! The password of a role, from where `libpq` takes it: `PGPASSWORD`, or the file that `PGPASSFILE` names, or `~/.pgpass`.
 
 use std::env;
 use std::fs;

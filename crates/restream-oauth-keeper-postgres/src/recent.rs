@@ -1,5 +1,5 @@
-//! What this process wrote a short while ago. A failover can lose what the standby did not have yet, and a server that was
-//! restarted what it had confirmed too early. Then each process writes it again.
+//! What this process wrote a short while ago. A failover can lose what the standby did not have yet. A restarted server
+//! can lack what it confirmed before it was on disk. Then each process writes it again.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -101,10 +101,9 @@ impl Recent {
         }
     }
 
-    /// Says which server answers. Returns what has to be written again if it is another one than before.
-    pub(crate) fn server_is(&mut self, server: i64, now: Instant) -> Vec<(GrantName, Write)> {
-        let before = self.server.replace(server);
-        if before.is_none_or(|before| before == server) {
+    /// What has to be written again if this server answers: everything, if it is another one than before.
+    pub(crate) fn lost_by(&self, server: i64, now: Instant) -> Vec<(GrantName, Write)> {
+        if self.server.is_none_or(|before| before == server) {
             return Vec::new();
         }
         let is_fresh = |at: &Instant| now.saturating_duration_since(*at) <= KEPT;
@@ -119,10 +118,9 @@ impl Recent {
         writes.filter(|(_, (at, _))| is_fresh(at)).map(|(grant, (_, write))| with_claim(grant, write)).collect()
     }
 
-    /// The next connection tries again.
-    pub(crate) fn was_not_brought_back(&mut self) {
-        // No server was ever started then.
-        self.server = Some(0);
+    /// This server has everything.
+    pub(crate) fn server_is(&mut self, server: i64) {
+        self.server = Some(server);
     }
 }
 
@@ -147,7 +145,7 @@ impl Write {
                 return Ok((sql::RESTORE_TOMBSTONE, parameters));
             }
         };
-        let statement = Statement::again(grant, &op, 0, None, offset, form)?;
+        let statement = Statement::in_form(grant, &op, 0, offset, form)?;
         Ok((statement.sql(), statement.parameters().to_vec()))
     }
 }
@@ -170,7 +168,7 @@ mod tests {
     fn another_server_gets_the_newest_record_of_each_grant_with_its_claim() {
         let (mut recent, now) = (Recent::default(), Instant::now());
         let names: Vec<GrantName> = ["a", "b", "c"].map(|name| name.parse().unwrap()).into();
-        assert!(recent.server_is(1, now).is_empty());
+        recent.server_is(1);
         let claimed = |claim| {
             let stored = Stored::Nothing;
             StoreOutcome::Claimed(Claimed { claim, stored, spooled: vec![], logins: vec![], warnings: vec![] })
@@ -187,9 +185,9 @@ mod tests {
         recent.note(&names[1], &settle, &StoreOutcome::Done, now);
         let forget = StoreOp::Forget { claim: ClaimId(9), tombstone: record(2).tombstone() };
         recent.note(&names[2], &forget, &StoreOutcome::Done, now);
-        assert!(recent.server_is(1, now).is_empty(), "the same server has it");
+        assert!(recent.lost_by(1, now).is_empty(), "the same server has it");
         let lost: Vec<_> = recent
-            .server_is(2, now)
+            .lost_by(2, now)
             .into_iter()
             .map(|(name, write)| match write {
                 Write::Record(record, claim) => (name.as_str().to_owned(), record.generation, claim),
@@ -200,7 +198,8 @@ mod tests {
         let expected = [("a", 2, Some(ClaimId(7))), ("b", 2, None), ("c has ended", 2, None)];
         assert_eq!(lost, expected.map(|(name, generation, claim)| (name.to_owned(), generation, claim)));
         let later = now + KEPT + Duration::from_secs(1);
-        assert!(recent.server_is(3, later).is_empty(), "older writes are too old");
+        assert!(!recent.lost_by(2, now).is_empty(), "they may not have come back");
+        assert!(recent.lost_by(2, later).is_empty(), "older writes are too old");
         assert!(!recent.has_writes(later) && recent.order.is_empty(), "and are forgotten");
     }
 

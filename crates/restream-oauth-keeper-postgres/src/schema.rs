@@ -13,7 +13,7 @@ const STEPS: [&str; 3] =
 /// The version that this release writes and reads.
 pub const SCHEMA_VERSION: i32 = 3;
 
-/// Only one process migrates at a time. The number is that of the schema's name in ASCII.
+/// Only one process migrates at a time. The number is `restream` in ASCII.
 const LOCK: i64 = 0x7265_7374_7265_616d;
 
 const BEGIN: &str = "CREATE SCHEMA IF NOT EXISTS restream_oauth;
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS restream_oauth.migrations (
 );
 ";
 
-/// The version of the schema in a database: zero if there is none. `NULL` if the schema is not there.
+/// The version of the schema in a database: zero if no step was run. Fails if the schema is not there.
 const VERSION: &str = "SELECT coalesce(max(version), 0) AS version FROM restream_oauth.migrations";
 
 /// The statements that bring a database from a version to the newest one, for people who run their migrations

@@ -158,18 +158,17 @@ SELECT 'read' AS outcome, g.record, g.tombstone, g.parked, NULL::bytea[] AS spoo
 FROM given LEFT JOIN restream_oauth.grants AS g ON g.name = given.name ORDER BY given.place"
 );
 
-/// `Claim`. `$1` is the name, `$2` the new claim, `$3` an earlier claim of the same process whose outcome it does not
-/// know, or `NULL`, and `$4` the lease in milliseconds. The same claim can be taken twice, since its first answer may be
-/// lost. A row that another statement has locked counts as busy.
+/// `Claim`. `$1` is the name, `$2` the new claim, and `$3` the lease in milliseconds. The same claim can be taken twice,
+/// since its first answer may be lost. A row that another statement has locked counts as busy.
 ///
 /// Nothing is claimed on a server that nobody has [noted](NOTE_SERVER), nor in the first seconds after.
 pub const CLAIM: &str = concat!(
-    given!("$1::text[], $2::bigint[], $3::bigint[], $4::bigint[]", "name, by_claim, lost_claim, lease"),
+    given!("$1::text[], $2::bigint[], $3::bigint[]", "name, by_claim, lease"),
     ", ready AS MATERIALIZED (
   SELECT FROM restream_oauth.server WHERE started_at = pg_postmaster_start_time() AND quiet_until <= now()
 ), old AS MATERIALIZED (
   SELECT given.* FROM given JOIN restream_oauth.grants AS g ON g.name = given.name
-  WHERE (g.claim IS NULL OR g.claimed_until <= now() OR g.claim = given.by_claim OR g.claim = given.lost_claim)
+  WHERE (g.claim IS NULL OR g.claimed_until <= now() OR g.claim = given.by_claim)
     AND EXISTS (SELECT FROM ready)
   ORDER BY g.name FOR UPDATE OF g SKIP LOCKED
 ), taken AS (
@@ -186,7 +185,8 @@ pub const CLAIM: &str = concat!(
   ON CONFLICT (name) DO NOTHING
   RETURNING g.name, g.record, g.tombstone, g.parked, g.spooled, g.logins
 ), claimed AS (
-  SELECT 'claimed' AS outcome, * FROM taken UNION ALL SELECT 'claimed', * FROM made
+  -- What is made waits for others who make the same, so it comes before rows are locked.
+  SELECT 'claimed' AS outcome, * FROM made UNION ALL SELECT 'claimed', * FROM taken
 )
 SELECT coalesce(c.outcome, CASE WHEN EXISTS (SELECT FROM ready) THEN 'busy' ELSE 'quiet' END) AS outcome,
        c.record, c.tombstone, c.parked, c.spooled, c.logins, false AS left_over,

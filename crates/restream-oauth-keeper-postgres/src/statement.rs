@@ -34,7 +34,7 @@ impl Statement {
     /// The statement for an operation. `new_claim` is the number of the claim if the operation is one: any random number.
     /// `offset` is what is known of the database's clock.
     pub fn of(grant: &GrantName, op: &StoreOp, new_claim: u64, offset: ClockOffset) -> Option<Self> {
-        Self::again(grant, op, new_claim, None, offset, &Form::default()).ok()
+        Self::in_form(grant, op, new_claim, offset, &Form::default()).ok()
     }
 
     /// The same, for a store that seals its documents.
@@ -49,16 +49,14 @@ impl Statement {
         offset: ClockOffset,
         sealer: &Sealer,
     ) -> Result<Self, StoreError> {
-        Self::again(grant, op, new_claim, None, offset, &Form::sealed(sealer.clone()))
+        Self::in_form(grant, op, new_claim, offset, &Form::sealed(sealer.clone()))
     }
 
-    /// The same, where an earlier claim of this process may have succeeded, but its row never came. Then the grant is
-    /// taken at once, not when the lease is over.
-    pub(crate) fn again(
+    /// The same, for a store whose documents have this form.
+    pub(crate) fn in_form(
         grant: &GrantName,
         op: &StoreOp,
         new_claim: u64,
-        lost_claim: Option<u64>,
         offset: ClockOffset,
         form: &Form,
     ) -> Result<Self, StoreError> {
@@ -73,8 +71,7 @@ impl Statement {
             StoreOp::Read => (sql::READ, vec![name]),
             StoreOp::Claim => {
                 claimed = Some(ClaimId(new_claim));
-                let lost = lost_claim.map_or(Parameter::Number(None), number_of);
-                (sql::CLAIM, vec![name, number_of(new_claim), lost, lease()])
+                (sql::CLAIM, vec![name, number_of(new_claim), lease()])
             }
             StoreOp::Prepare { claim, record } => (sql::PREPARE, written(*claim, Some(record))?),
             StoreOp::Spool { claim, answer } => {
@@ -216,7 +213,7 @@ fn lease() -> Parameter {
 }
 
 /// When a worker has to look at the grant, if nobody keeps it: when its token is no longer promised, or its refresh is in
-/// doubt; never if it is dead. It changes once a rotation, because it has an index.
+/// doubt; never if it is dead. It has an index, so it must change only once a rotation.
 fn run_at(record: &Record) -> Option<SystemTime> {
     let doubt = record.doubt.map(|doubt| doubt.since);
     let leaving = record.leaving.then_some(record.tokens.sent_at());

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use restream_oauth_keeper::store::{ClaimId, Leftovers, Store, StoreError, StoreErrorKind, StoreOp, StoreOutcome};
-use restream_oauth_keeper::{GrantName, InvalidGrantName, Record};
+use restream_oauth_keeper::{GrantName, Record};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, Row};
 
@@ -81,7 +81,7 @@ impl PostgresStore {
             return Err(ConnectError::Standby);
         }
         schema::check(&client).await?;
-        // So that nothing of it is found out by the first grant.
+        // So that the first grant does not wait for it.
         connections.look().await?;
         let (lost_claims, random) = (Mutex::default(), (RandomState::new(), AtomicU64::new(0)));
         let batches = Batches::new(Arc::clone(&connections));
@@ -99,7 +99,7 @@ impl PostgresStore {
         schema::migrate(&mut Self::connection(config).await?).await
     }
 
-    /// Opens a connection of the program's own, which is none of the store's: for migrations of its own tables. Reaches the
+    /// Opens a connection for the program itself, apart from those of the store: for migrations of its own tables. Reaches the
     /// database as the store does: with its password, and with TLS where the store uses it.
     ///
     /// # Errors
@@ -147,9 +147,8 @@ impl PostgresStore {
     pub(crate) async fn pick(&self, late: i64, most: i64, keep: i64) -> Result<Vec<GrantName>, StoreError> {
         let parameters = [late, most, keep].map(|number| Parameter::Number(Some(number)));
         let (rows, _) = self.ask(sql::DUE, &parameters).await?;
-        let names = rows.iter().filter_map(|row| row.try_get::<_, &str>("name").ok());
-        let picked: Result<Vec<GrantName>, InvalidGrantName> = names.map(str::parse).collect();
-        picked.map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))
+        // A row whose name no store has written is nobody's grant.
+        Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>("name").ok()?.parse().ok()).collect())
     }
 }
 
@@ -190,36 +189,33 @@ impl Shared {
                 return StoreOutcome::Failed(error);
             }
         }
+        // A claim that may be there can be taken again, by its number.
         let lost_claim = (*op == StoreOp::Claim).then(|| lock(&self.lost_claims).get(grant).copied()).flatten();
-        let new_claim = self.random();
+        let new_claim = lost_claim.unwrap_or_else(|| self.random());
         let (offset, form) = (self.watch.offset(), self.watch.form());
-        let statement = match Statement::again(grant, op, new_claim, lost_claim, offset, form) {
+        let statement = match Statement::in_form(grant, op, new_claim, offset, form) {
             Ok(statement) => Arc::new(statement),
             Err(error) => return StoreOutcome::Failed(error),
         };
-        let (row, attempts) = match self.send(op, &statement).await {
-            Ok(row) => row,
-            Err(failure) => {
-                if let (StoreOp::Claim, Failure::Unknown(_) | Failure::Slow(_)) = (op, &failure) {
-                    lock(&self.lost_claims).insert(grant.clone(), new_claim);
-                }
-                return StoreOutcome::Failed(failure.into_error());
-            }
-        };
-        // While the earlier statement still runs, its row counts as busy.
-        if row.outcome == "claimed" {
+        let (result, is_in_doubt) = self.send(op, &statement).await;
+        let was_claimed = result.as_ref().is_ok_and(|row| row.outcome == "claimed");
+        if was_claimed {
             lock(&self.lost_claims).remove(grant);
-        } else if *op == StoreOp::Claim && attempts > 1 {
+        } else if *op == StoreOp::Claim && is_in_doubt {
+            // While the earlier statement still runs, its row counts as busy.
             lock(&self.lost_claims).insert(grant.clone(), new_claim);
         }
+        let row = match result {
+            Ok(row) => row,
+            Err(failure) => return StoreOutcome::Failed(failure.into_error()),
+        };
         if row.outcome == "quiet" {
             // A pooler hides that there is another server.
             if let Err(error) = self.connections.look().await {
                 return StoreOutcome::Failed(error);
             }
         }
-        let was_claimed = row.outcome == "claimed";
-        let outcome = settled_before(op, attempts, statement.outcome(&row, self.watch.offset()));
+        let outcome = settled_before(op, is_in_doubt, statement.outcome(&row, self.watch.offset()));
         if was_claimed && matches!(outcome, StoreOutcome::Failed(_)) {
             self.release(grant, ClaimId(new_claim)).await;
         }
@@ -227,23 +223,33 @@ impl Shared {
         outcome
     }
 
-    /// Sends a statement, again if its connection broke. Returns the row, and how often it was sent.
-    async fn send(&self, op: &StoreOp, statement: &Arc<Statement>) -> Result<(Columns, u32), Failure> {
+    /// Sends a statement, again if its connection broke. Returns the row, and true if the statement may have been executed
+    /// without a row.
+    async fn send(&self, op: &StoreOp, statement: &Arc<Statement>) -> (Result<Columns, Failure>, bool) {
+        let mut is_in_doubt = false;
         let mut attempt = 1;
         loop {
             let sent = self.watch.now();
-            match self.batches.query(statement).await {
-                // The statement says itself whether it was executed before.
-                Err(Failure::Unknown(_) | Failure::Collision(_)) if attempt < ATTEMPTS && is_repeatable(op) => {
-                    attempt = attempt.saturating_add(1);
-                }
-                Err(failure) => return Err(failure),
+            let result = self
+                .batches
+                .query(statement)
+                .await
+                .and_then(|row| Columns::try_from(&row).map_err(|error| Failure::Unknown(store_error(&error))));
+            is_in_doubt |= matches!(result, Err(Failure::Unknown(_) | Failure::Slow(_)));
+            let is_repeated = match &result {
                 Ok(row) => {
-                    let row = Columns::try_from(&row).map_err(|error| Failure::Unknown(store_error(&error)))?;
                     self.watch.observe(sent, row.now);
-                    return Ok((row, attempt));
+                    false
                 }
+                Err(Failure::Collision(_)) => true,
+                // The statement says itself whether it was executed before.
+                Err(Failure::Unknown(_)) => is_repeatable(op),
+                Err(_) => false,
+            };
+            if !is_repeated || attempt == ATTEMPTS {
+                return (result, is_in_doubt);
             }
+            attempt = attempt.saturating_add(1);
         }
     }
 
@@ -282,7 +288,7 @@ fn is_repeatable(op: &StoreOp) -> bool {
 }
 
 /// A commit that was sent again, because its connection broke, finds what it wrote itself.
-fn settled_before(op: &StoreOp, attempt: u32, outcome: StoreOutcome) -> StoreOutcome {
+fn settled_before(op: &StoreOp, is_in_doubt: bool, outcome: StoreOutcome) -> StoreOutcome {
     let is_written = |stored: &Record, record: &Record| {
         stored.is_parent(&record.parent())
             && stored.tokens.access_token() == record.tokens.access_token()
@@ -290,7 +296,7 @@ fn settled_before(op: &StoreOp, attempt: u32, outcome: StoreOutcome) -> StoreOut
     };
     match (op, &outcome) {
         (StoreOp::Commit { record, .. }, StoreOutcome::Superseded(stored))
-            if attempt > 1 && stored.record().is_some_and(|stored| is_written(stored, record)) =>
+            if is_in_doubt && stored.record().is_some_and(|stored| is_written(stored, record)) =>
         {
             StoreOutcome::Done
         }

@@ -24,6 +24,8 @@ pub(crate) struct Watch {
     clock: Mutex<KnownClock>,
     /// What this process wrote a short while ago, in case the server loses it.
     recent: Mutex<Recent>,
+    /// Locked while it is written again.
+    restoring: tokio::sync::Mutex<()>,
     quiet: Parameter,
     form: Form,
 }
@@ -35,6 +37,7 @@ impl Watch {
             read_clock: Arc::clone(&config.clock),
             clock: Mutex::default(),
             recent: Mutex::default(),
+            restoring: tokio::sync::Mutex::default(),
             quiet: Parameter::Number(Some(quiet)),
             form: config.form.clone(),
         }
@@ -87,12 +90,12 @@ impl Watch {
         lock(&self.clock).look(sent, self.now(), now, Instant::now());
         let noted = connection.query(sql::NOTE_SERVER, std::slice::from_ref(&self.quiet)).await;
         noted.map_err(Failure::into_error)?;
-        let lost = lock(&self.recent).server_is(server, Instant::now());
-        let restored = restore(connection, &lost, self.offset(), &self.form).await;
-        if restored.is_err() {
-            lock(&self.recent).was_not_brought_back();
-        }
-        restored
+        // Who finds the new server meanwhile waits, or the older writes would replace what it writes there.
+        let _restoring = self.restoring.lock().await;
+        let lost = lock(&self.recent).lost_by(server, Instant::now());
+        restore(connection, &lost, self.offset(), &self.form).await?;
+        lock(&self.recent).server_is(server);
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::PostgresStore;
 /// How late a grant is before another worker takes it: longer than a rotation takes, and shorter than the rest of a token's
 /// life.
 const LATE: Duration = Duration::from_secs(15);
-/// The longest that nobody else takes a grant that was picked.
+/// How long other workers leave a picked grant alone, at most.
 const LONGEST_PICK: Duration = Duration::from_secs(120);
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ impl Worker {
         let names = self.store.pick(late, self.most.into(), picked).await?;
         let mut count = 0_u32;
         for name in names {
-            // The name was one already.
+            // The names of a store are valid.
             if keeper.grant_in_mode(name.as_str(), Mode::Warm).is_ok() {
                 count = count.saturating_add(1);
             }
@@ -129,8 +129,8 @@ fn turn(picked: u32, requests_per_second: f64) -> Duration {
     turn.clamp(SHORTEST_TURN, LONGEST_TURN)
 }
 
-/// How long nobody else takes a grant that was picked: longer than its refresh has to wait for its turn. What a process has
-/// picked and not refreshed when it dies waits for as long.
+/// How long nobody else takes a grant that was picked: longer than its refresh has to wait for its turn. If the process
+/// dies, what it has picked waits for as long.
 fn picked_for(most: u32, requests_per_second: f64, late: Duration) -> Duration {
     turn(most, requests_per_second).saturating_mul(4).saturating_add(late).min(LONGEST_PICK)
 }

@@ -26,6 +26,7 @@ async fn a_store_outlives_its_server_and_a_failover_that_loses_the_newest_writes
     let log = format!("ALTER DATABASE {} SET log_statement = 'all'", database.name);
     administrator.batch_execute(&log).await.unwrap();
     a_stopped_server(&database).await;
+    a_restoration_that_is_held_up(&database).await;
     a_killed_server(&database).await;
     a_full_disk().await;
     a_lost_tail(&database).await;
@@ -59,6 +60,37 @@ async fn a_stopped_server(database: &Database) {
         1,
         "what may be lost is written again at once, and not one grant after the other"
     );
+}
+
+/// Somebody keeps a row locked while the store writes again what may be lost.
+async fn a_restoration_that_is_held_up(database: &Database) {
+    let config = database.config().connections(1).statement_limit(Duration::from_secs(2)).quiet_after_restart(LONG);
+    let store = PostgresStore::connect(&config).await.unwrap();
+    let [locked, lost]: [GrantName; 2] = ["locked", "lost"].map(|name| name.parse().unwrap());
+    for grant in [&locked, &lost] {
+        done(&store, grant, StoreOp::Stash { tokens: Box::new(tokens("waits")) }).await;
+    }
+    server("primary", "stop");
+    server("primary", "start");
+    let administrator = database.client().await;
+    administrator.batch_execute("DELETE FROM restream_oauth.grants WHERE name = 'lost'").await.unwrap();
+    let lock = "BEGIN; SELECT FROM restream_oauth.grants WHERE name = 'locked' FOR UPDATE";
+    administrator.batch_execute(lock).await.unwrap();
+    // The first one finds the connection broken, and the next one the row locked.
+    for _ in 0..2 {
+        let outcome = store.execute(&lost, StoreOp::Read).await;
+        assert_eq!(kind_of(&outcome), &StoreErrorKind::Unavailable);
+        sleep(Duration::from_millis(600)).await;
+    }
+    // A statement that nobody waits for any more would bring it back too.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert!(!administrator.query(end, &[]).await.unwrap().is_empty());
+    administrator.batch_execute("COMMIT").await.unwrap();
+    let outcome = store.execute(&lost, StoreOp::Read).await;
+    assert!(matches!(outcome, StoreOutcome::Read { left: true, .. }), "it came back: {outcome:?}");
+    // For those that come after.
+    administrator.batch_execute("UPDATE restream_oauth.server SET quiet_until = now()").await.unwrap();
 }
 
 /// How often [`sql::RESTORE`] was executed, as the server's log has it.

@@ -4,7 +4,7 @@ CREATE TABLE restream_oauth.grants (
   -- Which process has the grant, and until when if it dies.
   claim bigint,
   claimed_until timestamptz,
-  -- What the record says of itself, so that no statement has to read it. The first two name the parent of a new pair.
+  -- What the record says of itself, so that no statement has to read it. `login` and `generation` name the parent of a new pair.
   generation bigint,
   requests bigint,
   usable_until timestamptz,

@@ -136,6 +136,50 @@ async fn what_the_database_refuses_of_one_grant_is_not_in_the_way_of_others() {
     assert_eq!(kind_of(&outcomes[2]), &StoreErrorKind::Unavailable);
 }
 
+/// A row that somebody keeps locked, on a server that lets nothing wait for it for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_stays_locked_fails_alone() {
+    let Some(database) = Database::migrated().await else { return };
+    let administrator = database.client().await;
+    let names = names(["a", "locked", "z"]);
+    let store = database.store().await;
+    for grant in &names {
+        put(&store, grant, &login("1")).await;
+    }
+    let limit = format!("ALTER DATABASE {} SET lock_timeout = '200ms'", database.name);
+    administrator.batch_execute(&limit).await.unwrap();
+    let store = narrow_store(&database).await;
+    let lock = "BEGIN; SELECT FROM restream_oauth.grants WHERE name = 'locked' FOR UPDATE";
+    administrator.batch_execute(lock).await.unwrap();
+    let park = || StoreOp::Park { parent: login("1").parent(), tokens: Box::new(tokens("late")) };
+    let outcomes = at_once(&store, names.map(|grant| (grant, park())).into()).await;
+    let done: Vec<bool> = outcomes.iter().map(|outcome| matches!(outcome, StoreOutcome::Done)).collect();
+    assert_eq!(done, [true, false, true], "{outcomes:?}");
+}
+
+/// The other one has made a row, and locks the next one: if the claims had locked that, both would wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_wait_for_a_row_that_is_made_have_locked_no_other() {
+    let Some(database) = Database::migrated().await else { return };
+    let store = narrow_store(&database).await;
+    let [made, there] = names(["made", "there"]);
+    put(&store, &there, &login("1")).await;
+    let (administrator, other) = (database.client().await, database.client().await);
+    administrator.batch_execute("BEGIN; INSERT INTO restream_oauth.grants (name) VALUES ('made')").await.unwrap();
+    let claims =
+        tokio::spawn(async move { at_once(&store, vec![(there, StoreOp::Claim), (made, StoreOp::Claim)]).await });
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // Not in the transaction, which would see the first answer for ever.
+    while other.query(waits, &[]).await.unwrap().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let lock = "SELECT FROM restream_oauth.grants WHERE name = 'there' FOR UPDATE NOWAIT";
+    administrator.batch_execute(lock).await.expect("nobody has locked it");
+    administrator.batch_execute("COMMIT").await.unwrap();
+    let outcomes = timeout(Duration::from_secs(10), claims).await.unwrap().unwrap();
+    assert!(matches!(outcomes[..], [StoreOutcome::Claimed(_), StoreOutcome::Busy]), "{outcomes:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_hangs_holds_up_no_other_grant() {
     let Some(database) = Database::migrated().await else { return };

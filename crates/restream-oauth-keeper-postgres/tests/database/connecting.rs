@@ -5,6 +5,7 @@ use std::time::Duration;
 use restream_oauth_keeper::store::{Store as _, StoreErrorKind, StoreOp, StoreOutcome};
 use restream_oauth_keeper_postgres::{Config, ConfigError, ConnectError, Parameter, PostgresStore, Survives};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::support::{Database, claim, grant, kind_of, login, put, record, release, variable};
@@ -34,6 +35,48 @@ async fn tls_checks_the_certificate_and_its_name() {
         PostgresStore::connect(&encrypted.root_certificates(b"nothing")).await.unwrap_err(),
         ConnectError::Config(ConfigError::Certificates)
     );
+}
+
+/// What finds no connection of its own takes one that is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_allows_fewer_connections_refuses_no_statement() {
+    let Some(database) = Database::migrated().await else { return };
+    let administrator = database.client().await;
+    let limit = format!("ALTER DATABASE {} CONNECTION LIMIT 3", database.name);
+    administrator.batch_execute(&limit).await.unwrap();
+    let store = PostgresStore::connect(&database.config().connections(8)).await.unwrap();
+    let mut queries = JoinSet::new();
+    for _ in 0..40 {
+        let store = store.clone();
+        queries.spawn(async move { store.query_once("SELECT pg_sleep(0.05)", &[]).await });
+    }
+    for result in queries.join_all().await {
+        result.unwrap();
+    }
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()";
+    assert_eq!(administrator.query_one(open, &[]).await.unwrap().get::<_, i64>(0), 3);
+}
+
+/// A server that accepts a statement and stays silent. Nothing is under way, so the store has to notice by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nothing_comes_back_is_replaced() {
+    let Some(database) = Database::migrated().await else { return };
+    let config = database.config().connections(1).statement_limit(Duration::from_millis(300));
+    let store = PostgresStore::connect(&config.quiet_after_restart(Duration::from_millis(400))).await.unwrap();
+    let (administrator, other) = (database.client().await, database.client().await);
+    // A store looks at the server by itself for as long as it has something to lose.
+    put(&store, &grant(), &login("1")).await;
+    administrator.batch_execute("BEGIN; LOCK TABLE restream_oauth.server").await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let replaced = timeout(Duration::from_secs(20), async {
+        // Not in the transaction, which would see the first count for ever.
+        while other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    replaced.await.expect("the next look takes another connection");
+    administrator.batch_execute("COMMIT").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

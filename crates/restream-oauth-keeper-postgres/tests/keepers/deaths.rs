@@ -9,7 +9,7 @@ use restream_oauth_sandbox::Sandbox;
 use tokio::time::{sleep, timeout};
 
 use crate::proxy::{Cut, Proxy};
-use crate::support::{Database, grant, login_of, put, stored};
+use crate::support::{Database, grant, login_of, put, stored, tokens};
 use crate::world::World;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -142,6 +142,30 @@ async fn a_worker_whose_connection_breaks_at_any_statement_keeps_the_grant() {
         statements = statement;
     }
     assert!(statements >= 6, "{statements}");
+}
+
+/// The connection breaks after the commit, and the next one cannot be opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_made_and_not_confirmed_is_taken_again_when_the_server_is_back() {
+    let Some(database) = Database::migrated().await else { return };
+    put(&database.store().await, &grant(), &login_of(tokens("1"))).await;
+    let (proxy, store) = proxied(&database).await;
+    proxy.cut_at(1, Cut::After, false);
+    let outcome = store.execute(&grant(), StoreOp::Claim).await;
+    assert!(matches!(outcome, StoreOutcome::Failed(_)), "{outcome:?}");
+    assert_eq!(proxy.was_cut().as_deref(), Some(sql::CLAIM));
+    assert!(!is_released(&database).await, "it was executed");
+    proxy.comes_back();
+    let claimed = timeout(LONG, async {
+        loop {
+            match store.execute(&grant(), StoreOp::Claim).await {
+                StoreOutcome::Claimed(claimed) => return claimed,
+                StoreOutcome::Failed(_) => sleep(Duration::from_millis(50)).await,
+                outcome => panic!("{outcome:?}"),
+            }
+        }
+    });
+    assert!(claimed.await.unwrap().stored.record().is_some());
 }
 
 /// The statement waits for a lock, and an administrator ends its session.

@@ -55,6 +55,11 @@ impl Proxy {
         *self.orders.lock().unwrap() = Orders { at: Some((statement, cut)), survives, ..Orders::default() };
     }
 
+    /// Whoever connects gets a connection again.
+    pub(crate) fn comes_back(&self) {
+        self.orders.lock().unwrap().dead = false;
+    }
+
     /// The text of the statement at which the connection was cut; `None` if it was not.
     pub(crate) fn was_cut(&self) -> Option<String> {
         self.orders.lock().unwrap().cut.clone()
