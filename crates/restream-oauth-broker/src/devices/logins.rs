@@ -17,6 +17,8 @@ pub(super) const LIFE: Duration = Duration::from_secs(600);
 /// How many logins wait. Then each new one pushes out the oldest, so that a flood of logins that nobody finishes does not
 /// keep users out for ten minutes.
 pub(super) const MOST: usize = 20_000;
+/// How many logins of one browser are told of. A person has begun a few; a cookie that somebody has made up, any number.
+pub(super) const MOST_OF_BROWSER: usize = 32;
 
 /// A login whose browser is at Restream.
 #[derive(Clone)]
@@ -75,11 +77,15 @@ impl Logins {
         self.waiting.remove(&state)
     }
 
-    /// The logins that began in this browser and have not come back, oldest first. Restream's denial names none of them.
+    /// The newest 32 logins that began in this browser and have not come back, oldest first. Restream's denial names none
+    /// of them.
     pub fn of_browser(&mut self, browser: Hash, now: SystemTime) -> Vec<Login> {
         self.expire(now);
-        let states = self.order.iter().map(|(state, _)| state);
-        states.filter_map(|state| self.waiting.get(state)).filter(|login| login.browser == browser).cloned().collect()
+        let newest = self.order.iter().rev().filter_map(|(state, _)| self.waiting.get(state));
+        let mut begun: Vec<_> =
+            newest.filter(|login| login.browser == browser).take(MOST_OF_BROWSER).cloned().collect();
+        begun.reverse();
+        begun
     }
 
     /// How many logins wait.
@@ -161,6 +167,17 @@ mod tests {
         assert_eq!(states, [Hash::of("1"), Hash::of("2")]);
         assert!(logins.take(Hash::of("2"), Hash::of("b"), at(1)).is_some());
         assert!(logins.take(Hash::of("1"), Hash::of("b"), at(1)).is_some());
+    }
+
+    #[test]
+    fn of_a_browser_with_a_thousand_logins_the_newest_are_told_of() {
+        let mut logins = Logins::default();
+        for number in 0..1000 {
+            logins.insert(login(&number.to_string(), "b", 0), at(0));
+        }
+        let begun: Vec<Hash> = logins.of_browser(Hash::of("b"), at(1)).iter().map(|login| login.state).collect();
+        let expected: Vec<Hash> = (1000 - MOST_OF_BROWSER..1000).map(|number| Hash::of(number.to_string())).collect();
+        assert_eq!(begun, expected);
     }
 
     #[test]

@@ -21,12 +21,9 @@ use zeroize::Zeroizing;
 pub use self::schema::{GRANTS, SCHEMA_VERSION, migrations};
 use super::device::Device;
 use super::key::{DeviceId, Hash};
-use super::logins::{LIFE, Login, MOST};
+use super::logins::{LIFE, Login, MOST, MOST_OF_BROWSER};
 use super::operation::{DeviceOp, DeviceOutcome, DevicesError};
 use super::{document, login_document};
-
-/// How many logins of one browser are looked at. A person has begun a handful.
-const MOST_OF_BROWSER: i64 = 32;
 
 /// A store of devices and open logins in PostgreSQL. Cheap to clone; clones are the same store.
 #[derive(Clone, Debug)]
@@ -89,7 +86,8 @@ impl PostgresDevices {
         }
         let stored = self.read(device.id).await?;
         // Sent again because its connection broke, the statement finds what it has written itself.
-        if stored.as_ref() == Some(&device) {
+        // Compared as they are written, in whole seconds.
+        if stored.as_ref().is_some_and(|stored| document::write(stored) == document::write(&device)) {
             return Ok(DeviceOutcome::Done);
         }
         Ok(DeviceOutcome::Changed(stored.map(Box::new)))
@@ -137,15 +135,15 @@ impl PostgresDevices {
         read_login(row, state, cookie)
     }
 
-    /// The logins that began in the browser with this cookie and have not come back, oldest first.
+    /// The newest 32 logins that began in the browser with this cookie and have not come back, oldest first.
     ///
     /// # Errors
     /// [`DevicesError`] if the database cannot be asked.
     pub async fn logins_of_browser(&self, cookie: &str, now: SystemTime) -> Result<Vec<Login>, DevicesError> {
-        let parameters = [hash_of(Hash::of(cookie)), too_old(now), Parameter::Number(Some(MOST_OF_BROWSER))];
+        let parameters = [hash_of(Hash::of(cookie)), too_old(now), count_of(MOST_OF_BROWSER)];
         let rows = self.store.query(sql::LOGINS_OF_BROWSER, &parameters).await?;
         let mut logins = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows.iter().rev() {
             let state: &[u8] = row.try_get("state").map_err(unexpected)?;
             let state = Hash::from_bytes(state.try_into().map_err(unexpected)?);
             logins.extend(read_login(row, state, cookie)?);

@@ -24,6 +24,9 @@ use crate::devices::{CodeBinding, Owner};
 /// The longest `state` of a device, in bytes: it has to fit into the URL of its callback.
 const LONGEST_STATE: usize = 2048;
 
+/// The longest `scope` of a device, in bytes: each login that waits keeps it, and each scope is compared with the others.
+const LONGEST_SCOPE: usize = 2048;
+
 /// The page that names the client is to be shown.
 #[derive(Debug)]
 pub struct Ask {
@@ -180,7 +183,11 @@ impl Target {
             let reason = "expected PKCE: a code_challenge of 43 characters with code_challenge_method=S256";
             return Err(error("invalid_request", reason));
         };
-        let scopes = parameters.scope.get().unwrap_or_default().split(' ').filter(|scope| !scope.is_empty());
+        let scope = parameters.scope.get().unwrap_or_default();
+        if scope.len() > LONGEST_SCOPE {
+            return Err(error("invalid_scope", "scope is longer than 2048 bytes"));
+        }
+        let scopes = scope.split(' ').filter(|scope| !scope.is_empty());
         let scopes: Result<Vec<Scope>, _> = scopes.map(Scope::new).collect();
         Ok(Self {
             owner: Owner::Client(client.id.clone()),

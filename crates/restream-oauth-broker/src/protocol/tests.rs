@@ -133,6 +133,7 @@ fn any_other_fault_goes_back_to_the_client_with_its_state_and_the_issuer() {
         (("code_challenge_method", Some("plain")), "invalid_request"),
         (("client_secret", Some("hunter2")), "invalid_request"),
         (("scope", Some("a\"b")), "invalid_scope"),
+        (("scope", Some(&long)), "invalid_scope"),
         (("state", Some(&long)), "invalid_request"),
     ] {
         let answer = get(&authorize(&[changes])).answer();

@@ -152,7 +152,7 @@ impl Broker {
         handles.witnesses.forget(now);
         handles.sightings.forget(now);
         let next_round = *handles.endings.next_round.lock().unwrap_or_else(PoisonError::into_inner);
-        if next_round.is_none_or(|at| at <= now) && self.look_for_endings(handles).await.is_err() {
+        if is_time(next_round, now, BETWEEN_ROUNDS) && self.look_for_endings(handles).await.is_err() {
             return;
         }
         handles.look_for_others(now).await;
@@ -224,6 +224,12 @@ impl Broker {
     }
 }
 
+/// True if it is time for something that is done `every` so often. Also if the next time is further away than that: then
+/// the clock was set back.
+fn is_time(next: Option<SystemTime>, now: SystemTime, every: Duration) -> bool {
+    next.is_none_or(|at| at <= now || at.duration_since(now).is_ok_and(|wait| wait > every))
+}
+
 impl Handles {
     /// Looks for devices whose end another instance expected, which may have died. And forgets logins that have expired.
     async fn look_for_others(&self, now: SystemTime) {
@@ -232,7 +238,7 @@ impl Handles {
         }
         {
             let mut next_look = self.endings.next_look.lock().unwrap_or_else(PoisonError::into_inner);
-            if next_look.is_some_and(|at| at > now) {
+            if !is_time(*next_look, now, BETWEEN_LOOKS) {
                 return;
             }
             *next_look = now.checked_add(BETWEEN_LOOKS);
@@ -296,5 +302,21 @@ impl Handles {
             None => StoreOp::Settle { claim: claimed.claim, record: None, leftovers: Leftovers::Leave },
         };
         matches!(self.grants.execute(&name, op).await, StoreOutcome::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_puts_no_round_off_until_it_has_caught_up() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let hour = Duration::from_secs(3600);
+        assert!(is_time(None, at(0), hour));
+        let next = Some(at(10_000));
+        assert!(is_time(next, at(10_000), hour) && is_time(next, at(20_000), hour));
+        assert!(!is_time(next, at(9_999), hour) && !is_time(next, at(6_400), hour));
+        assert!(is_time(next, at(6_399), hour));
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::broker::{Broker, too_many};
 use super::endings::LOGOUT_LIMIT;
-use super::relay::{Relay, Unredeemed};
+use super::relay::{NoPlace, Relay, Unredeemed};
 use crate::devices::{Hash, Login};
 use crate::metrics::{Bound, LoginStep, UpstreamCall};
 use crate::protocol::{
@@ -70,7 +70,10 @@ impl Broker {
         if let Err(over) = self.admit_device(key) {
             return too_many(over, false);
         }
-        let Some(mut place) = relay.memory.place(key).await else { return self.no_room() };
+        let mut place = match relay.memory.place(key).await {
+            Ok(place) => place,
+            Err(reason) => return self.no_place(&reason),
+        };
         if let Some(body) = place.answer(token, self.clock.now()) {
             return granted_again(body);
         }
@@ -95,7 +98,14 @@ impl Broker {
     /// Sends a revocation on (RFC 7009), after a refresh with the same token.
     pub(super) async fn relay_revocation(&self, relay: &Relay, revoke: &Revoke) -> Response<Bytes> {
         let token = revoke.expose_token();
-        let Some(mut place) = relay.memory.place(Hash::of(token)).await else { return self.no_room() };
+        let key = Hash::of(token);
+        if let Err(over) = self.admit_device(key) {
+            return too_many(over, false);
+        }
+        let mut place = match relay.memory.place(key).await {
+            Ok(place) => place,
+            Err(reason) => return self.no_place(&reason),
+        };
         let call = if revoke.is_access_token() {
             self.client.revoke(&AccessToken::new(token))
         } else {
@@ -137,9 +147,17 @@ impl Broker {
         let _ = tokio::time::timeout(LOGOUT_LIMIT, revoked).await;
     }
 
-    fn no_room(&self) -> Response<Bytes> {
-        self.observer().metrics.turned_away(Bound::RelayMemory);
-        unavailable(A_MINUTE, "the broker has no room to remember the answer: wait for Retry-After")
+    fn no_place(&self, reason: &NoPlace) -> Response<Bytes> {
+        match reason {
+            NoPlace::Full => {
+                self.observer().metrics.turned_away(Bound::RelayMemory);
+                unavailable(A_MINUTE, "the broker has no room to remember the answer: wait for Retry-After")
+            }
+            NoPlace::Busy => {
+                self.observer().metrics.turned_away(Bound::Device);
+                unavailable(SOON, "another request with this token is under way: wait for Retry-After")
+            }
+        }
     }
 }
 

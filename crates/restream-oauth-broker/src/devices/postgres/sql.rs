@@ -46,7 +46,7 @@ pub(super) const LOGINS_OF_BROWSER: &str =
     "SELECT state, (extract(epoch FROM began_at) * 1000000)::bigint AS began_at, sealed
 FROM restream_oauth.broker_logins
 WHERE browser = $1 AND began_at > timestamptz 'epoch' + $2 * interval '1 microsecond'
-ORDER BY began_at LIMIT $3";
+ORDER BY began_at DESC LIMIT $3";
 
 /// Removes logins that are too old, and the oldest of those that are too many. `$1` when a login began that is too old by
 /// now, `$2` how many may stay. Returns how many there were. What another instance removes is left to it.

@@ -6,12 +6,18 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::devices::Hash;
 use crate::seal::{Purpose, open, seal};
 
 /// How long an answer is remembered.
 const LIFE: Duration = Duration::from_secs(120);
+
+/// How many requests with one refresh token are under way: one is sent, and the others wait for its answer.
+const MOST_OF_TOKEN: usize = 16;
+/// How long they wait. Nobody waits for their own answers any longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The places. Bounded by the permits of `room`: a place holds one.
 #[derive(Debug)]
@@ -38,26 +44,42 @@ pub(in crate::server) struct Place<'a> {
     remembered: Option<OwnedMutexGuard<Remembered>>,
 }
 
+/// Why a refresh token has no place now.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::server) enum NoPlace {
+    /// There is no room for one more token.
+    Full,
+    /// Too many wait for the place already, or this one has waited for too long.
+    Busy,
+}
+
 impl Memory {
     pub(in crate::server) fn new(room: Arc<Semaphore>) -> Self {
         Self { room, places: Mutex::default() }
     }
 
-    /// Waits for the place of a token. `None` if it has none, and there is no room for one more.
-    pub(in crate::server) async fn place(&self, key: Hash) -> Option<Place<'_>> {
+    /// Waits for the place of a token.
+    ///
+    /// # Errors
+    /// [`NoPlace`] if it gets none. Nothing was sent.
+    pub(in crate::server) async fn place(&self, key: Hash) -> Result<Place<'_>, NoPlace> {
         let remembered = {
             let mut places = self.places();
-            let known = places.get(&key.into_bytes()).map(Arc::clone);
-            if let Some(place) = known {
-                place
+            if let Some(place) = places.get(&key.into_bytes()) {
+                // One of them is that of the map.
+                if Arc::strong_count(place) > MOST_OF_TOKEN {
+                    return Err(NoPlace::Busy);
+                }
+                Arc::clone(place)
             } else {
-                let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
+                let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| NoPlace::Full)?;
                 let place = Arc::new(tokio::sync::Mutex::new(Remembered { answer: None, _room: room }));
                 places.insert(key.into_bytes(), Arc::clone(&place));
                 place
             }
         };
-        Some(Place { memory: self, key, remembered: Some(remembered.lock_owned().await) })
+        let remembered = timeout(PATIENCE, remembered.lock_owned()).await.map_err(|_| NoPlace::Busy)?;
+        Ok(Place { memory: self, key, remembered: Some(remembered) })
     }
 
     /// Forgets the answers that are two minutes old.
@@ -121,6 +143,9 @@ fn is_young(at: SystemTime, now: SystemTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+    use tokio::time::Instant;
+
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -166,10 +191,10 @@ mod tests {
         for token in ["a", "b"] {
             memory.place(Hash::of(token)).await.unwrap().remember(token, b"body", at(0));
         }
-        assert!(memory.place(Hash::of("c")).await.is_none());
+        assert_eq!(memory.place(Hash::of("c")).await.unwrap_err(), NoPlace::Full);
         assert!(memory.place(Hash::of("a")).await.unwrap().answer("a", at(1)).is_some());
         memory.place(Hash::of("a")).await.unwrap().forget();
-        assert!(memory.place(Hash::of("c")).await.is_some());
+        assert!(memory.place(Hash::of("c")).await.is_ok());
     }
 
     #[tokio::test]
@@ -177,7 +202,34 @@ mod tests {
         let memory = memory(1);
         drop(memory.place(Hash::of("a")).await.unwrap());
         assert!(memory.places().is_empty());
-        assert!(memory.place(Hash::of("b")).await.is_some());
+        assert!(memory.place(Hash::of("b")).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_is_asked_for_again_and_again_keeps_few_waiting_and_none_for_ever() {
+        let memory = Arc::new(memory(9));
+        let sent = memory.place(Hash::of("a")).await.unwrap();
+        let mut waiting = JoinSet::new();
+        for _ in 0..100 {
+            let memory = Arc::clone(&memory);
+            waiting.spawn(async move { memory.place(Hash::of("a")).await.map(drop) });
+        }
+        let begun = Instant::now();
+        let refused_at_once = loop {
+            tokio::task::yield_now().await;
+            if waiting.len() < MOST_OF_TOKEN {
+                break 100 - waiting.len();
+            }
+            assert_eq!(waiting.join_next().await.unwrap().unwrap(), Err(NoPlace::Busy));
+        };
+        assert_eq!((refused_at_once, begun.elapsed()), (85, Duration::ZERO));
+        for given_up in waiting.join_all().await {
+            assert_eq!(given_up, Err(NoPlace::Busy));
+        }
+        let waited = begun.elapsed().saturating_sub(PATIENCE);
+        assert!(waited < Duration::from_millis(10), "{waited:?}, although the first request is still under way");
+        drop(sent);
+        assert!(memory.places().is_empty());
     }
 
     #[tokio::test]
@@ -189,7 +241,7 @@ mod tests {
             async move { memory.place(Hash::of("a")).await.unwrap().answer("a", at(0)) }
         });
         // Another token does not wait.
-        assert!(memory.place(Hash::of("b")).await.is_some());
+        assert!(memory.place(Hash::of("b")).await.is_ok());
         tokio::task::yield_now().await;
         memory.forget(at(500));
         assert!(!waiting.is_finished());
