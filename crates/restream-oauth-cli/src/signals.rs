@@ -3,11 +3,16 @@
 use crate::terminal::alert;
 use std::future::Future;
 use std::pin::pin;
+use std::time::{Duration, Instant};
+
+/// A signal that comes so soon after the first says the same once more: a shell and the kernel both tell that a terminal has
+/// closed, and `timeout` tells a process and its group.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// SIGINT (Ctrl-C), and on Unix SIGTERM and SIGHUP, which `kill`, service managers and closing terminals send.
 pub(crate) struct Interruptions {
     signals: Signals,
-    put_off: bool,
+    first: Option<Instant>,
 }
 
 /// A second signal came while the program waited.
@@ -16,13 +21,22 @@ pub(crate) struct GivenUp;
 impl Interruptions {
     /// Starts to watch these signals. From now on they do not end the program by themselves.
     pub(crate) fn watch() -> Self {
-        Self { signals: Signals::watch(), put_off: false }
+        Self { signals: Signals::watch(), first: None }
     }
 
     /// Waits for a signal. Returns true if it is not the first.
     pub(crate) async fn next(&mut self) -> bool {
-        self.signals.next().await;
-        std::mem::replace(&mut self.put_off, true)
+        loop {
+            self.signals.next().await;
+            match self.first {
+                None => {
+                    self.first = Some(Instant::now());
+                    return false;
+                }
+                Some(first) if first.elapsed() >= ECHO => return true,
+                Some(_) => {}
+            }
+        }
     }
 
     /// Waits for the response to a request that spends a code or a token. Puts off the first signal, because giving up

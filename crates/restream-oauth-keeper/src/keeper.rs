@@ -194,6 +194,11 @@ impl Keeper {
         self.hub.export(name)
     }
 
+    /// What the keeper would leave if it ended now.
+    pub fn left(&self) -> Left {
+        self.hub.left()
+    }
+
     /// Shuts the keeper down: begins nothing new, finishes what is under way within 85 seconds, and ends the driver.
     /// Returns what was left.
     ///
@@ -207,7 +212,7 @@ impl Keeper {
         if let Some(ended) = self.hub.shut_down(limit) {
             poll_fn(|context| ended.poll(context)).await;
         }
-        self.hub.left()
+        self.left()
     }
 
     /// The same as [`shut_down`](Self::shut_down), for threads.

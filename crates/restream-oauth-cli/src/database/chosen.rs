@@ -15,7 +15,7 @@ use crate::terminal::say;
 use crate::tokens::place::DATABASE_VARIABLE;
 
 /// The variable that holds the keys themselves.
-const KEYS_VARIABLE: &str = "RESTREAM_DATABASE_KEYS";
+pub(crate) const KEYS_VARIABLE: &str = "RESTREAM_DATABASE_KEYS";
 /// A command with one account has no use for more connections.
 const FEW: usize = 2;
 

@@ -36,7 +36,7 @@ pub(crate) async fn with_grant<T>(
     let driver = tokio::spawn(keeper.run(async move |call| transport.receive(call).await, sleep));
     let grant = keeper.grant(account.name.as_str()).map_err(|error| Failure::other(error.to_string()))?;
     let grant = grant.with_limit(timeout.saturating_add(PATIENCE));
-    let done = interruptions.put_off(work(&grant)).await.map_err(|GivenUp| given_up())?;
+    let done = interruptions.put_off(work(&grant)).await.map_err(|GivenUp| given_up(keeper))?;
     let left = shut_down(keeper, &mut interruptions).await?;
     drop(driver);
     rescue(|name| keeper.export(name.as_str()), &left)?;

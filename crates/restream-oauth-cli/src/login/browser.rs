@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::configuration::SECRET_VARIABLE;
+use crate::database::chosen::KEYS_VARIABLE;
 use crate::login::environment;
+use crate::tokens::place::DATABASE_VARIABLE;
 
 /// Opens `url`. Returns false if no browser could be started, or if it could only start where nobody sees it.
 pub(crate) fn open(url: &str) -> bool {
@@ -56,6 +58,9 @@ fn start(opener: Opener, url: &str) -> bool {
         .args(opener.arguments)
         .arg(url)
         .env_remove(SECRET_VARIABLE)
+        .env_remove(KEYS_VARIABLE)
+        .env_remove(DATABASE_VARIABLE)
+        .env_remove("PGPASSWORD")
         // xdg-open would expand this variable as a template.
         .env_remove("BROWSER")
         .stdin(Stdio::null())

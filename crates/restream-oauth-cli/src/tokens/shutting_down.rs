@@ -22,19 +22,24 @@ pub(crate) async fn shut_down(keeper: &Keeper, interruptions: &mut Interruptions
         let keeper = keeper.clone();
         async move { keeper.shut_down().await }
     });
-    let ended = if let Ok(ended) = timeout(LONG, &mut ending).await {
-        ended
-    } else {
+    let ended = interruptions.put_off(async {
+        if let Ok(ended) = timeout(LONG, &mut ending).await {
+            return ended;
+        }
         say("waiting for the answer to a refresh, 85 s at most");
-        interruptions.put_off(ending).await.map_err(|GivenUp| given_up())?
-    };
+        ending.await
+    });
+    let ended = ended.await.map_err(|GivenUp| given_up(keeper))?;
     ended.map_err(|error| Failure::other(format!("the keeper did not end: {error}")))
 }
 
-/// The failure of a wait that a further signal ended.
-pub(crate) fn given_up() -> Failure {
+/// The failure of a wait that a further signal ended. Pairs that are in memory alone are saved.
+pub(crate) fn given_up(keeper: &Keeper) -> Failure {
     let message = "given up before the answer came: a refresh is in doubt, and the next run goes on with it";
-    Failure::new(Exit::Interrupted, message)
+    match rescue(|name| keeper.export(name.as_str()), &keeper.left()) {
+        Ok(()) => Failure::new(Exit::Interrupted, message),
+        Err(saved) => Failure::new(Exit::Interrupted, saved.message()),
+    }
 }
 
 /// Saves new pairs that the store refuses, and says what else was left. `export` gives such a pair.

@@ -100,7 +100,27 @@ pub(crate) fn standard_input(expected: &str) -> Result<Zeroizing<String>, Failur
 
 /// Writes tokens in the saved form to standard output. If that fails, they are saved elsewhere.
 pub(crate) fn print_tokens(tokens: &Tokens) -> Result<(), Failure> {
-    print(&line(&tokens.to_saved())).map_err(|failure| rescue(failure, tokens))
+    let printed = print(&line(&tokens.to_saved()))
+        .and_then(|()| sync_output().map_err(|error| Failure::other(format!("cannot sync standard output: {error}"))));
+    printed.map_err(|failure| rescue(failure, tokens))
+}
+
+/// Syncs standard output if it is a file. Some file systems say only then that the disk is full.
+#[cfg(unix)]
+fn sync_output() -> io::Result<()> {
+    let output = output()?;
+    if output.metadata()?.is_file() { output.sync_all() } else { Ok(()) }
+}
+
+#[cfg(not(unix))]
+fn sync_output() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn output() -> io::Result<std::fs::File> {
+    use std::os::fd::AsFd as _;
+    io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from)
 }
 
 /// Fails if standard output discards what is written to it, before a request for tokens is sent. The standard library
@@ -114,9 +134,8 @@ pub(crate) fn prove_output() -> Result<(), Failure> {
 
 #[cfg(unix)]
 fn goes_nowhere() -> bool {
-    use std::os::fd::AsFd as _;
     use std::os::unix::fs::MetadataExt as _;
-    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|output| std::fs::File::from(output).metadata());
+    let output = output().and_then(|output| output.metadata());
     let null = std::fs::metadata("/dev/null");
     matches!((output, null), (Ok(output), Ok(null)) if output.rdev() == null.rdev() && output.rdev() != 0)
 }

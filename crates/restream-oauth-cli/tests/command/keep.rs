@@ -142,6 +142,29 @@ fn a_second_signal_gives_up_and_the_next_run_goes_on_with_the_doubt() {
 }
 
 #[test]
+fn a_second_signal_saves_a_pair_that_is_in_memory_alone() {
+    let setup = setup(60 * MINUTE);
+    log_in(&setup, "default");
+    change(&setup, "default", 61 * MINUTE, |record| record.usable_until = SystemTime::now() - MINUTE);
+    setup.sandbox.inject(Fault::new(What::Delay(Duration::from_millis(600))).on(Endpoint::Token));
+    let mut keeping = Keeping::start(&setup, &[]);
+    let sent = setup.sandbox.wait_until(TEN_SECONDS, |ledger| ledger.requests_to("/oauth/token").count() == 2);
+    assert!(sent, "the refresh was not sent");
+    let in_the_way = file(&setup, "default").with_extension("json.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    keeping.event("stranded");
+    keeping.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    keeping.signal("-TERM");
+    let outcome = keeping.end();
+    assert_eq!(outcome.exit, Some(130), "{}", outcome.stderr);
+    let names = setup.elsewhere.names();
+    assert!(matches!(&names[..], [name] if outcome.stderr.contains(name)), "{names:?}: {}", outcome.stderr);
+    let saved = std::fs::read_to_string(setup.elsewhere.0.join(&names[0])).unwrap();
+    setup.run_with_input(&["profile", "--tokens", "-"], &saved).expect(0);
+}
+
+#[test]
 fn the_socket_of_a_process_that_was_killed_is_replaced_and_that_of_a_living_one_is_not() {
     let setup = setup(60 * MINUTE);
     log_in(&setup, "default");

@@ -159,6 +159,7 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     come_back(&setup.sandbox.approve(&login.url).unwrap());
     interrupt_the_exchange(&setup, login.id(), "-TERM");
     login.wait_for_words("interrupt again");
+    std::thread::sleep(Duration::from_millis(300));
     interrupt_the_exchange(&setup, login.id(), "-TERM");
     let outcome = login.finish().expect(130);
     assert!(outcome.stderr.contains("log in again"), "{}", outcome.stderr);
@@ -176,6 +177,7 @@ fn a_second_signal_during_the_exchange_of_a_login_gives_up() {
     interrupt_the_exchange(&setup, child.id(), "-INT");
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     stderr.read_line(&mut String::new()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
     interrupt_the_exchange(&setup, child.id(), "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(setup.folder.names(), ["callback"]);
@@ -404,12 +406,15 @@ fn the_browser_is_started_with_the_url_as_one_argument_and_without_the_secret() 
     let browser = setup.folder.0.join("browser");
     std::fs::write(
         &browser,
-        "#!/bin/sh\nprintf '%s|%s|%s' \"$#\" \"$1\" \"$RESTREAM_CLIENT_SECRET\" > seen.tmp\nmv seen.tmp seen\n",
+        "#!/bin/sh\nprintf '%s|%s|%s' \"$#\" \"$1\" \"$RESTREAM_CLIENT_SECRET$PGPASSWORD$RESTREAM_DATABASE_KEYS\" > seen.tmp\n\
+         mv seen.tmp seen\n",
     )
     .unwrap();
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
     let arguments = ["login", "--redirect-uri", &setup.redirect_uri, "--wait", "20"];
-    let child = setup.command(&arguments).env("BROWSER", &browser).env("PATH", "/usr/bin:/bin").spawn().unwrap();
+    let mut login = setup.command(&arguments);
+    login.env("BROWSER", &browser).env("PATH", "/usr/bin:/bin");
+    let child = login.env("PGPASSWORD", "s3cret").env("RESTREAM_DATABASE_KEYS", "s3cret").spawn().unwrap();
     let seen = setup.folder.0.join("seen");
     let begun = Instant::now();
     while !seen.exists() {

@@ -41,6 +41,20 @@ fn one_signal_during_a_refresh_does_not_lose_the_grant() {
     }
 }
 
+/// A shell and the kernel both say that the terminal has closed.
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one_signal() {
+    let setup = slow();
+    let child = setup.command(&REFRESH).spawn().unwrap();
+    wait_for_the_refresh(&setup);
+    signal(&child, "-HUP");
+    std::thread::sleep(Duration::from_millis(20));
+    signal(&child, "-HUP");
+    let outcome = Outcome::of(child.wait_with_output().unwrap()).expect(0);
+    assert!(outcome.stderr.contains("waiting for the answer"), "{}", outcome.stderr);
+    setup.run(&REFRESH).expect(0);
+}
+
 fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
@@ -58,6 +72,7 @@ fn a_second_signal_during_a_refresh_gives_up_and_leaves_no_files() {
     let mut said = String::new();
     stderr.read_line(&mut said).unwrap();
     assert!(said.contains("interrupt again"), "{said}");
+    std::thread::sleep(Duration::from_millis(300));
     signal(&child, "-INT");
     stderr.read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
@@ -86,6 +101,7 @@ fn after_a_second_signal_the_file_holds_the_newest_refresh_token() {
     while !said.contains("interrupt again") {
         assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
     }
+    std::thread::sleep(Duration::from_millis(300));
     signal(&child, "-INT");
     stderr.read_to_string(&mut said).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");

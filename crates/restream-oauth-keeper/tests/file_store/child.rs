@@ -104,6 +104,11 @@ fn child() {
             let outcome = child.shelf.run(StoreOp::Read);
             say("read", &outcome);
         }
+        "read twice" => {
+            for _ in 0..2 {
+                say("read", &child.shelf.run(StoreOp::Read));
+            }
+        }
         "peek" => {
             let outcome = child.shelf.store.peek(&child.shelf.grant);
             say("peek", &outcome);

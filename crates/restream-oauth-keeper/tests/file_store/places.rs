@@ -1,7 +1,8 @@
 //! Disks that are full, places that are read-only, files that cannot be replaced: `Prepare` finds them, before a token
 //! is spent.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use restream_oauth_keeper::store::{Leftovers, StoreErrorKind, StoreOp, StoreOutcome, Warning};
@@ -116,6 +117,30 @@ fn a_disk_that_refuses_the_room_at_its_sync_spends_no_token() {
         let record = Some(Box::new(login("1")));
         shelf.done(StoreOp::Settle { claim: claimed.claim, record, leftovers: Leftovers::Leave });
         assert_eq!(shelf.look().stored, grant(&login("1")));
+    }
+}
+
+/// The kernel reports a loss once, so the file is written again. That it cannot be opened is no loss.
+#[test]
+fn a_read_whose_sync_failed_once_is_not_refused_for_ever() {
+    if !strace_is_there() {
+        return;
+    }
+    for (call, error, writes) in [("fsync", "EIO", true), ("openat", "EMFILE", false)] {
+        let (folder, marks) = (Folder::new(), Folder::new());
+        Shelf::at(&folder.0).put(&login("1"));
+        let path = folder.0.join("default.json");
+        let before = std::fs::metadata(&path).unwrap().ino();
+        // The file is opened by its name in the folder: to read it, and then to sync it.
+        let (file, when) = if call == "openat" { (Path::new("default.json"), 2) } else { (&*path, 1) };
+        let inject = format!("inject={call}:error={error}:when={when}");
+        let trace = format!("trace={call}");
+        let command = child::command(&folder.0, &marks, "read twice");
+        let arguments = ["-o", "/dev/null", "-P", file.to_str().unwrap(), "-e", &trace, "-e", &inject];
+        let said = said(&traced(&command, &arguments).output().unwrap());
+        assert!(said[0].starts_with("read Unavailable: cannot sync"), "{call}: {said:?}");
+        assert_eq!(said[1], "read done");
+        assert_eq!(std::fs::metadata(&path).unwrap().ino() != before, writes, "{call}");
     }
 }
 

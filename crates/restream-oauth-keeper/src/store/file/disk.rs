@@ -158,8 +158,12 @@ pub(super) fn write_and_sync(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 
 /// Syncs a file that another process may have written.
 pub(super) fn sync_file(path: &Path) -> io::Result<()> {
+    open_to_sync(path)?.sync_all()
+}
+
+pub(super) fn open_to_sync(path: &Path) -> io::Result<File> {
     // Windows syncs only what is open for writing.
-    OpenOptions::new().read(true).write(cfg!(not(unix))).open(path)?.sync_all()
+    OpenOptions::new().read(true).write(cfg!(not(unix))).open(path)
 }
 
 /// Returns the folder of a path.

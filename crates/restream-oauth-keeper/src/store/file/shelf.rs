@@ -52,11 +52,13 @@ impl Shelf {
 
     /// Reads the record without a claim.
     pub(super) fn read(&mut self, us: &Us) -> Outcome {
-        let found = Found::at(&self.place, us)?;
         if self.suspect {
-            let message = format!("{} may not be on the disk: a sync failed", self.place.file.display());
-            return Err(StoreError::new(StoreErrorKind::Unavailable, message));
+            // It has to be written again, which needs the lock.
+            return self.locked(us, |shelf, found| {
+                Ok(StoreOutcome::Read { stored: found.stored, left: shelf.place.has_something_left() })
+            });
         }
+        let found = Found::at(&self.place, us)?;
         match self.make_durable(&found) {
             // A user who can read the file but not its folder cannot sync it, and could not have written it.
             Err(error) if *error.kind() == StoreErrorKind::Denied => {}
@@ -151,9 +153,12 @@ impl Shelf {
             Stored::Nothing => return Ok(()),
         };
         if self.durable.is_none() || self.durable != identity {
-            let synced = disk::sync_file(&path).and_then(|()| disk::sync_folder_of(&path));
+            let unsynced = |error: io::Error| cannot("sync", &path, &error);
+            // What cannot be opened was not synced, so no loss was reported either.
+            let file = disk::open_to_sync(&path).map_err(unsynced)?;
+            let synced = file.sync_all().and_then(|()| disk::sync_folder_of(&path));
             self.suspect |= synced.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied);
-            synced.map_err(|error| cannot("sync", &path, &error))?;
+            synced.map_err(unsynced)?;
             self.durable = identity;
         }
         Ok(())
