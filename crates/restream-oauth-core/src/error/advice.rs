@@ -311,7 +311,7 @@ mod tests {
         match says {
             Says::Anything => "anything".to_owned(),
             Says::Code(codes) => codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "),
-            Says::Verdict => "any other known error code".to_owned(),
+            Says::Verdict => "any known error code but `server_error` and `temporarily_unavailable`".to_owned(),
             Says::DeadGrant => "a text that means that the grant is dead".to_owned(),
             Says::Truncated => "no error code, and the response is truncated".to_owned(),
         }
