@@ -28,7 +28,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// False if the server may have acted, but the call only reads: there is nothing that the server may have done.
+    /// False if the server may have acted on a call that only reads: that changes nothing.
     pub(super) fn is_worth_saying(self, operation: Operation) -> bool {
         self != Self::Unknown || operation != Operation::Profile
     }

@@ -104,7 +104,7 @@ fn leave_unread(received: Received<'_>) -> Result<Unread, Error> {
     }
 }
 
-/// Parses the response of one call into a `T`. [`Call::unread`] returns both.
+/// Parses the response of one call into a `T`. [`Call::unread`] returns it, beside the call.
 pub struct Interpreter<T>(Interpret<T>);
 
 impl<T> Interpreter<T> {
