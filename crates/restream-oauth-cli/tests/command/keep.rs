@@ -131,7 +131,8 @@ fn a_second_signal_gives_up_and_the_next_run_goes_on_with_the_doubt() {
     let keeping = Keeping::start(&setup, &[]);
     setup.sandbox.wait_until(TEN_SECONDS, |ledger| ledger.requests_to("/oauth/token").count() == 2);
     keeping.signal("-TERM");
-    std::thread::sleep(Duration::from_millis(300));
+    // Long enough that the second one is no echo of it.
+    std::thread::sleep(Duration::from_secs(1));
     keeping.signal("-INT");
     let (begun, socket) = (Instant::now(), keeping.socket.clone());
     let outcome = keeping.end();
@@ -154,7 +155,8 @@ fn a_second_signal_saves_a_pair_that_is_in_memory_alone() {
     std::fs::create_dir(&in_the_way).unwrap();
     keeping.event("stranded");
     keeping.signal("-TERM");
-    std::thread::sleep(Duration::from_millis(300));
+    // Long enough that the second one is no echo of it.
+    std::thread::sleep(Duration::from_secs(1));
     keeping.signal("-TERM");
     let outcome = keeping.end();
     assert_eq!(outcome.exit, Some(130), "{}", outcome.stderr);
