@@ -26,24 +26,30 @@ const BLOCK: usize = 64;
 
 /// The place where the string that begins at `start` ends, and how it ends: quick for a short string of ASCII.
 pub(super) fn find(text: &[u8], start: usize) -> (usize, StringEnd) {
+    let short = if MANY_AT_ONCE { find_in_short_ascii(text, start) } else { None };
+    if let Some(end) = short {
+        return (end, StringEnd::Ascii);
+    }
+    let (length, end) = find_in_any(text.get(start..).unwrap_or_default());
+    (start.saturating_add(length), end)
+}
+
+/// The place where a short string of ASCII without an escape ends.
+#[inline]
+fn find_in_short_ascii(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     let mut bits = 0;
-    for _ in 0..if MANY_AT_ONCE { BLOCK / WORD } else { 0 } {
-        let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<WORD>) else { break };
-        let word = u64::from_le_bytes(*word);
+    for _ in 0..BLOCK / WORD {
+        let word = u64::from_le_bytes(*text.get(at..)?.first_chunk::<WORD>()?);
         bits |= word;
         let special = special_bytes(word);
         if special != 0 {
             let end = at.wrapping_add((special.trailing_zeros() / 8) as usize);
-            if text.get(end) == Some(&b'"') && bits & each(0x80) == 0 {
-                return (end, StringEnd::Ascii);
-            }
-            break;
+            return (text.get(end) == Some(&b'"') && bits & each(0x80) == 0).then_some(end);
         }
         at = at.wrapping_add(WORD);
     }
-    let (length, end) = find_in_any(text.get(start..).unwrap_or_default());
-    (start.saturating_add(length), end)
+    None
 }
 
 /// Like [`find`], for strings of every kind.
