@@ -17,7 +17,8 @@ pub(super) const LIFE: Duration = Duration::from_secs(600);
 /// How many logins wait. Then each new one pushes out the oldest, so that a flood of logins that nobody finishes does not
 /// keep users out for ten minutes.
 pub(super) const MOST: usize = 20_000;
-/// How many logins of one browser are told of. A person has begun a few; a cookie that somebody has made up, any number.
+/// How many logins of one browser a user may choose from after a denial. A person has begun a few; a program with a cookie of
+/// its own can begin any number.
 pub(super) const MOST_OF_BROWSER: usize = 32;
 
 /// A login whose browser is at Restream.

@@ -18,7 +18,7 @@ use restream_oauth_core::Tokens;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::memory::Memory;
-pub(super) use self::memory::NoPlace;
+pub(super) use self::memory::{NoPlace, Place};
 use super::observe::Observer;
 use super::open_logins::OpenLogins;
 use crate::devices::{Device, DeviceId, Due};

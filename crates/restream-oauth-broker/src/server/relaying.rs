@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::broker::{Broker, too_many};
 use super::endings::LOGOUT_LIMIT;
-use super::relay::{NoPlace, Relay, Unredeemed};
+use super::relay::{NoPlace, Place, Relay, Unredeemed};
 use crate::devices::{Hash, Login};
 use crate::metrics::{Bound, LoginStep, UpstreamCall};
 use crate::protocol::{
@@ -66,13 +66,9 @@ impl Broker {
     /// the one that was sent.
     pub(super) async fn relay(&self, relay: &Relay, relayed: Relayed) -> Response<Bytes> {
         let token = relayed.expose_token();
-        let key = Hash::of(token);
-        if let Err(over) = self.admit_device(key) {
-            return too_many(over, false);
-        }
-        let mut place = match relay.memory.place(key).await {
+        let mut place = match self.place(relay, token).await {
             Ok(place) => place,
-            Err(reason) => return self.no_place(&reason),
+            Err(answer) => return answer,
         };
         if let Some(body) = place.answer(token, self.clock.now()) {
             return granted_again(body);
@@ -98,13 +94,9 @@ impl Broker {
     /// Sends a revocation on (RFC 7009), after a refresh with the same token.
     pub(super) async fn relay_revocation(&self, relay: &Relay, revoke: &Revoke) -> Response<Bytes> {
         let token = revoke.expose_token();
-        let key = Hash::of(token);
-        if let Err(over) = self.admit_device(key) {
-            return too_many(over, false);
-        }
-        let mut place = match relay.memory.place(key).await {
+        let mut place = match self.place(relay, token).await {
             Ok(place) => place,
-            Err(reason) => return self.no_place(&reason),
+            Err(answer) => return answer,
         };
         let call = if revoke.is_access_token() {
             self.client.revoke(&AccessToken::new(token))
@@ -147,8 +139,11 @@ impl Broker {
         let _ = tokio::time::timeout(LOGOUT_LIMIT, revoked).await;
     }
 
-    fn no_place(&self, reason: &NoPlace) -> Response<Bytes> {
-        match reason {
+    /// The place of a refresh token, once no other request has it; otherwise what the device is told.
+    async fn place<'a>(&self, relay: &'a Relay, token: &str) -> Result<Place<'a>, Response<Bytes>> {
+        let key = Hash::of(token);
+        self.admit_device(key).map_err(|over| too_many(over, false))?;
+        relay.memory.place(key).await.map_err(|reason| match reason {
             NoPlace::Full => {
                 self.observer().metrics.turned_away(Bound::RelayMemory);
                 unavailable(A_MINUTE, "the broker has no room to remember the answer: wait for Retry-After")
@@ -157,7 +152,7 @@ impl Broker {
                 self.observer().metrics.turned_away(Bound::Device);
                 unavailable(SOON, "another request with this token is under way: wait for Retry-After")
             }
-        }
+        })
     }
 }
 

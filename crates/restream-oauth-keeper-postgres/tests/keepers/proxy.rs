@@ -55,7 +55,7 @@ impl Proxy {
         *self.orders.lock().unwrap() = Orders { at: Some((statement, cut)), survives, ..Orders::default() };
     }
 
-    /// Whoever connects gets a connection again.
+    /// From now on, clients get connections again.
     pub(crate) fn comes_back(&self) {
         self.orders.lock().unwrap().dead = false;
     }
