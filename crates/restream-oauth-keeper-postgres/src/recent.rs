@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use restream_oauth_core::Tokens;
+use restream_oauth_keeper::compact::pack;
 use restream_oauth_keeper::store::{ClaimId, StoreError, StoreOp, StoreOutcome};
 use restream_oauth_keeper::{GrantName, Parent, Record, Tombstone};
 
-use crate::form::Form;
+use crate::form::{Document, Form, Unread};
 use crate::offset::ClockOffset;
 use crate::parameter::Parameter;
 use crate::sql;
@@ -29,12 +30,12 @@ pub(crate) struct Recent {
     claims: BTreeMap<GrantName, ClaimId>,
 }
 
-/// A write that has to be there. Nearly all are records, and a busy process has thousands, so the others must not make it
-/// larger.
+/// A write that has to be there. Nearly all are records, and a busy process has thousands: so a record is kept as its compact
+/// document, in a quarter of its bytes, and the others must not make a write larger.
 #[derive(Clone)]
 pub(crate) enum Write {
-    /// A record, and the claim of this process if it still has it.
-    Record(Box<Record>, Option<ClaimId>),
+    /// The document of a record, and the claim of this process if it still has it.
+    Record(Document, Option<ClaimId>),
     /// A pair that came too late.
     Stray(Box<(Parent, Tokens)>),
     /// A login that waits for the claim.
@@ -63,7 +64,7 @@ impl Recent {
             StoreOp::Prepare { record, .. }
             | StoreOp::Commit { record, .. }
             | StoreOp::Insert { record, .. }
-            | StoreOp::Settle { record: Some(record), .. } => Write::Record(record.clone(), None),
+            | StoreOp::Settle { record: Some(record), .. } => Write::of_record(record),
             StoreOp::Park { parent, tokens } => Write::Stray(Box::new((*parent, *tokens.clone()))),
             StoreOp::Stash { tokens } => Write::Login(tokens.clone()),
             StoreOp::Forget { tombstone, .. } => Write::Tombstone(Box::new(*tombstone)),
@@ -77,10 +78,12 @@ impl Recent {
             (_, Write::Record(..)) => matches!(earlier, Write::Record(..)),
             (_, Write::Stray(..) | Write::Login(_)) => false,
         };
-        let writes = self.writes.entry(grant.clone()).or_insert_with(|| Vec::with_capacity(1));
+        let entry = self.writes.entry(grant.clone());
+        // All writes of a grant share one copy of its name.
+        self.order.push_back((now, entry.key().clone()));
+        let writes = entry.or_insert_with(|| Vec::with_capacity(1));
         writes.retain(|(_, earlier)| !is_replaced(earlier));
         writes.push((now, write));
-        self.order.push_back((now, grant.clone()));
     }
 
     pub(crate) fn has_writes(&mut self, now: Instant) -> bool {
@@ -125,6 +128,10 @@ impl Recent {
 }
 
 impl Write {
+    pub(crate) fn of_record(record: &Record) -> Self {
+        Self::Record(pack(&record.to_saved()), None)
+    }
+
     /// The statement that writes it again, and changes nothing if something newer is there.
     pub(crate) fn statement(
         &self,
@@ -133,7 +140,10 @@ impl Write {
         form: &Form,
     ) -> Result<(&'static str, Vec<Parameter>), StoreError> {
         let op = match self {
-            Self::Record(record, claim) => return Ok((sql::RESTORE, restored(grant, record, *claim, offset, form)?)),
+            Self::Record(document, claim) => {
+                let record = Form::default().read_record(grant, document).map_err(Unread::into_error)?;
+                return Ok((sql::RESTORE, restored(grant, &record, *claim, offset, form)?));
+            }
             Self::Stray(stray) => {
                 let (parent, tokens) = &**stray;
                 StoreOp::Park { parent: *parent, tokens: Box::new(tokens.clone()) }
@@ -190,7 +200,11 @@ mod tests {
             .lost_by(2, now)
             .into_iter()
             .map(|(name, write)| match write {
-                Write::Record(record, claim) => (name.as_str().to_owned(), record.generation, claim),
+                Write::Record(document, claim) => {
+                    let record = Form::default().read_record(&name, &document).unwrap();
+                    assert_eq!(record, *self::record(record.generation), "it is the same");
+                    (name.as_str().to_owned(), record.generation, claim)
+                }
                 Write::Tombstone(tombstone) => (format!("{} has ended", name.as_str()), tombstone.generation, None),
                 Write::Stray(..) | Write::Login(_) => panic!("none was written"),
             })

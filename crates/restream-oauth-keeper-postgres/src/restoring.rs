@@ -76,7 +76,7 @@ mod tests {
         let tokens = Tokens::from_saved(saved).unwrap();
         let record = Record::of_login(tokens.clone(), tokens.expires_at());
         let stray = || Write::Stray(Box::new((record.parent(), tokens.clone())));
-        let record = || Write::Record(Box::new(record.clone()), None);
+        let record = || Write::of_record(&record);
         let lost: Vec<(GrantName, Write)> =
             [("a", stray()), ("b", record()), ("b", stray()), ("b", stray()), ("c", record())]
                 .map(|(name, write)| (name.parse().unwrap(), write))
