@@ -75,6 +75,7 @@ mod hub;
 mod keeping_tokens {}
 mod keeper;
 pub mod machine;
+mod milliseconds;
 mod name;
 mod names;
 mod operation;

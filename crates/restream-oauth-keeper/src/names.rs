@@ -5,16 +5,18 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::name::GrantName;
 use crate::tight::push;
 
-/// The names of all grants of a machine, by their numbers and the other way round: some 25 bytes a grant, where a map
-/// with a text for each would take a hundred.
+/// The names of all grants of a machine, by their numbers and the other way round: six bytes a grant beside its text,
+/// where a map with a text for each would take a hundred.
 #[derive(Debug)]
 pub(crate) struct Names {
     /// All names, one after the other.
     text: String,
-    /// Where each name ends.
-    ends: Vec<usize>,
-    /// Numbers of grants, each at the place that the hash of its name says, or at the next free one. Its length is a
-    /// power of two, and an eighth of it is free at least.
+    /// How long each of them is: a name has 64 bytes at most.
+    lengths: Vec<u8>,
+    /// Where each block of names begins.
+    begins: Vec<usize>,
+    /// Numbers of grants, each at the place that the hash of its name says, or at the next free one. An eighth of them is
+    /// free at least.
     places: Vec<u32>,
     /// Names may come from users. With a seed that they do not know, they cannot choose names with the same place.
     seed: u64,
@@ -22,28 +24,36 @@ pub(crate) struct Names {
 
 /// A free place.
 const FREE: u32 = u32::MAX;
+/// How many names a block has.
+const BLOCK: usize = 16;
 
 impl Names {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { text: String::new(), ends: Vec::new(), places: vec![FREE; 16], seed }
+        Self { text: String::new(), lengths: Vec::new(), begins: Vec::new(), places: vec![FREE; 16], seed }
     }
 
     /// The number of the grant of this name.
     pub(crate) fn find(&self, name: &GrantName) -> Option<u32> {
-        let here = |place: &usize| self.places.get(*place).copied().unwrap_or(FREE);
-        let numbers = self.places_of(name.as_str()).map(|place| here(&place)).take_while(|number| *number != FREE);
-        numbers.into_iter().find(|number| self.text_of(*number) == name.as_str())
+        let here = |place: usize| self.places.get(place).copied().unwrap_or(FREE);
+        let mut numbers = self.places_of(name.as_str()).map(here).take_while(|number| *number != FREE);
+        numbers.find(|number| self.text_of(*number) == name.as_str())
     }
 
     /// Adds a name that is not there yet. Its number is the next one.
     pub(crate) fn add(&mut self, name: &GrantName) {
-        let Ok(number) = u32::try_from(self.ends.len()) else { return };
+        let count = self.lengths.len();
+        let (Ok(number), Ok(length)) = (u32::try_from(count), u8::try_from(name.as_str().len())) else { return };
+        if count % BLOCK == 0 {
+            push(&mut self.begins, self.text.len());
+        }
+        push(&mut self.lengths, length);
         crate::tight::reserve_text(&mut self.text, name.as_str().len());
         self.text.push_str(name.as_str());
-        push(&mut self.ends, self.text.len());
         self.put(number);
-        if self.ends.len() > self.places.len().saturating_sub(self.places.len() / 8) {
-            self.places = vec![FREE; self.places.len().saturating_mul(2)];
+        let places = self.places.len();
+        if count >= places.saturating_sub(places / 8) {
+            // An eighth more, and not twice as many: each number is put into a place nine times on average.
+            self.places = vec![FREE; places.saturating_add(places / 8)];
             (0..=number).for_each(|number| self.put(number));
         }
     }
@@ -55,9 +65,13 @@ impl Names {
 
     fn text_of(&self, number: u32) -> &str {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
-        let begin = index.checked_sub(1).map_or(Some(&0), |before| self.ends.get(before));
-        let range = begin.zip(self.ends.get(index)).map(|(begin, end)| *begin..*end);
-        range.and_then(|range| self.text.get(range)).unwrap_or_default()
+        let first = index.saturating_sub(index % BLOCK);
+        let text = || {
+            let before: usize = self.lengths.get(first..index)?.iter().map(|length| usize::from(*length)).sum();
+            let begin = self.begins.get(index / BLOCK)?.checked_add(before)?;
+            self.text.get(begin..begin.checked_add(usize::from(*self.lengths.get(index)?))?)
+        };
+        text().unwrap_or_default()
     }
 
     fn put(&mut self, number: u32) {
@@ -72,9 +86,11 @@ impl Names {
     fn places_of(&self, name: &str) -> impl Iterator<Item = usize> + use<> {
         let mut hasher = DefaultHasher::new();
         (self.seed, name).hash(&mut hasher);
-        let first = usize::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or(0);
         let count = self.places.len();
-        (0..count).map(move |step| first.wrapping_add(step) & count.wrapping_sub(1))
+        // The upper half of the hash is a part of one: this part of all places.
+        let part = (hasher.finish() >> 32).saturating_mul(u64::try_from(count).unwrap_or(u64::MAX));
+        let first = usize::try_from(part >> 32).unwrap_or(0);
+        (first..count).chain(0..first)
     }
 }
 
@@ -99,6 +115,16 @@ mod tests {
             assert_eq!(names.name(number), name(number));
         }
         assert_eq!(names.find(&name(10_000)), None);
+    }
+
+    #[test]
+    fn a_name_takes_six_bytes_beside_its_text() {
+        let mut names = Names::new(7);
+        for number in 0..100_000 {
+            names.add(&name(number));
+            let others = size_of_val(&*names.places) + names.lengths.capacity() + names.begins.capacity() * 8;
+            assert!(number < 1000 || others < 7 * (number as usize + 1), "{number}: {others}");
+        }
     }
 
     #[test]

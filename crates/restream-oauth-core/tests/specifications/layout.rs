@@ -43,6 +43,7 @@ const ORDERS: &[(&str, &[&str])] = &[
             "doubt",
             "token",
             "token_times",
+            "milliseconds",
             "event",
             "tight",
             "store",

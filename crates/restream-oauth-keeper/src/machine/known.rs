@@ -7,11 +7,12 @@ use restream_oauth_core::{AccessToken, SavedError};
 
 use crate::clock::Now;
 use crate::doubt::{AFTER_A_LATE_ONE, asked_wait, has_room, life, next_replay};
+use crate::milliseconds::Milliseconds;
 use crate::operation::StoreError;
 use crate::policy::{Mode, lapses_at};
 use crate::record::{LoginId, Record};
 use crate::token::{Gone, Token};
-use crate::token_times::{TokenTimes, milliseconds};
+use crate::token_times::TokenTimes;
 
 /// Planned refreshes have at least this much time between them, however short the lifetimes are that a server gives.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
@@ -37,8 +38,8 @@ pub(super) enum Known {
 pub(super) struct Pair {
     pub(super) token: Arc<Token>,
     login: ShortLoginId,
-    /// Milliseconds on the steady clock.
-    lapses: u64,
+    /// When it has to be refreshed at the latest, on the steady clock.
+    lapses: Milliseconds,
     /// Rare things, boxed so that an idle grant is small.
     trouble: Option<Box<Trouble>>,
     /// True if the API refused the token.
@@ -98,7 +99,7 @@ impl Pair {
                 times: record.doubt.map_or(times, |_| times.without_promise(now)),
             }),
             login: record.login.into(),
-            lapses: milliseconds(left(lapses_at(tokens), tokens.refresh_lifetime())),
+            lapses: Milliseconds::of(left(lapses_at(tokens), tokens.refresh_lifetime())),
             trouble: None,
             refused: false,
             salvaged: record.salvaged.is_some(),
@@ -194,7 +195,7 @@ impl Pair {
 
     /// When the pair is refreshed although nobody asks for a token.
     pub(super) fn planned(&self, mode: Mode) -> Duration {
-        let lapses = Duration::from_millis(self.lapses);
+        let lapses = self.lapses.time();
         let due = if mode == Mode::Warm { self.usable().min(lapses) } else { lapses };
         due.max(self.token.times.has_age_at(SHORTEST_LIFE))
     }
