@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::name::GrantName;
 use crate::tight::push;
 
-/// The names of all grants of a machine, by their numbers and the other way round: six bytes a grant beside its text,
-/// where a map with a text for each would take a hundred.
+/// The names of all grants of a machine, by their numbers and the other way round: less than seven bytes a grant beside its
+/// text, where a map with a text for each would take a hundred.
 #[derive(Debug)]
 pub(crate) struct Names {
     /// All names, one after the other.
@@ -118,12 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_takes_six_bytes_beside_its_text() {
+    fn a_name_takes_less_than_seven_bytes_beside_its_text() {
         let mut names = Names::new(7);
-        for number in 0..100_000 {
+        // Of a few names, what is reserved counts for more.
+        (0..1000).for_each(|number| names.add(&name(number)));
+        for number in 1000..100_000 {
             names.add(&name(number));
             let others = size_of_val(&*names.places) + names.lengths.capacity() + names.begins.capacity() * 8;
-            assert!(number < 1000 || others < 7 * (number as usize + 1), "{number}: {others}");
+            assert!(others < 7 * (number as usize + 1), "{number}: {others}");
         }
     }
 
