@@ -82,13 +82,13 @@ async fn measure(settings: Settings) -> Outcome<()> {
     run.watch(RESTART).await?;
     run.restart_the_worker()?;
     let after_kill = run.watch_until_recovered(steady, LEASE).await?;
+    // Nothing is settled while the database is away.
+    let settled = run.watch_until_settled(LEASE + GRACE).await?;
 
     run.stop_the_database()?;
     run.watch(settings.outage).await?;
     run.start_the_database()?;
     let after_outage = run.watch_until_recovered(steady, LEASE).await?;
-    // The lease of what the killed worker left may last longer.
-    let settled = run.watch_until_settled(LEASE + GRACE).await?;
 
     let end = run.end().await?;
     let verdicts =
