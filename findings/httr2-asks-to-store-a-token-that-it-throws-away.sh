@@ -14,7 +14,7 @@
 # What follows: at a server that rotates, this way makes no call at all, and the first try ends the grant. The advice of the error
 # cannot be followed, since the only copy of the value was in the function that raised it.
 #
-# How to avoid: here, exchange the refresh token with `oauth_token()` and a request of your own, or use a login with a cache on disk
+# How to avoid: send the refresh as a request of your own and store its answer, or use a login with a cache on disk
 # (`req_oauth_auth_code(cache_disk = TRUE)`). In code of one's own: an answer that cannot be asked for again is stored, or returned,
 # before anything is found wrong with it.
 set -euo pipefail

@@ -13,8 +13,8 @@
 # What follows: a program that has lost its grant refreshes with success, calls the API, gets 401, and refreshes with success again. It
 # never learns that its user has to log in. An outage looks like a new token, and the time to try again is lost with it.
 #
-# How to avoid: compare `access-token` before and after. If it is the same, nothing was refreshed, whatever `_finish` says. What told
-# success from refusal is not kept, so that one has to ask the server again, or send the request oneself.
+# How to avoid: compare `access-token` before and after. If it is the same, nothing was refreshed, whatever `_finish` says. Why is not
+# kept: to learn it, send the request yourself.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"; chmod 755 .
 apt-get download -qq librest-1.0-0=0.9.1-6+deb12u1 libsoup-3.0-0 libjson-glib-1.0-0 libglib2.0-0 libxml2 libicu72 libnghttp2-14 \

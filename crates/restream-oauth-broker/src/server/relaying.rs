@@ -139,7 +139,7 @@ impl Broker {
         let _ = tokio::time::timeout(LOGOUT_LIMIT, revoked).await;
     }
 
-    /// The place of a token, once no other request has it; otherwise what the device is told.
+    /// The place of a token, once no other request has it; otherwise the answer for the device.
     async fn place<'a>(&self, relay: &'a Relay, token: &str) -> Result<Place<'a>, Response<Bytes>> {
         let key = Hash::of(token);
         self.admit_device(key).map_err(|over| too_many(over, false))?;
