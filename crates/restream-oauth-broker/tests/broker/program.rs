@@ -155,6 +155,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            // What the program says of it is all that is left of a failure that does not come again.
+            let log = self.child.stderr.take().map(std::io::read_to_string);
+            eprintln!("the program's log: {}", log.and_then(Result::ok).unwrap_or_default());
+        }
     }
 }
 
