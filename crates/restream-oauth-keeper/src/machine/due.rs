@@ -46,14 +46,14 @@ impl Grant {
                 more.look_now = false;
                 more.look = Some(cx.store(StoreOp::Read));
             }
-            Due::Claim => self.work = Some(Box::new(Work::claim(None, cx))),
+            Due::Claim => self.claim(None, cx),
             Due::Refresh(urgency) if self.is_in_queue(urgency, now) => {}
             Due::Refresh(urgency) => match cx.shared.pace.take(urgency, self.next_attempt(), now) {
                 Ok(()) => {
                     if let Some(more) = &mut self.more {
                         more.place = None;
                     }
-                    self.work = Some(Box::new(Work::claim(Some(self.next_attempt()), cx)));
+                    self.claim(Some(self.next_attempt()), cx);
                 }
                 Err(wait) => {
                     if cx.shared.pace.ran_out_of_retries() {
@@ -65,6 +65,14 @@ impl Grant {
                 }
             },
         }
+    }
+
+    fn claim(&mut self, attempt: Option<Attempt>, cx: &mut Context<'_>) {
+        // A stash does not wait for the claim, so the claim may have looked before a later one was there.
+        for login in self.more.iter_mut().flat_map(|more| &mut more.logins) {
+            login.stashed_before_claim = login.stashed;
+        }
+        self.work = Some(Box::new(Work::claim(attempt, cx)));
     }
 
     /// Whether the next request repeats one that failed or has no known outcome.

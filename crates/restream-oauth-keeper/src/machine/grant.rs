@@ -148,8 +148,11 @@ pub(super) struct PendingLogin {
     pub(super) tokens: Box<Tokens>,
     /// The ticket of the operation that stashes it.
     pub(super) stashing: Option<u64>,
-    /// True once the store holds it. Then a claim returns it, unless another process has stored it.
+    /// True once the store holds it.
     pub(super) stashed: bool,
+    /// True if the store held it when the claim was asked for. Then the claim returns it, unless another process has
+    /// stored it.
+    pub(super) stashed_before_claim: bool,
 }
 
 /// A logout that is not finished yet.
@@ -304,7 +307,8 @@ impl Grant {
                     let is_gone = matches!(self.known, Known::Gone(_));
                     let more = self.more();
                     more.left_seen &= left;
-                    more.claim_now = is_gone && left && !more.left_seen;
+                    // A login that waits takes the claim in any case, and may be what is left.
+                    more.claim_now = is_gone && left && !more.left_seen && more.logins.is_empty();
                 }
                 StoreOutcome::Failed(error) => self.store_failed(error, cx),
                 _ => {}

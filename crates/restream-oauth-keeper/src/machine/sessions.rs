@@ -25,7 +25,13 @@ impl Grant {
         let logins = &mut self.more().logins;
         // While the store fails, logins are in memory alone. One that nobody waits for is dropped once this one is stored.
         logins.retain(|login| login.waiter.is_some() || login.stashing.is_some() || is_later(login));
-        logins.push(PendingLogin { waiter: Some((waiter, limit)), tokens, stashing: Some(stashing), stashed: false });
+        logins.push(PendingLogin {
+            waiter: Some((waiter, limit)),
+            tokens,
+            stashing: Some(stashing),
+            stashed: false,
+            stashed_before_claim: false,
+        });
     }
 
     /// Ends the login that is stored now, or the one that waits to be stored. A later login is not touched. Another

@@ -2,7 +2,7 @@
 //! fails. Then everything works again, and every grant that can be alive must be.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use restream_oauth_keeper::machine::{Input, WaiterId};
@@ -54,6 +54,7 @@ enum Event {
     Hold {
         process: usize,
         operation: usize,
+        is_late: bool,
     },
     Resume {
         process: usize,
@@ -117,15 +118,16 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => (process.clone(), valid_for).prop_map(|(process, valid_for)| Event::Want { process, valid_for }),
         3 => process.clone().prop_map(|process| Event::Reject { process }),
-        2 => process.clone().prop_map(|process| Event::LogIn { process }),
+        4 => process.clone().prop_map(|process| Event::LogIn { process }),
         1 => process.clone().prop_map(|process| Event::LogOut { process }),
         1 => process.clone().prop_map(|process| Event::GiveUp { process }),
         12 => (process.clone(), how, 0..140_usize).prop_map(|(process, how, cut)| Event::Answer { process, how, cut }),
         8 => seconds.prop_map(|seconds| Event::Pass { seconds }),
         2 => (process.clone(), 0..OPERATIONS.len(), 1..4_u32, 0..ERRORS.len())
             .prop_map(|(process, operation, times, kind)| Event::Fail { process, operation, times, kind }),
-        1 => (process.clone(), 0..OPERATIONS.len()).prop_map(|(process, operation)| Event::Hold { process, operation }),
-        2 => process.clone().prop_map(|process| Event::Resume { process }),
+        4 => (process.clone(), 0..OPERATIONS.len(), any::<bool>())
+            .prop_map(|(process, operation, is_late)| Event::Hold { process, operation, is_late }),
+        4 => process.clone().prop_map(|process| Event::Resume { process }),
         1 => process.clone().prop_map(|process| Event::Die { process }),
         1 => process.prop_map(|process| Event::ShutDown { process }),
         1 => prop_oneof![Just(-86_400), Just(-30), Just(30), Just(86_400)].prop_map(|seconds| Event::SetClock { seconds }),
@@ -151,6 +153,12 @@ struct World {
     /// The waiters of each process that began.
     waiting: Vec<Vec<WaiterId>>,
     generations: Vec<u64>,
+    /// When the last login was made, by the wall clock.
+    last_login: SystemTime,
+    /// Who waits in which process for a login that was later than all before it.
+    logins: Vec<(usize, WaiterId, u32)>,
+    /// True if somebody has logged out, or the clock was set. Then a login need not be stored.
+    may_refuse_logins: bool,
     /// True if claims run out. Then two requests can fly at once, and a grant can be taken for dead until a late pair
     /// revives it.
     claims_run_out: bool,
@@ -170,6 +178,9 @@ impl World {
             given_up: Vec::new(),
             waiting: vec![Vec::new(); 3],
             generations: vec![0; 3],
+            last_login: processes[0].now.wall,
+            logins: Vec::new(),
+            may_refuse_logins: false,
             claims_run_out: false,
             processes,
             server,
@@ -193,8 +204,13 @@ impl World {
                 let tokens = tokens_of(&pair(&access_token(number, 0), &refresh_token(number, 0)), now.wall);
                 let waiter = self.processes[process].log_in(tokens);
                 self.waiting[process].push(waiter);
+                if now.wall > self.last_login {
+                    self.last_login = now.wall;
+                    self.logins.push((process, waiter, number));
+                }
             }
             Event::LogOut { process } => {
+                self.may_refuse_logins = true;
                 let waiter = self.processes[process].log_out();
                 self.waiting[process].push(waiter);
             }
@@ -211,9 +227,11 @@ impl World {
             Event::Fail { process, operation, times, kind } => {
                 self.processes[process].failing.push((OPERATIONS[operation], times, ERRORS[kind].clone()));
             }
-            Event::Hold { process, operation } => {
-                if self.processes[process].holding.is_none() {
-                    self.processes[process].holding = Some(OPERATIONS[operation]);
+            Event::Hold { process, operation, is_late } => {
+                let process = &mut self.processes[process];
+                if process.holding.is_none() {
+                    process.holding = Some(OPERATIONS[operation]);
+                    process.is_late = is_late;
                 }
             }
             Event::Resume { process } => self.processes[process].resume(),
@@ -230,6 +248,7 @@ impl World {
                 self.processes[process].give(Input::ShutDown);
             }
             Event::SetClock { seconds } => {
+                self.may_refuse_logins = true;
                 for process in &mut self.processes {
                     let distance = Duration::from_secs(seconds.unsigned_abs());
                     process.now.wall =
@@ -258,6 +277,7 @@ impl World {
         self.shut_down[process] = false;
         self.waiting[process].clear();
         self.given_up.retain(|(of, _)| *of != process);
+        self.logins.retain(|(of, ..)| *of != process);
         self.generations[process] = 0;
     }
 
@@ -363,6 +383,7 @@ impl World {
         if !self.claims_run_out {
             self.nobody_died_in_vain();
         }
+        self.logins_are_stored_unless_a_later_one_is();
         for (index, process) in self.processes.iter_mut().enumerate() {
             let mut told: Vec<_> = process.resolved.iter().map(|(id, _)| *id).collect();
             told.sort();
@@ -378,6 +399,19 @@ impl World {
             for event in process.events.drain(..) {
                 let text = format!("{event} {event:?}");
                 assert!(!text.contains(SECRET), "{text}");
+            }
+        }
+    }
+
+    fn logins_are_stored_unless_a_later_one_is(&self) {
+        let newest = u32::try_from(self.server.len()).unwrap() - 1;
+        for (process, waiter, login) in &self.logins {
+            match self.processes[*process].got(*waiter) {
+                Some(Ok(token)) => assert!(numbers(&token).0 >= *login || self.may_refuse_logins, "{token}: {login}"),
+                Some(Err(TokenError::Gone(gone))) => {
+                    assert!(newest > *login || self.may_refuse_logins, "{gone:?}: {login}");
+                }
+                _ => {}
             }
         }
     }

@@ -39,14 +39,22 @@ pub struct Scenario {
     /// True if the operation that fails is carried out all the same. A claim is not: no store may keep one that it did
     /// not return.
     pub failure_takes_effect: bool,
-    /// The operation that is held back until [`Scenario::resume`], with those that come after it.
+    /// The operation that is held back until [`Scenario::resume`], with those that come after it. Only a login is stashed
+    /// meanwhile.
     pub holding: Option<&'static str>,
+    /// True if what is held back is carried out all the same, and only its outcome is late.
+    pub is_late: bool,
     /// True while this process has the claim.
     pub has_claim: bool,
     /// How long before its answer a request was sent, by the wall clock.
     pub latency: Duration,
-    held: Vec<(Ticket, StoreOp)>,
+    held: Vec<(Ticket, Held)>,
     waiters: u64,
+}
+
+enum Held {
+    Op(StoreOp),
+    Outcome(StoreOutcome),
 }
 
 impl Scenario {
@@ -97,6 +105,7 @@ impl Scenario {
             fail_at: None,
             failure_takes_effect: false,
             holding: Some("read"),
+            is_late: false,
             has_claim: false,
             latency: Duration::ZERO,
             held: Vec::new(),
@@ -253,9 +262,11 @@ impl Scenario {
                 Todo::Store { ticket, op, .. } => {
                     let name = name_of(&op);
                     self.operations.push(name);
-                    // Operations of one grant come one after the other.
-                    if self.holding == Some(name) || !self.held.is_empty() {
-                        self.held.push((ticket, op));
+                    // Operations of one grant come one after the other, but for a stash.
+                    if self.holding == Some(name) || !self.held.is_empty() && name != "stash" {
+                        let goes_first = self.is_late && self.held.is_empty();
+                        let held = if goes_first { Held::Outcome(self.execute(op)) } else { Held::Op(op) };
+                        self.held.push((ticket, held));
                         continue;
                     }
                     let outcome = self.execute(op);
@@ -278,8 +289,11 @@ impl Scenario {
     /// Executes what was held back, and holds another operation from then on.
     pub fn resume_until(&mut self, operation: Option<&'static str>) {
         self.holding = operation;
-        for (ticket, op) in std::mem::take(&mut self.held) {
-            let outcome = self.execute(op);
+        for (ticket, held) in std::mem::take(&mut self.held) {
+            let outcome = match held {
+                Held::Op(op) => self.execute(op),
+                Held::Outcome(outcome) => outcome,
+            };
             self.machine.handle(Input::Stored { ticket, outcome }, self.now);
         }
         self.drain();

@@ -272,13 +272,17 @@ fn a_login_whose_process_died_before_it_was_stored_is_stored_by_the_next_process
     assert_eq!(second.token_now().as_deref(), Some("c0"));
 }
 
+fn another_client_leaves_a_login(scenario: &Scenario) {
+    let other = Client::builder("other").secret("s").redirect_uri("https://app.example/callback").build().unwrap();
+    let (_, reader) = other.refresh(&RefreshToken::new("r")).into_parts(at(START).wall);
+    let tokens = Box::new(reader.read(http::Response::new(pair("x0", "y0"))).unwrap());
+    now_or_never(scenario.store.execute(&scenario.name, StoreOp::Stash { tokens }));
+}
+
 #[test]
 fn a_login_that_another_client_has_left_is_seen_once_and_not_removed() {
     let mut scenario = Scenario::with(Mode::OnUse, None);
-    let other = Client::builder("other").secret("s").redirect_uri("https://app.example/callback").build().unwrap();
-    let (_, reader) = other.refresh(&RefreshToken::new("r")).into_parts(at(START).wall);
-    let theirs = Box::new(reader.read(http::Response::new(pair("x0", "y0"))).unwrap());
-    now_or_never(scenario.store.execute(&scenario.name, StoreOp::Stash { tokens: theirs }));
+    another_client_leaves_a_login(&scenario);
     scenario.pass(600);
     assert_eq!(scenario.operations.iter().filter(|name| **name == "claim").count(), 1);
     let StoreOutcome::Claimed(claimed) = now_or_never(scenario.store.execute(&scenario.name, StoreOp::Claim)) else {
@@ -299,6 +303,27 @@ fn a_login_that_is_stashed_while_another_process_forgets_the_one_before_survives
     assert!(matches!(leaving.stored(), Stored::Tombstone(_)));
     scenario.pass(1);
     assert_eq!(scenario.got(login).unwrap().unwrap(), "b0");
+}
+
+#[test]
+fn a_login_that_was_stashed_while_a_claim_was_under_way_is_stored() {
+    // The claim has looked for logins before this one was there, and says so afterwards.
+    for has_login in [false, true] {
+        let mut scenario = Scenario::unread(Mode::OnUse, has_login.then(|| record("a0", "r0", START)));
+        another_client_leaves_a_login(&scenario);
+        scenario.is_late = true;
+        scenario.resume_until(Some("claim"));
+        if has_login {
+            scenario.pass(3600);
+            scenario.want();
+        }
+        assert_eq!(scenario.operations.last(), Some(&"claim"));
+        let login = scenario.log_in(tokens("b0", "s0", START + 3600));
+        assert!(scenario.got(login).is_none());
+        scenario.resume();
+        assert_eq!(scenario.got(login).unwrap().unwrap(), "b0", "{has_login}");
+        assert_eq!(scenario.record().tokens.access_token().expose_secret(), "b0", "{has_login}");
+    }
 }
 
 /// A refresh flies, its claim has run out, and another process has stored something else meanwhile.

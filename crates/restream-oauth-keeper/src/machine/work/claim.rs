@@ -186,7 +186,7 @@ impl Grant {
         };
         // A stash that is not there any more was stored by another process: it must not come back.
         let pending = self.more.as_ref().into_iter().flat_map(|more| &more.logins);
-        let pending = pending.filter(|login| !login.stashed).map(|login| &*login.tokens);
+        let pending = pending.filter(|login| !login.stashed_before_claim).map(|login| &*login.tokens);
         let is_ours = |tokens: &&Tokens| cx.shared.client.check_owner(tokens).is_ok();
         let newest = logins.iter().chain(pending).filter(is_ours).max_by_key(|tokens| tokens.sent_at()).cloned();
         if let Some(tokens) = newest.filter(|tokens| work.stored.is_before(tokens, cx.now.wall)) {
