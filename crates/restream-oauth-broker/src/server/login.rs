@@ -1,5 +1,6 @@
 //! Logins: the way to Restream, and the way back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,13 +125,17 @@ impl Broker {
     }
 
     fn failed_exchange(&self, login: &Login, error: &Error) -> Response<Bytes> {
-        self.step(LoginStep::Failed);
-        self.observer().log.write(Entry::new(Level::Warn, "login_failed", &error.to_string()));
+        self.tell_failure(error);
         let (code, reason) = match error.advice() {
             Advice::Retry { .. } => ("temporarily_unavailable", "Restream does not answer now"),
             _ => ("server_error", "Restream did not accept the login, or its answer was lost: begin again"),
         };
         failed_login(self.protocol.rules(), login, code, reason)
+    }
+
+    fn tell_failure(&self, why: &dyn fmt::Display) {
+        self.step(LoginStep::Failed);
+        self.observer().log.write(Entry::new(Level::Warn, "login_failed", &why.to_string()));
     }
 
     pub(super) fn step(&self, step: LoginStep) {
@@ -162,29 +167,31 @@ impl Broker {
     /// The device is written down first: whatever happens between the two writes, what is left of the login is found and
     /// ended.
     async fn welcome(&self, handles: &Handles, login: &Login, tokens: &Tokens) -> Response<Bytes> {
-        let rules = self.protocol.rules();
-        let failed = || failed_login(rules, login, "server_error", "the broker cannot store the login: begin again");
         let Some((device, code)) = self.new_device(login, tokens) else {
-            self.revoke_at_once(tokens).await;
-            return failed();
+            return self.not_kept(login, tokens, &"the operating system gives no random bytes").await;
         };
-        if handles.storage.insert(device).await.is_err() {
-            self.revoke_at_once(tokens).await;
-            return failed();
+        if let Err(error) = handles.storage.insert(device).await {
+            return self.not_kept(login, tokens, &error).await;
         }
         handles.endings.expect(code.id());
-        let kept = match handles.grant(code.id()) {
-            Ok(grant) => grant.log_in(tokens).await.is_ok(),
-            Err(_) => false,
+        let grant = match handles.grant(code.id()) {
+            Ok(grant) => grant,
+            Err(error) => return self.not_kept(login, tokens, &error).await,
         };
-        if kept {
-            self.step(LoginStep::Granted);
-            returned(rules, login, &code)
-        } else {
+        if let Err(error) = grant.log_in(tokens).await {
             handles.end(code.id()).await;
-            self.revoke_at_once(tokens).await;
-            failed()
+            return self.not_kept(login, tokens, &error).await;
         }
+        self.step(LoginStep::Granted);
+        returned(self.protocol.rules(), login, &code)
+    }
+
+    /// Ends a login that cannot be kept.
+    async fn not_kept(&self, login: &Login, tokens: &Tokens, why: &(dyn fmt::Display + Sync)) -> Response<Bytes> {
+        self.revoke_at_once(tokens).await;
+        self.tell_failure(why);
+        let reason = "the broker cannot store the login: begin again";
+        failed_login(self.protocol.rules(), login, "server_error", reason)
     }
 
     /// The device of a login that has just come back, and its code. `None` without random bytes.

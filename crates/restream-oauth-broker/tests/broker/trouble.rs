@@ -87,6 +87,21 @@ fn a_login_that_restream_refuses_says_why_in_the_log() {
     assert!(line.contains("invalid_client") && line.contains("401"), "{line}");
 }
 
+#[test]
+fn a_login_that_cannot_be_stored_says_why_in_the_log_and_is_revoked() {
+    let world = World::new();
+    let (consent, cookie) = world.leave(&[], None);
+    let callback = world.sandbox.approve(&consent).unwrap();
+    std::fs::rename(world.folder.join("devices"), world.folder.join("elsewhere")).unwrap();
+    let back = world.browse(&callback, Some(&cookie));
+    assert_eq!(back.parameter("error"), "server_error");
+    let line = logged(&world, "login_failed");
+    assert!(line.contains("devices") && line.contains("No such file"), "{line}");
+    assert_eq!(world.sandbox.ledger().revocations, 1);
+    let failed = r#"restream_oauth_broker_logins_total{step="failed"} 1"#;
+    assert!(world.metrics().contains(failed), "{}", world.metrics());
+}
+
 /// The client secret was changed at Restream, for example. That is not the device's fault, and its login lives.
 #[test]
 fn a_refresh_that_restream_refuses_for_the_broker_s_own_fault_is_a_passing_failure() {
