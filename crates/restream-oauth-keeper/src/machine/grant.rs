@@ -163,6 +163,8 @@ pub(super) struct Logout {
     pub(super) login: Option<ShortLoginId>,
     /// The ticket of the read that says which login is meant.
     pub(super) reading: Option<u64>,
+    /// True if this process has stored a login, or ended one, while that read was under way.
+    pub(super) is_read_outdated: bool,
 }
 
 impl Grant {

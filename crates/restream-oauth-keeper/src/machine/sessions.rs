@@ -50,14 +50,19 @@ impl Grant {
             return;
         }
         let reading = pending.is_none().then(|| cx.store(StoreOp::Read));
-        more.logouts.push(Logout { waiters: vec![(waiter, limit)], login: pending.or(known), reading });
+        let waiters = vec![(waiter, limit)];
+        more.logouts.push(Logout { waiters, login: pending.or(known), reading, is_read_outdated: false });
     }
 
     /// The store has said which login a logout means.
     pub(super) fn logout_means(&mut self, number: u64, outcome: StoreOutcome, cx: &mut Context<'_>) {
+        let mut logouts = self.more.iter().flat_map(|more| &more.logouts);
+        let is_outdated = logouts.any(|logout| logout.reading == Some(number) && logout.is_read_outdated);
         let read = match outcome {
             StoreOutcome::Read { stored, .. } => {
-                self.adopt_stored(&stored, cx);
+                if !is_outdated {
+                    self.adopt_stored(&stored, cx);
+                }
                 Some(stored.record().map(|record| record.login.into()))
             }
             _ => None,
@@ -70,6 +75,13 @@ impl Grant {
         }
         if read == Some(None) {
             self.end_logouts(|logout| logout.login.is_none(), &Ok(None), cx);
+        }
+    }
+
+    /// A login was stored, or ended. What logouts are reading may be what was stored before.
+    pub(super) fn reads_are_outdated(&mut self) {
+        for logout in self.more.iter_mut().flat_map(|more| &mut more.logouts) {
+            logout.is_read_outdated = true;
         }
     }
 

@@ -42,7 +42,8 @@ pub struct Scenario {
     /// The operation that is held back until [`Scenario::resume`], with those that come after it. Only a login is stashed
     /// meanwhile.
     pub holding: Option<&'static str>,
-    /// True if what is held back is carried out all the same, and only its outcome is late.
+    /// True if what is held back is carried out all the same, and only its outcome is late. Nothing waits for a read
+    /// that is late.
     pub is_late: bool,
     /// True while this process has the claim.
     pub has_claim: bool,
@@ -263,7 +264,8 @@ impl Scenario {
                     let name = name_of(&op);
                     self.operations.push(name);
                     // Operations of one grant come one after the other, but for a stash.
-                    if self.holding == Some(name) || !self.held.is_empty() && name != "stash" {
+                    let is_free = name == "stash" || self.is_late && self.holding == Some("read");
+                    if self.holding == Some(name) || !self.held.is_empty() && !is_free {
                         let goes_first = self.is_late && self.held.is_empty();
                         let held = if goes_first { Held::Outcome(self.execute(op)) } else { Held::Op(op) };
                         self.held.push((ticket, held));

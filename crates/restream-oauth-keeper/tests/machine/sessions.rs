@@ -326,6 +326,33 @@ fn a_login_that_was_stashed_while_a_claim_was_under_way_is_stored() {
     }
 }
 
+#[test]
+fn what_a_logout_has_read_before_a_login_was_stored_does_not_hide_that_login() {
+    let mut scenario = Scenario::with(Mode::OnUse, None);
+    (scenario.holding, scenario.is_late) = (Some("read"), true);
+    let logout = scenario.log_out();
+    let login = scenario.log_in(tokens("b0", "s0", START + 1));
+    assert_eq!(scenario.got(login).unwrap().unwrap(), "b0");
+    assert!(scenario.got(logout).is_none());
+    scenario.resume();
+    assert_eq!(scenario.got(logout).unwrap().unwrap(), "");
+    assert_eq!(scenario.token_now().as_deref(), Some("b0"));
+}
+
+#[test]
+fn what_a_logout_has_read_before_a_login_ended_does_not_bring_that_login_back() {
+    let mut scenario = Scenario::new();
+    let first = scenario.log_out();
+    (scenario.holding, scenario.is_late) = (Some("read"), true);
+    let second = scenario.log_out();
+    scenario.answer(200, "");
+    assert_eq!(scenario.got(first).unwrap().unwrap(), "");
+    scenario.published.clear();
+    scenario.resume();
+    assert_eq!(scenario.got(second).unwrap().unwrap(), "");
+    assert!(scenario.published.is_empty(), "{:?}", scenario.published);
+}
+
 /// A refresh flies, its claim has run out, and another process has stored something else meanwhile.
 fn with_a_lost_claim(meanwhile: impl FnOnce(&mut Scenario)) -> Scenario {
     let mut scenario = Scenario::new();

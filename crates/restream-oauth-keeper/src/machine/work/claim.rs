@@ -69,6 +69,7 @@ impl Grant {
                     cx.tell(EventKind::LoggedOut);
                     self.end_logouts(|logout| logout.login == ended, &Ok(None), cx);
                 }
+                self.reads_are_outdated();
                 self.adopt(&record, cx);
                 cx.tell(EventKind::LoggedIn { generation: record.generation });
                 self.logins_are_stored(Some(record.logged_in_at), cx);
@@ -83,6 +84,7 @@ impl Grant {
                 _ => self.revoke(work, cx),
             },
             Step::Forgetting { tombstone } => {
+                self.reads_are_outdated();
                 self.known = Known::Gone(Gone::LoggedOut);
                 cx.tell(EventKind::LoggedOut);
                 let ended = tombstone.login.into();
