@@ -174,11 +174,11 @@ impl Broker {
             return self.not_kept(login, tokens, &error).await;
         }
         handles.endings.expect(code.id());
-        let grant = match handles.grant(code.id()) {
-            Ok(grant) => grant,
-            Err(error) => return self.not_kept(login, tokens, &error).await,
+        let kept = match handles.grant(code.id()) {
+            Ok(grant) => grant.log_in(tokens).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         };
-        if let Err(error) = grant.log_in(tokens).await {
+        if let Err(error) = kept {
             handles.end(code.id()).await;
             return self.not_kept(login, tokens, &error).await;
         }
